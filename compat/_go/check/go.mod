@@ -1,0 +1,3 @@
+module kew.example/check
+
+go 1.26

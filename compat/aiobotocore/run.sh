@@ -1,0 +1,2 @@
+set -eu
+PYTHONPATH=../_python exec .venv/bin/python check.py

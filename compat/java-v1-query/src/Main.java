@@ -1,0 +1,6 @@
+/** The AWS SDK for Java 1.x against kew, a version that speaks the Query protocol. */
+public class Main {
+    public static void main(String[] arguments) {
+        V1Core.run("The specified queue does not exist for this wsdl version.");
+    }
+}

@@ -1,0 +1,7 @@
+import * as sdk from '@aws-sdk/client-sqs';
+import { core } from '../_js/core.mjs';
+import { adapter } from '../_js/v3.mjs';
+import { queueUrls } from './queue-urls.mjs';
+
+await core(adapter(sdk, new sdk.SQSClient({})));
+await queueUrls();

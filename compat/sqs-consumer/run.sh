@@ -1,0 +1,2 @@
+set -eu
+exec node check.mjs

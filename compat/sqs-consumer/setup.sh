@@ -1,0 +1,1 @@
+bash ../_js/install.sh

@@ -1,0 +1,156 @@
+//! How single members are read: texts, numbers and blobs, with the leniency and the error texts of SQS's own JSON reader.
+//!
+//! The texts for wrong types are those reported for AWS's deserializer; the JSON reader's own position is cut off by `wire`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serializer};
+use std::fmt;
+
+/// An object stands where a text or number should.
+const STRUCTURE: &str = "Start of structure or map found where not expected.";
+/// A list stands where a text or number should.
+const LIST: &str = "Start of list found where not expected";
+
+fn boolean_token(value: bool) -> &'static str {
+    if value { "TRUE_VALUE" } else { "FALSE_VALUE" }
+}
+
+struct TextVisitor {
+    lenient: bool,
+}
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Option<String>;
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a string")
+    }
+    fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
+        Ok(Some(v.to_owned()))
+    }
+    fn visit_string<E: de::Error>(self, v: String) -> Result<Self::Value, E> {
+        Ok(Some(v))
+    }
+    fn visit_bool<E: de::Error>(self, v: bool) -> Result<Self::Value, E> {
+        if self.lenient {
+            return Ok(Some(v.to_string()));
+        }
+        Err(E::custom(format_args!("{} can not be converted to a String", boolean_token(v))))
+    }
+    fn visit_i64<E: de::Error>(self, v: i64) -> Result<Self::Value, E> {
+        self.number(v)
+    }
+    fn visit_u64<E: de::Error>(self, v: u64) -> Result<Self::Value, E> {
+        self.number(v)
+    }
+    fn visit_f64<E: de::Error>(self, v: f64) -> Result<Self::Value, E> {
+        self.number(v)
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+        Err(de::Error::custom(STRUCTURE))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+        Err(de::Error::custom(if self.lenient { "Unrecognized collection type class java.lang.String" } else { LIST }))
+    }
+}
+
+impl TextVisitor {
+    fn number<E: de::Error>(self, v: impl fmt::Display) -> Result<Option<String>, E> {
+        if self.lenient {
+            return Ok(Some(v.to_string()));
+        }
+        Err(E::custom("NUMBER_VALUE can not be converted to a String"))
+    }
+}
+
+/// A text member; `null` counts as absent.
+pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    from.deserialize_any(TextVisitor { lenient: false })
+}
+
+/// A text member that SQS also takes as a number or boolean (message body, batch entry id, queue attribute values).
+pub fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    from.deserialize_any(TextVisitor { lenient: true })
+}
+
+/// A text inside a list or map, read leniently; `null` is an absent value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LenientText(pub Option<String>);
+
+impl<'de> Deserialize<'de> for LenientText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        lenient_text(from).map(LenientText)
+    }
+}
+
+/// An integer member; a numeric text is taken too (reported for AWS, and how the Query protocol sends all numbers).
+pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    struct Integer;
+    impl<'de> Visitor<'de> for Integer {
+        type Value = Option<i64>;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an integer")
+        }
+        fn visit_i64<E: de::Error>(self, v: i64) -> Result<Self::Value, E> {
+            Ok(Some(v))
+        }
+        fn visit_u64<E: de::Error>(self, v: u64) -> Result<Self::Value, E> {
+            Ok(Some(i64::try_from(v).unwrap_or(i64::MAX)))
+        }
+        fn visit_f64<E: de::Error>(self, v: f64) -> Result<Self::Value, E> {
+            // Uncertain: what AWS does with a fraction. Its reader converts numbers, so the fraction is cut off.
+            Ok(Some(v as i64))
+        }
+        fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
+            v.trim().parse().map(Some).map_err(|_| E::custom("STRING_VALUE can not be converted to an Integer"))
+        }
+        fn visit_bool<E: de::Error>(self, v: bool) -> Result<Self::Value, E> {
+            Err(E::custom(format_args!("{} can not be converted to an Integer", boolean_token(v))))
+        }
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+            from.deserialize_any(self)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(de::Error::custom(STRUCTURE))
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(de::Error::custom(LIST))
+        }
+    }
+    from.deserialize_any(Integer)
+}
+
+/// A blob member: base64 text on the wire in both protocols.
+pub fn blob<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+    let Some(text) = text(from)? else { return Ok(None) };
+    STANDARD.decode(text.trim_end()).map(Some).map_err(|_| de::Error::custom("Unable to base64 decode the value"))
+}
+
+/// Writes a blob member as base64.
+pub fn write_blob<S: Serializer>(blob: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+    match blob {
+        Some(bytes) => to.serialize_str(&STANDARD.encode(bytes)),
+        None => to.serialize_none(),
+    }
+}
+
+/// A list of which only the number of elements matters (the reserved list values of message attributes).
+pub fn count<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    Ok(Option::<Vec<IgnoredAny>>::deserialize(from)?.map_or(0, |list| list.len()))
+}

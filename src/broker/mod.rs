@@ -1,0 +1,220 @@
+//! Many queues: names, accounts and regions, locks, long polls, dead letters, move tasks. Carries out the 23 actions.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `namespace.rs` | how queues are named and found |
+//! | `queue.rs` | one queue behind its lock, and the single way to work on it |
+//! | `settings.rs` `redrive.rs` `permissions.rs` | queue attributes and the policies among them |
+//! | `manage.rs` `tags.rs` | the actions on queues |
+//! | `send.rs` `receive.rs` `receipts.rs` `batch.rs` | the actions on messages |
+//! | `tasks.rs` | message move tasks |
+//! | `waiters.rs` `timers.rs` | who waits at a queue, and what wakes them |
+
+mod batch;
+mod manage;
+mod namespace;
+mod permissions;
+mod queue;
+mod receipts;
+mod receive;
+mod redrive;
+mod send;
+mod settings;
+mod tags;
+mod tasks;
+mod timers;
+mod waiters;
+
+pub use namespace::{Arn, ArnError, NamespaceMode, QueueAddress};
+
+use crate::api::{Request, Response};
+use crate::clock::Clock;
+use crate::error::Error;
+use namespace::Namespace;
+use queue::Queue;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tasks::MoveTasks;
+use timers::{Alarm, Timers};
+
+/// How the broker differs from AWS, or does not.
+#[derive(Clone, Debug)]
+pub struct BrokerOptions {
+    /// Whether accounts and regions separate queues.
+    pub namespace: NamespaceMode,
+    /// Whether a minute must pass between two purges, and between deleting a queue and creating it again.
+    pub cooldowns: bool,
+    /// Whether a queue that is asked for and not there is created.
+    pub auto_create: bool,
+}
+
+/// Who asks, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// The caller's account.
+    pub account: &'a str,
+    /// The region the caller signed for.
+    pub region: &'a str,
+    /// What queue URLs begin with, without a slash at the end.
+    pub base_url: &'a str,
+    /// The `X-Amzn-Trace-Id` header of the request.
+    pub trace_header: Option<&'a str>,
+}
+
+/// All queues of a server.
+pub struct Broker {
+    options: BrokerOptions,
+    clock: Clock,
+    namespace: Namespace,
+    timers: Timers,
+    move_tasks: MoveTasks,
+    closing: AtomicBool,
+}
+
+/// Alarms that are served in one go before others get a turn.
+const ALARMS_PER_TURN: usize = 256;
+
+impl Broker {
+    /// A broker without queues.
+    pub fn new(options: BrokerOptions, clock: Clock) -> Arc<Broker> {
+        Arc::new(Broker {
+            namespace: Namespace::new(options.namespace),
+            options,
+            clock,
+            timers: Timers::default(),
+            move_tasks: MoveTasks::default(),
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    /// The clock it goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Carries out one action.
+    ///
+    /// # Errors
+    /// What SQS answers.
+    pub async fn execute(&self, caller: &Caller<'_>, request: Request) -> Result<Response, Error> {
+        self.move_tasks_due();
+        match request {
+            Request::AddPermission(r) => self.add_permission(caller, r).map(Response::AddPermission),
+            Request::CancelMessageMoveTask(r) => {
+                self.cancel_message_move_task(caller, r).map(Response::CancelMessageMoveTask)
+            }
+            Request::ChangeMessageVisibility(r) => {
+                self.change_message_visibility(caller, r).map(Response::ChangeMessageVisibility)
+            }
+            Request::ChangeMessageVisibilityBatch(r) => {
+                self.change_message_visibility_batch(caller, r).map(Response::ChangeMessageVisibilityBatch)
+            }
+            Request::CreateQueue(r) => self.create_queue(caller, r).map(Response::CreateQueue),
+            Request::DeleteMessage(r) => self.delete_message(caller, r).map(Response::DeleteMessage),
+            Request::DeleteMessageBatch(r) => self.delete_message_batch(caller, r).map(Response::DeleteMessageBatch),
+            Request::DeleteQueue(r) => self.delete_queue(caller, r).map(Response::DeleteQueue),
+            Request::GetQueueAttributes(r) => self.get_queue_attributes(caller, r).map(Response::GetQueueAttributes),
+            Request::GetQueueUrl(r) => self.get_queue_url(caller, r).map(Response::GetQueueUrl),
+            Request::ListDeadLetterSourceQueues(r) => {
+                self.list_dead_letter_source_queues(caller, r).map(Response::ListDeadLetterSourceQueues)
+            }
+            Request::ListMessageMoveTasks(r) => {
+                self.list_message_move_tasks(caller, r).map(Response::ListMessageMoveTasks)
+            }
+            Request::ListQueueTags(r) => self.list_queue_tags(caller, r).map(Response::ListQueueTags),
+            Request::ListQueues(r) => self.list_queues(caller, r).map(Response::ListQueues),
+            Request::PurgeQueue(r) => self.purge_queue(caller, r).map(Response::PurgeQueue),
+            Request::ReceiveMessage(r) => self.receive_message(caller, r).await.map(Response::ReceiveMessage),
+            Request::RemovePermission(r) => self.remove_permission(caller, r).map(Response::RemovePermission),
+            Request::SendMessage(r) => self.send_message(caller, r).map(Response::SendMessage),
+            Request::SendMessageBatch(r) => self.send_message_batch(caller, r).map(Response::SendMessageBatch),
+            Request::SetQueueAttributes(r) => self.set_queue_attributes(caller, r).map(Response::SetQueueAttributes),
+            Request::StartMessageMoveTask(r) => {
+                self.start_message_move_task(caller, r).map(Response::StartMessageMoveTask)
+            }
+            Request::TagQueue(r) => self.tag_queue(caller, r).map(Response::TagQueue),
+            Request::UntagQueue(r) => self.untag_queue(caller, r).map(Response::UntagQueue),
+        }
+    }
+
+    /// The alarm clock: serves queues with someone waiting, and move tasks, when they have something to do. Runs for good.
+    pub async fn run_timers(&self) {
+        loop {
+            self.timers.wait(&self.clock).await;
+            self.ring();
+            // A move task that has much to move rings at once again; others come first.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Serves what is due now.
+    fn ring(&self) -> bool {
+        let due = self.timers.take_due(self.clock.now(), ALARMS_PER_TURN);
+        for (alarm, queue) in &due {
+            match alarm {
+                Alarm::Queue(_) => self.alarm_rings(queue),
+                Alarm::MoveTask(_) => self.move_task_rings(queue),
+            }
+        }
+        !due.is_empty()
+    }
+
+    /// Turns a manual clock, and does what is due by then before it returns: whoever waits for a message that has become
+    /// available has been handed it. `false` if the clock is not a manual one.
+    pub fn advance(&self, by: std::time::Duration) -> bool {
+        let turned = self.clock.advance(by);
+        while turned && self.ring() {}
+        turned
+    }
+
+    /// Answers all long polls with nothing, now and from now on; the server is about to stop.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        for queue in self.namespace.all() {
+            let _ = self.with(&queue, |state, _| state.line.dismiss());
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// The queue that a request means.
+    ///
+    /// # Errors
+    /// `QueueDoesNotExist`, with a hint for the log if there is a queue of that name elsewhere.
+    fn find(&self, caller: &Caller<'_>, queue_url: Option<&str>) -> Result<Arc<Queue>, Error> {
+        let Some(address) = queue_url.and_then(QueueAddress::parse) else {
+            let detail = format!("{:?} is not the URL of a queue", queue_url.unwrap_or_default());
+            return Err(Error::no_queue().with_detail(detail));
+        };
+        if let Some(queue) = self.namespace.resolve(address, caller.account, caller.region) {
+            return Ok(queue);
+        }
+        if self.options.auto_create {
+            return self.auto_create(caller, address.name);
+        }
+        Err(self.not_there(address.name))
+    }
+
+    fn not_there(&self, name: &str) -> Error {
+        let hint = self.namespace.hint(name);
+        Error::no_queue().with_detail(hint.unwrap_or_else(|| format!("no queue is named {name}")))
+    }
+
+    /// The region to show in ARNs: when regions are merged each caller sees its own.
+    fn shown_region<'a>(&self, caller: &Caller<'a>, queue: &'a Queue) -> &'a str {
+        match self.namespace.mode() {
+            NamespaceMode::Merged => caller.region,
+            NamespaceMode::Aws => &queue.region,
+        }
+    }
+
+    fn arn(&self, caller: &Caller<'_>, queue: &Queue) -> String {
+        Arn { region: self.shown_region(caller, queue), account: &queue.account, name: &queue.name }.to_string()
+    }
+
+    fn url(&self, caller: &Caller<'_>, queue: &Queue) -> String {
+        format!("{}/{}/{}", caller.base_url, queue.account, queue.name)
+    }
+}

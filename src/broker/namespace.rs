@@ -1,0 +1,293 @@
+//! How queues are named and found: accounts, regions, ARNs, and every shape of queue URL that clients send.
+
+use super::queue::Queue;
+use crate::api::limits::COOLDOWN_SECONDS;
+use crate::engine::Time;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Whether accounts and regions separate queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamespaceMode {
+    /// One place for all regions, and a queue URL whose account has no such queue means the caller's own. With it a script
+    /// that carries the URL of a real AWS queue works as it stands.
+    #[default]
+    Merged,
+    /// Account and region separate queues, exactly as on AWS.
+    Aws,
+}
+
+/// The name of a queue as an ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arn<'a> {
+    /// `us-east-1`
+    pub region: &'a str,
+    /// 12 digits on AWS; any digits here.
+    pub account: &'a str,
+    /// The queue's name.
+    pub name: &'a str,
+}
+
+/// Why a text is not the ARN of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArnError {
+    /// Not `arn:partition:service:region:account:resource`.
+    Malformed,
+    /// An ARN of another service.
+    NotSqs,
+}
+
+impl<'a> Arn<'a> {
+    /// Reads an ARN.
+    ///
+    /// # Errors
+    /// When it is malformed or names another service.
+    pub fn parse(text: &'a str) -> Result<Arn<'a>, ArnError> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let [scheme, partition, service, region, account, name] = parts[..] else { return Err(ArnError::Malformed) };
+        if scheme != "arn" || [partition, service, region, account, name].contains(&"") {
+            return Err(ArnError::Malformed);
+        }
+        if service != "sqs" { Err(ArnError::NotSqs) } else { Ok(Arn { region, account, name }) }
+    }
+}
+
+impl fmt::Display for Arn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "arn:{}:sqs:{}:{}:{}", partition(self.region), self.region, self.account, self.name)
+    }
+}
+
+/// The partition that a region belongs to.
+pub fn partition(region: &str) -> &'static str {
+    const BY_PREFIX: &[(&str, &str)] = &[
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    BY_PREFIX.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+}
+
+/// What a queue URL says. Scheme and host never matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueAddress<'a> {
+    /// The digits before the name, if any.
+    pub account: Option<&'a str>,
+    /// The region of the `/queue/<region>/<account>/<name>` shape.
+    pub region: Option<&'a str>,
+    /// The last segment of the path, or the whole text if it is a bare name.
+    pub name: &'a str,
+}
+
+impl<'a> QueueAddress<'a> {
+    /// Reads `https://host/account/name`, `/account/name`, `/queue/name`, `/queue/region/account/name` or a bare name.
+    pub fn parse(url: &'a str) -> Option<QueueAddress<'a>> {
+        let path = match url.split_once("://") {
+            Some((_, rest)) => rest.split_once('/')?.1,
+            None => url,
+        };
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty());
+        let name = segments.next()?;
+        let digits = |s: &&str| s.bytes().all(|b| b.is_ascii_digit());
+        let account = segments.next().filter(digits);
+        let region = account.and(segments.next());
+        let region = region.filter(|_| segments.next() == Some("queue"));
+        Some(QueueAddress { account, region, name })
+    }
+}
+
+type Names = BTreeMap<Box<str>, Arc<Queue>>;
+
+#[derive(Default)]
+struct Spaces {
+    /// account, then region (empty when merged), then name.
+    accounts: HashMap<Box<str>, HashMap<Box<str>, Names>>,
+    /// When queues were deleted, to keep their names closed for a minute: (account, region, name).
+    deleted: HashMap<(Box<str>, Box<str>, Box<str>), Time>,
+}
+
+/// All queues by name.
+///
+/// Invariant: no queue is locked while the lock in here is held, so a thread that holds a queue may look up another.
+pub struct Namespace {
+    mode: NamespaceMode,
+    spaces: RwLock<Spaces>,
+}
+
+/// What became of an attempt to add a queue.
+pub enum Added {
+    /// It is there now.
+    New(Arc<Queue>),
+    /// There was one of that name.
+    Existing(Arc<Queue>),
+    /// One of that name was deleted less than a minute ago.
+    TooSoon,
+}
+
+impl Namespace {
+    /// An empty one.
+    pub fn new(mode: NamespaceMode) -> Namespace {
+        Namespace { mode, spaces: RwLock::default() }
+    }
+
+    /// Whether accounts and regions separate queues.
+    pub fn mode(&self) -> NamespaceMode {
+        self.mode
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Spaces> {
+        self.spaces.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Spaces> {
+        self.spaces.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn region_key<'a>(&self, region: &'a str) -> &'a str {
+        match self.mode {
+            NamespaceMode::Merged => "",
+            NamespaceMode::Aws => region,
+        }
+    }
+
+    /// Finds a queue by its exact account and name.
+    pub fn get(&self, account: &str, region: &str, name: &str) -> Option<Arc<Queue>> {
+        self.read().accounts.get(account)?.get(self.region_key(region))?.get(name).cloned()
+    }
+
+    /// Finds the queue that a URL means for a caller.
+    pub fn resolve(&self, address: QueueAddress<'_>, account: &str, region: &str) -> Option<Arc<Queue>> {
+        let region = address.region.unwrap_or(region);
+        let found = self.get(address.account.unwrap_or(account), region, address.name);
+        match self.mode {
+            NamespaceMode::Merged => found.or_else(|| self.get(account, region, address.name)),
+            NamespaceMode::Aws => found,
+        }
+    }
+
+    /// Finds the queue that an ARN means for the owner of another queue.
+    pub fn resolve_arn(&self, arn: &Arn<'_>, account: &str) -> Option<Arc<Queue>> {
+        let address = QueueAddress { account: Some(arn.account), region: None, name: arn.name };
+        self.resolve(address, account, arn.region)
+    }
+
+    /// Adds a queue unless one of its name is there.
+    pub fn add(&self, queue: Queue, now: Time, cooldown: bool) -> Added {
+        let region: Box<str> = self.region_key(&queue.region).into();
+        let mut spaces = self.write();
+        let names = spaces.accounts.entry(queue.account.as_ref().into()).or_default();
+        if let Some(existing) = names.get(&region).and_then(|names| names.get(&*queue.name)) {
+            return Added::Existing(existing.clone());
+        }
+        let key = (queue.account.as_ref().into(), region, queue.name.as_ref().into());
+        if cooldown && spaces.deleted.get(&key).is_some_and(|at| now < at.plus_seconds(COOLDOWN_SECONDS)) {
+            return Added::TooSoon;
+        }
+        spaces.deleted.remove(&key);
+        let (account, region, name) = key;
+        let queue = Arc::new(queue);
+        spaces.accounts.entry(account).or_default().entry(region).or_default().insert(name, queue.clone());
+        Added::New(queue)
+    }
+
+    /// Takes a queue out.
+    pub fn remove(&self, queue: &Queue, now: Time) {
+        let region: Box<str> = self.region_key(&queue.region).into();
+        let mut spaces = self.write();
+        if let Some(names) = spaces.accounts.get_mut(&*queue.account).and_then(|regions| regions.get_mut(&region)) {
+            // Another queue may have taken the name already.
+            if names.get(&*queue.name).is_some_and(|found| found.uid == queue.uid) {
+                names.remove(&*queue.name);
+            }
+        }
+        spaces.deleted.retain(|_, at| now < at.plus_seconds(COOLDOWN_SECONDS));
+        spaces.deleted.insert((queue.account.as_ref().into(), region, queue.name.as_ref().into()), now);
+    }
+
+    /// Up to `limit` queues of an account and region in the order of their names, those that begin with `prefix` and come
+    /// after `after`.
+    pub fn list(
+        &self,
+        account: &str,
+        region: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<Arc<Queue>> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let spaces = self.read();
+        let Some(names) = spaces.accounts.get(account).and_then(|regions| regions.get(self.region_key(region))) else {
+            return Vec::new();
+        };
+        let from = match after {
+            Some(after) if after >= prefix => Excluded(after),
+            _ => Included(prefix),
+        };
+        let page = names.range::<str, _>((from, Unbounded)).take_while(|(name, _)| name.starts_with(prefix));
+        page.take(limit).map(|(_, queue)| queue.clone()).collect()
+    }
+
+    /// Every queue there is.
+    pub fn all(&self) -> Vec<Arc<Queue>> {
+        let spaces = self.read();
+        spaces.accounts.values().flat_map(HashMap::values).flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// Where else a queue of this name is: for the log line beside "does not exist".
+    pub fn hint(&self, name: &str) -> Option<String> {
+        let spaces = self.read();
+        let queues = spaces.accounts.values().flat_map(HashMap::values).filter_map(|names| names.get(name));
+        let places: Vec<String> =
+            queues.take(3).map(|q| format!("account {} region {}", q.account, q.region)).collect();
+        (!places.is_empty()).then(|| format!("a queue named {name} exists in {}", places.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_of_queue_url_is_read() {
+        let q = |account, region, name| Some(QueueAddress { account, region, name });
+        let table = [
+            ("https://sqs.us-east-1.amazonaws.com/2233334/OrderQueue", q(Some("2233334"), None, "OrderQueue")),
+            ("http://localhost:9324/000000000000/q.fifo", q(Some("000000000000"), None, "q.fifo")),
+            ("https://us-east-2.amazonaws.com/456752665576/q", q(Some("456752665576"), None, "q")),
+            ("http://eu-west-1.queue.localhost:4566/000000000000/q", q(Some("000000000000"), None, "q")),
+            ("http://localhost:4566/queue/eu-west-1/000000000000/q", q(Some("000000000000"), Some("eu-west-1"), "q")),
+            ("http://localhost:4566/queue/q", q(None, None, "q")),
+            ("http://localhost:9324/sqs/000000000000/q", q(Some("000000000000"), None, "q")),
+            ("/123456789012/q", q(Some("123456789012"), None, "q")),
+            ("/123456789012/q/", q(Some("123456789012"), None, "q")),
+            ("OrderQueue", q(None, None, "OrderQueue")),
+            ("http://whatever-incorrect-queue-address", None),
+            ("http://host/", None),
+            ("", None),
+            ("/", None),
+        ];
+        for (url, expected) in table {
+            assert_eq!(QueueAddress::parse(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn arns_are_read_and_written() {
+        let arn = Arn::parse("arn:aws:sqs:us-east-1:123456789012:q").unwrap();
+        assert_eq!(arn, Arn { region: "us-east-1", account: "123456789012", name: "q" });
+        assert_eq!(arn.to_string(), "arn:aws:sqs:us-east-1:123456789012:q");
+        assert_eq!(Arn { region: "cn-north-1", ..arn }.to_string(), "arn:aws-cn:sqs:cn-north-1:123456789012:q");
+        assert_eq!(Arn::parse("arn:aws:sns:us-east-1:123456789012:t"), Err(ArnError::NotSqs));
+        for bad in
+            ["", "q", "arn:aws:sqs:us-east-1:123456789012", "arn:aws:sqs:us-east-1:123456789012:", "x:a:sqs:r:1:q"]
+        {
+            assert_eq!(Arn::parse(bad), Err(ArnError::Malformed), "{bad}");
+        }
+    }
+}

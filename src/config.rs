@@ -1,0 +1,504 @@
+//! What a server is told: one definition for the configuration file, environment variables, flags and Rust code.
+
+use crate::api::attributes::{self, Settable, Syntax, name};
+use crate::broker::NamespaceMode;
+use crate::http::{BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Origins};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+/// Where a server listens when nothing else is said.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:9324";
+/// Receives before a message goes to the dead-letter queue when nothing else is said.
+pub const MAX_RECEIVE_COUNT_DEFAULT: u32 = 10;
+/// The account of callers whose access key does not name one.
+pub const ACCOUNT_DEFAULT: &str = "000000000000";
+/// The region of callers that do not sign for one.
+pub const REGION_DEFAULT: &str = "us-east-1";
+
+/// How closely the server keeps to AWS where AWS is in a developer's way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "bin", derive(clap::ValueEnum, serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum Mode {
+    /// One namespace for all regions, and no 60-second rules.
+    #[default]
+    Dev,
+    /// Everything as on AWS.
+    Aws,
+}
+
+/// A queue that is there when the server starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// Its name; one that ends in `.fifo` makes it a FIFO queue.
+    pub name: String,
+    /// SQS attributes by their SQS names.
+    pub attributes: BTreeMap<String, String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The name of its dead-letter queue, which is created too if it is not listed.
+    pub dead_letter_queue: Option<String>,
+    /// Receives before a message goes there, 1 to 1000; 10 if absent.
+    pub max_receive_count: Option<u32>,
+}
+
+const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue";
+const MAX_RECEIVE_COUNT: &str = "MaxReceiveCount";
+const TAG: &str = "Tag.";
+
+impl QueueConfig {
+    /// A queue with default attributes.
+    pub fn new(name: impl Into<String>) -> QueueConfig {
+        QueueConfig { name: name.into(), ..Default::default() }
+    }
+
+    /// Sets an attribute, for example `VisibilityTimeout` to `45`.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, value: impl fmt::Display) -> QueueConfig {
+        self.attributes.insert(name.into(), value.to_string());
+        self
+    }
+
+    /// Adds a tag.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> QueueConfig {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Names the dead-letter queue, and how many receives come before it (1 to 1000).
+    #[must_use]
+    pub fn dead_letter(mut self, queue: impl Into<String>, max_receive_count: u32) -> QueueConfig {
+        self.dead_letter_queue = Some(queue.into());
+        self.max_receive_count = Some(max_receive_count);
+        self
+    }
+
+    /// Sets something by the name that the command line and the file use: an SQS attribute, `DeadLetterQueue`,
+    /// `MaxReceiveCount` or `Tag.<key>`.
+    ///
+    /// # Errors
+    /// A sentence that says what would be right.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        if let Some(tag) = key.strip_prefix(TAG) {
+            self.tags.insert(tag.to_owned(), value.to_owned());
+            return Ok(());
+        }
+        match key {
+            DEAD_LETTER_QUEUE => self.dead_letter_queue = Some(value.to_owned()),
+            MAX_RECEIVE_COUNT => {
+                let count = value.parse().ok().filter(|count| (1..=1000).contains(count));
+                self.max_receive_count = Some(count.ok_or("MaxReceiveCount must be a number from 1 to 1000")?);
+            }
+            _ => {
+                check_attribute(key, value)?;
+                self.attributes.insert(key.to_owned(), value.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `NAME` or `NAME,Attribute=value,...`, as `--queue` takes it.
+impl FromStr for QueueConfig {
+    type Err = String;
+    fn from_str(text: &str) -> Result<QueueConfig, String> {
+        let mut parts = text.split(',');
+        let mut queue = QueueConfig::new(parts.next().unwrap_or_default().trim());
+        if queue.name.is_empty() {
+            return Err("a queue needs a name: NAME or NAME,Attribute=value,...".to_owned());
+        }
+        for part in parts {
+            let (key, value) = part
+                .split_once('=')
+                .ok_or_else(|| format!("`{part}` is not Attribute=value, as in orders,VisibilityTimeout=45"))?;
+            queue.set(key.trim(), value.trim())?;
+        }
+        Ok(queue)
+    }
+}
+
+/// Checks an attribute of a configured queue.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn check_attribute(key: &str, value: &str) -> Result<(), String> {
+    let line = attributes::find(key).filter(|line| line.settable != Settable::Never);
+    let Some(line) = line else {
+        let settable = attributes::QUEUE_ATTRIBUTES.iter().filter(|line| line.settable != Settable::Never);
+        let names: Vec<&str> = settable.map(|line| line.name).chain([DEAD_LETTER_QUEUE, MAX_RECEIVE_COUNT]).collect();
+        return Err(format!("`{key}` is not an attribute of a queue; there are {}, and {TAG}<key>", names.join(", ")));
+    };
+    if line.normalise(value).is_some() {
+        return Ok(());
+    }
+    Err(match line.syntax {
+        Syntax::Integer(least, most) => format!("{key} must be a whole number from {least} to {most}, not `{value}`"),
+        Syntax::Boolean => format!("{key} must be true or false, not `{value}`"),
+        Syntax::OneOf(values) => format!("{key} must be {}, not `{value}`", values.join(" or ")),
+        Syntax::Text => format!("{key} cannot be `{value}`"),
+    })
+}
+
+/// Everything a server is told. [`Config::default`] is what `kew` without arguments does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen; port 0 picks a free one.
+    pub listen: Vec<SocketAddr>,
+    /// Queues that are there from the start.
+    pub queues: Vec<QueueConfig>,
+    /// Whether a queue that is asked for and not there is created.
+    pub auto_create: bool,
+    /// How closely to keep to AWS; the next two settings refine it.
+    pub mode: Mode,
+    /// Whether accounts and regions separate queues; from the mode if absent.
+    pub namespace: Option<NamespaceMode>,
+    /// Whether the 60-second rules of PurgeQueue and of DeleteQueue then CreateQueue hold; from the mode if absent.
+    pub cooldowns: Option<bool>,
+    /// 12 digits; the account of callers whose access key is not 12 digits itself.
+    pub account: String,
+    /// The region of callers that do not sign for one.
+    pub region: String,
+    /// What queue URLs begin with, if not with the `Host` of the request.
+    pub external_url: Option<String>,
+    /// Web pages that may use the server.
+    pub cors: Origins,
+    /// Bytes of a request body; at least 8 MiB, which a batch of 1 MiB may need in JSON.
+    pub body_bytes_max: usize,
+    /// Connections at one time.
+    pub connections_max: usize,
+    /// Worker threads; one for each core if absent.
+    pub threads: Option<usize>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: Vec::new(),
+            queues: Vec::new(),
+            auto_create: false,
+            mode: Mode::Dev,
+            namespace: None,
+            cooldowns: None,
+            account: ACCOUNT_DEFAULT.to_owned(),
+            region: REGION_DEFAULT.to_owned(),
+            external_url: None,
+            cors: Origins::none(),
+            body_bytes_max: BODY_BYTES_MAX_DEFAULT,
+            connections_max: CONNECTIONS_MAX_DEFAULT,
+            threads: None,
+        }
+    }
+}
+
+impl Config {
+    /// Whether accounts and regions separate queues.
+    pub fn namespace(&self) -> NamespaceMode {
+        self.namespace.unwrap_or(match self.mode {
+            Mode::Dev => NamespaceMode::Merged,
+            Mode::Aws => NamespaceMode::Aws,
+        })
+    }
+
+    /// Whether the 60-second rules hold.
+    pub fn cooldowns(&self) -> bool {
+        self.cooldowns.unwrap_or(self.mode == Mode::Aws)
+    }
+
+    /// Adds queues; one that is there already by name is replaced.
+    pub fn add_queues(&mut self, queues: impl IntoIterator<Item = QueueConfig>) {
+        for queue in queues {
+            self.queues.retain(|other| other.name != queue.name);
+            self.queues.push(queue);
+        }
+    }
+
+    /// The configured queues and, before them, the dead-letter queues that are named but not listed.
+    pub(crate) fn all_queues(&self) -> Vec<QueueConfig> {
+        let mut all: Vec<QueueConfig> = Vec::new();
+        for target in self.queues.iter().filter_map(|queue| queue.dead_letter_queue.as_deref()) {
+            let listed = |queues: &[QueueConfig]| queues.iter().any(|queue| queue.name == target);
+            if !listed(&self.queues) && !listed(&all) {
+                all.push(QueueConfig::new(target));
+            }
+        }
+        all.extend(self.queues.iter().cloned());
+        all
+    }
+}
+
+/// Checks an account number.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn check_account(text: &str) -> Result<String, String> {
+    let fits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    if fits { Ok(text.to_owned()) } else { Err("an account is 12 digits, as in 000000000000".to_owned()) }
+}
+
+/// Checks the name of a region.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn check_region(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if fits { Ok(text.to_owned()) } else { Err("a region is letters, digits and hyphens, as in us-east-1".to_owned()) }
+}
+
+/// Checks the URL that queue URLs begin with.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn check_external_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match host {
+        Some(host) if !host.trim_end_matches('/').is_empty() && !host.contains([' ', '?', '#', '"', '\\', '<']) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("a URL of scheme and host is wanted, as in http://sqs.local:9324".to_owned()),
+    }
+}
+
+/// Reads an address to listen on: `HOST:PORT`, a port alone, or a host name with a port.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    use std::net::ToSocketAddrs;
+    let text = text.trim();
+    let with_host = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        format!("127.0.0.1:{text}")
+    } else {
+        text.to_owned()
+    };
+    let wanted = || format!("`{text}` is not HOST:PORT, as in {LISTEN_DEFAULT} or 0.0.0.0:9324");
+    let mut found = with_host.to_socket_addrs().map_err(|_| wanted())?.collect::<Vec<_>>();
+    found.sort_by_key(|address| !address.is_ipv4());
+    found.into_iter().next().ok_or_else(wanted)
+}
+
+/// Reads the name of a namespace mode.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn parse_namespace(text: &str) -> Result<NamespaceMode, String> {
+    match text {
+        "merged" => Ok(NamespaceMode::Merged),
+        "aws" => Ok(NamespaceMode::Aws),
+        _ => Err(format!("`{text}` is neither merged nor aws")),
+    }
+}
+
+/// Reads `on` or `off`.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(format!("`{text}` is neither on nor off")),
+    }
+}
+
+/// The canonical text of a redrive policy to a queue of the same account and region.
+pub(crate) fn redrive_policy(arn: &str, max_receive_count: u32) -> (String, String) {
+    let policy = format!("{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":{max_receive_count}}}");
+    (name::REDRIVE_POLICY.to_owned(), policy)
+}
+
+#[cfg(feature = "bin")]
+pub use file::{FileError, read_file};
+
+#[cfg(feature = "bin")]
+mod file {
+    //! The configuration file: TOML, with errors that name file and line.
+
+    use super::{
+        Config, Mode, QueueConfig, check_account, check_external_url, check_region, parse_listen, parse_namespace,
+        parse_switch,
+    };
+    use crate::http::Origins;
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+    use std::fmt;
+    use std::ops::Range;
+    use std::path::{Path, PathBuf};
+    use toml::{Spanned, Value};
+
+    /// What is wrong with a configuration file, and where.
+    #[derive(Debug)]
+    pub struct FileError {
+        path: PathBuf,
+        line: Option<usize>,
+        what: String,
+    }
+
+    impl fmt::Display for FileError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{}", self.path.display())?;
+            if let Some(line) = self.line {
+                write!(f, ":{line}")?;
+            }
+            write!(f, ": {}", self.what)
+        }
+    }
+
+    impl std::error::Error for FileError {}
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+    struct File {
+        listen: Option<Vec<Spanned<String>>>,
+        mode: Option<Mode>,
+        namespace: Option<Spanned<String>>,
+        cooldowns: Option<Spanned<OnOff>>,
+        auto_create: Option<bool>,
+        account: Option<Spanned<String>>,
+        region: Option<Spanned<String>>,
+        external_url: Option<Spanned<String>>,
+        cors: Option<Spanned<Vec<String>>>,
+        body_limit: Option<usize>,
+        connection_limit: Option<usize>,
+        threads: Option<usize>,
+        log: Option<String>,
+        #[serde(default)]
+        queue: Vec<Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OnOff {
+        Boolean(bool),
+        Word(String),
+    }
+
+    /// Reads a file. Gives the configuration and the log filter, if it names one.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not TOML, or has a wrong key or value; the text says where and what would be right.
+    pub fn read_file(path: &Path) -> Result<(Config, Option<String>), FileError> {
+        let error = |line, what| FileError { path: path.to_owned(), line, what };
+        let text = std::fs::read_to_string(path).map_err(|e| error(None, format!("cannot be read: {e}")))?;
+        let line_of = |span: Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
+        let file: File = toml::from_str(&text).map_err(|e| error(e.span().map(line_of), e.message().to_owned()))?;
+        convert(file).map_err(|(span, what)| error(span.map(line_of), what))
+    }
+
+    type Wrong = (Option<Range<usize>>, String);
+
+    fn at<T, R>(value: Option<Spanned<T>>, read: impl FnOnce(&T) -> Result<R, String>) -> Result<Option<R>, Wrong> {
+        value.map(|v| read(v.get_ref()).map_err(|what| (Some(v.span()), what))).transpose()
+    }
+
+    fn convert(file: File) -> Result<(Config, Option<String>), Wrong> {
+        let mut config = Config::default();
+        for address in file.listen.into_iter().flatten() {
+            config.listen.extend(at(Some(address), |text| parse_listen(text))?);
+        }
+        config.mode = file.mode.unwrap_or_default();
+        config.namespace = at(file.namespace, |text| parse_namespace(text))?;
+        config.cooldowns = at(file.cooldowns, |value| match value {
+            OnOff::Boolean(on) => Ok(*on),
+            OnOff::Word(word) => parse_switch(word),
+        })?;
+        config.auto_create = file.auto_create.unwrap_or_default();
+        config.account = at(file.account, |text| check_account(text))?.unwrap_or(config.account);
+        config.region = at(file.region, |text| check_region(text))?.unwrap_or(config.region);
+        config.external_url = at(file.external_url, |text| check_external_url(text))?;
+        let origins = at(file.cors, |list| {
+            Origins::parse(list.iter().map(String::as_str))
+                .map_err(|entry| format!("`{entry}` is not an origin, as in http://localhost:3000, or *"))
+        })?;
+        config.cors = origins.unwrap_or_default();
+        config.body_bytes_max = file.body_limit.unwrap_or(config.body_bytes_max);
+        config.connections_max = file.connection_limit.unwrap_or(config.connections_max);
+        config.threads = file.threads;
+        for table in file.queue {
+            config.add_queues([queue(table)?]);
+        }
+        Ok((config, file.log))
+    }
+
+    fn queue(table: Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>) -> Result<QueueConfig, Wrong> {
+        let span = table.span();
+        let mut queue = QueueConfig::default();
+        for (key, value) in table.into_inner() {
+            let wrong = |what: String| (Some(key.span()), what);
+            match (key.get_ref().as_str(), value.get_ref()) {
+                ("name", Value::String(name)) => queue.name = name.clone(),
+                ("tags", Value::Table(tags)) => {
+                    for (tag, value) in tags {
+                        queue.tags.insert(tag.clone(), scalar(value).map_err(wrong)?);
+                    }
+                }
+                ("name", _) => return Err(wrong("name must be a text".to_owned())),
+                ("tags", _) => return Err(wrong("tags must be a table, as in { team = \"orders\" }".to_owned())),
+                (other, value) => {
+                    let value = scalar(value).map_err(wrong)?;
+                    queue.set(other, &value).map_err(wrong)?;
+                }
+            }
+        }
+        if queue.name.is_empty() { Err((Some(span), "a queue needs a name".to_owned())) } else { Ok(queue) }
+    }
+
+    fn scalar(value: &Value) -> Result<String, String> {
+        match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Integer(number) => Ok(number.to_string()),
+            Value::Boolean(boolean) => Ok(boolean.to_string()),
+            _ => Err("the value must be a text, a whole number, true or false".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_read_from_one_word() {
+        let queue: QueueConfig =
+            "orders,VisibilityTimeout=45,DeadLetterQueue=dead,MaxReceiveCount=3,Tag.team=a".parse().unwrap();
+        let expected =
+            QueueConfig::new("orders").attribute("VisibilityTimeout", 45).dead_letter("dead", 3).tag("team", "a");
+        assert_eq!(queue, expected);
+        assert_eq!("Jobs.fifo".parse::<QueueConfig>().unwrap(), QueueConfig::new("Jobs.fifo"));
+    }
+
+    #[test]
+    fn a_wrong_queue_is_told_what_would_be_right() {
+        let wrong = |text: &str| text.parse::<QueueConfig>().unwrap_err();
+        assert_eq!(
+            wrong("q,VisibilityTimeout=99999"),
+            "VisibilityTimeout must be a whole number from 0 to 43200, not `99999`"
+        );
+        assert!(
+            wrong("q,Visibility=1").starts_with("`Visibility` is not an attribute of a queue; there are DelaySeconds,")
+        );
+        assert!(wrong("q,QueueArn=x").starts_with("`QueueArn` is not an attribute"));
+        assert!(wrong("q,x").contains("is not Attribute=value"));
+        assert!(wrong(",x=1").contains("needs a name"));
+        assert_eq!(wrong("q,MaxReceiveCount=0"), "MaxReceiveCount must be a number from 1 to 1000");
+    }
+
+    #[test]
+    fn a_dead_letter_queue_that_is_not_listed_is_added() {
+        let mut config = Config::default();
+        config.add_queues([QueueConfig::new("a").dead_letter("dead", 3), QueueConfig::new("b").dead_letter("a", 3)]);
+        let names: Vec<String> = config.all_queues().into_iter().map(|queue| queue.name).collect();
+        assert_eq!(names, ["dead", "a", "b"]);
+    }
+
+    #[test]
+    fn addresses_and_urls_are_checked() {
+        assert_eq!(parse_listen("9400").unwrap().to_string(), "127.0.0.1:9400");
+        assert_eq!(parse_listen("0.0.0.0:0").unwrap().to_string(), "0.0.0.0:0");
+        assert!(parse_listen("nonsense").unwrap_err().contains("is not HOST:PORT"));
+        assert_eq!(check_external_url("http://q.local:9324/").unwrap(), "http://q.local:9324");
+        assert!(check_external_url("q.local").is_err() && check_external_url("http://").is_err());
+        assert!(check_account("12").is_err() && check_region("").is_err());
+    }
+}

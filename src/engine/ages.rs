@@ -1,0 +1,53 @@
+//! The order in which messages expire.
+//!
+//! The retention period is the same for all messages of a queue, so messages that arrive in the order of their
+//! retention start expire in that order: a list is enough. Dead letters of a standard queue keep the time they were
+//! first sent and may not fit; those stand in a set of their own.
+
+use std::collections::BTreeSet;
+
+use super::arena::Arena;
+use super::list::{AGE, List};
+use super::slot::Slot;
+use super::time::Time;
+
+/// All messages of a queue by the start of their retention period, in whatever state they are.
+pub(super) struct Ages {
+    in_order: List<AGE>,
+    strays: BTreeSet<(Time, u32)>,
+}
+
+impl Ages {
+    pub(super) const fn new() -> Ages {
+        Ages { in_order: List::new(), strays: BTreeSet::new() }
+    }
+
+    pub(super) fn add(&mut self, slots: &mut Arena<Slot>, slot: u32) {
+        let start = slots[slot].retained_from();
+        let fits = self.in_order.tail().is_none_or(|tail| slots[tail].retained_from() <= start);
+        slots[slot].stray = !fits;
+        if fits {
+            self.in_order.push_back(slots, slot);
+        } else {
+            self.strays.insert((start, slot));
+        }
+    }
+
+    pub(super) fn remove(&mut self, slots: &mut Arena<Slot>, slot: u32) {
+        if slots[slot].stray {
+            self.strays.remove(&(slots[slot].retained_from(), slot));
+        } else {
+            self.in_order.remove(slots, slot);
+        }
+    }
+
+    /// The message that expires first, and when its retention period started.
+    pub(super) fn oldest(&self, slots: &Arena<Slot>) -> Option<(Time, u32)> {
+        let in_order = self.in_order.head().map(|slot| (slots[slot].retained_from(), slot));
+        let stray = self.strays.first().copied();
+        match (in_order, stray) {
+            (Some(in_order), Some(stray)) => Some(in_order.min(stray)),
+            (one, other) => one.or(other),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What one queue does: a pure, synchronous, deterministic state machine.
+//!
+//! A [`Queue`] is told the time and the ids, and answers with plain outcomes. It reads no clock, draws no random
+//! number that could be observed, opens no file and knows neither HTTP nor the error texts of SQS. What happened is
+//! handed to a [`Journal`] as [`Effect`]s; replaying those into a new queue gives the same queue again.
+//!
+//! How it is built, from the bottom up:
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `time.rs` `message.rs` `settings.rs` `receipt.rs` `effect.rs` | the words callers use |
+//! | `arena.rs` `list.rs` `heap.rs` `sharded.rs` `window.rs` | containers whose operations never grow with what they hold |
+//! | `slot.rs` `ages.rs` `groups.rs` | one message inside a queue, the retention line, the names of message groups |
+//! | `standard.rs` `fifo.rs` | who is next, for each kind of queue |
+//! | `dedup.rs` | deduplication ids and receive attempts |
+//! | `contents.rs` | keeps all of the above in step: `lift` a message, change it, `put` it back |
+//! | `queue.rs` `receive.rs` `tick.rs` `replay.rs` | the operations |
+//!
+//! **Invariant:** every operation is O(1) or O(log n) in the number of messages, groups and remembered ids. Nothing
+//! is scanned, and nothing stale is left behind to be skipped later.
+//!
+//! **Invariant:** each change of a message is one [`Effect`], recorded in the order in which it took place, also when
+//! only time caused it (a visibility timeout that ended, a delay, retention). Forgetting deduplication ids and
+//! attempts is the exception: it follows from their time, so it is not recorded.
+
+mod ages;
+mod arena;
+mod contents;
+mod dedup;
+mod effect;
+mod fifo;
+mod groups;
+mod heap;
+mod list;
+mod message;
+mod queue;
+mod receipt;
+mod receive;
+mod replay;
+mod settings;
+mod sharded;
+mod slot;
+mod standard;
+mod tick;
+mod time;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use contents::Discarded;
+pub use dedup::{ATTEMPT_WINDOW_MS, DEDUPLICATION_WINDOW_MS};
+pub use effect::{Effect, Journal, State, Status, Stored};
+pub use message::{
+    Attributes, BODY_SHARED_FROM, Body, Delivery, Extra, Message, MessageId, NewMessage, ParseMessageIdError,
+    sequence_number,
+};
+pub use queue::{Queue, VISIBILITY_TOTAL_MS_MAX};
+pub use receipt::Receipt;
+pub use receive::DEAD_LETTERS_PER_CALL_MAX;
+pub use settings::{Counts, DeduplicationScope, Deleted, Kind, Received, Sent, Settings, VisibilityChange, Want};
+pub use standard::{NOISY_IDLE_MS, NOISY_IN_FLIGHT_MIN, NOISY_SHARE_DIVISOR};
+pub use tick::TICK_EVENTS_MAX;
+pub use time::Time;

@@ -1,0 +1,312 @@
+//! One queue: its settings, its counter and its contents, and all operations but receive, tick and replay.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::contents::{Contents, Discarded, Line, Position};
+use super::dedup::{DeduplicationKey, FirstSend};
+use super::effect::{Effect, Journal, Stored};
+use super::message::{Message, NewMessage};
+use super::receipt::Receipt;
+use super::settings::{Counts, DeduplicationScope, Deleted, Kind, Sent, Settings, VisibilityChange};
+use super::slot::{Place, Slot};
+use super::time::Time;
+
+/// A message stays hidden for at most 12 hours after it was received (AWS: `Total VisibilityTimeout for the message is
+/// beyond the limit [43200 seconds]`).
+pub const VISIBILITY_TOTAL_MS_MAX: u64 = 43_200_000;
+
+/// AWS is reported to refuse 43 199 and 43 200 seconds right after the receive, through rounding; so at least this
+/// many milliseconds count as gone by.
+const VISIBILITY_ELAPSED_MS_MIN: u64 = 2_000;
+
+/// From this receive count on, a message with a redrive policy that allows more goes to the end of a standard queue.
+const TO_THE_BACK_ABOVE: u32 = 3;
+
+/// One queue as a pure state machine.
+///
+/// Every operation takes the time and first brings the queue up to it; with more than
+/// [`TICK_EVENTS_MAX`](super::TICK_EVENTS_MAX) events due, only in part, so callers run [`Queue::tick`] until it
+/// returns `false` first. Even if they do not, no operation hands out, deletes or hides a message against the rules.
+pub struct Queue {
+    uid: u64,
+    pub(super) settings: Settings,
+    /// The next number or order: one counter for both, so that they can be compared.
+    pub(super) next_number: u64,
+    pub(super) contents: Contents,
+}
+
+impl Queue {
+    /// An empty queue. `uid` becomes part of its receipt handles, so it must be no other queue's.
+    #[must_use]
+    pub fn new(uid: u64, settings: Settings) -> Queue {
+        let contents = Contents::new(settings.kind);
+        Queue { uid, settings, next_number: 1, contents }
+    }
+
+    /// The number given to [`Queue::new`].
+    #[must_use]
+    pub fn uid(&self) -> u64 {
+        self.uid
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The next number that will be given out; a store keeps it for [`Effect::Counter`].
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// Changes the settings. Retention applies to all messages, the FIFO delay to those still waiting for it (a
+    /// message that has become available stays so). The kind never changes.
+    pub fn configure(&mut self, settings: Settings) {
+        self.settings = Settings { kind: self.settings.kind, ..settings };
+    }
+
+    /// Accepts a message, unless it is a duplicate.
+    pub fn send<J: Journal>(&mut self, now: Time, new: NewMessage, j: &mut J) -> Sent {
+        self.tick(now, j);
+        let delay_seconds = match self.settings.kind {
+            Kind::Standard => new.delay_seconds,
+            Kind::Fifo => self.settings.fifo_delay_seconds,
+        };
+        let (message, group) = Message::without_group(new, now);
+        let group = group.map(|name| self.contents.shared_name(name));
+        let key = self.deduplication_key(&message, group.as_ref());
+        if let Some((_, first)) = key.as_ref().and_then(|key| self.contents.deduplication.get(now, key)) {
+            return Sent::Duplicate { id: first.id, number: first.number };
+        }
+        let position = if delay_seconds == 0 {
+            Position::Visible
+        } else {
+            Position::Delayed(now.plus_seconds(u64::from(delay_seconds)))
+        };
+        let id = message.id;
+        let number = self.store(message, group.as_ref(), position, j);
+        if let Some(key) = key {
+            if J::ACTIVE {
+                j.record(Effect::Remembered {
+                    group: key.group.clone(),
+                    deduplication_id: key.id.clone(),
+                    first_sent: now,
+                    id,
+                    number,
+                });
+            }
+            self.contents.deduplication.insert(now, key, FirstSend { id, number });
+        }
+        Sent::Stored { number }
+    }
+
+    /// Adds a message as it is: a dead letter, a moved message, or one that is put back. No delay, no deduplication;
+    /// the time of sending, the counts and the start of retention are the message's own. Returns its new number.
+    ///
+    /// For a dead letter the caller sets `dead_letter_source`, and in a FIFO queue (AWS documentation) also
+    /// `retained_from` to now and the deduplication id to the message id.
+    pub fn insert<J: Journal>(&mut self, now: Time, mut message: Message, j: &mut J) -> u64 {
+        self.tick(now, j);
+        let group = message.group.take();
+        self.store(message, group.as_ref(), Position::Visible, j)
+    }
+
+    /// Deletes the message a receipt speaks of.
+    ///
+    /// Standard: any handle of a message deletes it, in whatever state it is. FIFO: only the handle of a receive whose
+    /// visibility timeout is still running.
+    pub fn delete<J: Journal>(&mut self, now: Time, receipt: Receipt, j: &mut J) -> Deleted {
+        self.tick(now, j);
+        let Some(slot) = self.find_alive(now, receipt, j) else {
+            return Deleted::AlreadyGone;
+        };
+        let fifo = self.settings.kind == Kind::Fifo;
+        if fifo && self.running_receive(now, receipt).is_none() {
+            return Deleted::Expired;
+        }
+        self.take(slot, j);
+        Deleted::Done
+    }
+
+    /// Hides the message for `timeout_seconds` (0 to 43 200) from now on; with 0 it is visible at once.
+    ///
+    /// Standard: works with any handle of the message, also when it is visible again. FIFO: only with the handle of a
+    /// receive whose visibility timeout is still running.
+    pub fn change_visibility<J: Journal>(
+        &mut self,
+        now: Time,
+        receipt: Receipt,
+        timeout_seconds: u32,
+        j: &mut J,
+    ) -> VisibilityChange {
+        self.tick(now, j);
+        let Some(slot) = self.find_alive(now, receipt, j) else {
+            return VisibilityChange::NotAvailable;
+        };
+        let available = match self.settings.kind {
+            Kind::Standard => self.contents.slots[slot].place != Place::Delayed,
+            Kind::Fifo => self.running_receive(now, receipt).is_some(),
+        };
+        if !available {
+            return VisibilityChange::NotAvailable;
+        }
+        if timeout_seconds == 0 {
+            if self.contents.slots[slot].place == Place::InFlight {
+                self.end_visibility_timeout(slot, j);
+            }
+            return VisibilityChange::Changed;
+        }
+        let received_at = self.contents.slots[slot].received_at().unwrap_or(now);
+        let elapsed_ms = now.ms_since(received_at).max(VISIBILITY_ELAPSED_MS_MIN);
+        let timeout_ms = u64::from(timeout_seconds) * 1000;
+        if elapsed_ms.saturating_add(timeout_ms) > VISIBILITY_TOTAL_MS_MAX {
+            return VisibilityChange::BeyondLimit;
+        }
+        self.contents.lift(slot);
+        self.contents.put(slot, Position::InFlight(now.plus_ms(timeout_ms)));
+        self.record_change(slot, j);
+        VisibilityChange::Changed
+    }
+
+    /// Takes out the next visible message, for a message move task. Those in flight or delayed stay.
+    ///
+    /// "Oldest first" holds as for a receive: by the moment they became available, a FIFO group strictly in order,
+    /// noisy groups of a standard queue last.
+    pub fn take_oldest_visible<J: Journal>(&mut self, now: Time, j: &mut J) -> Option<Message> {
+        self.tick(now, j);
+        let slot = self.contents.next()?;
+        self.take(slot, j)
+    }
+
+    /// Throws everything away, deduplication ids and attempts too (recorded from SQS). Old receipts then speak of
+    /// messages that are gone, and numbers keep counting up.
+    ///
+    /// O(1): drop what it returns outside the queue's lock.
+    pub fn purge<J: Journal>(&mut self, _now: Time, j: &mut J) -> Discarded {
+        if J::ACTIVE {
+            j.record(Effect::Purged { next_number: self.next_number });
+        }
+        let empty = Contents::new(self.settings.kind);
+        Discarded(std::mem::replace(&mut self.contents, empty))
+    }
+
+    /// Whether a receive now would find something, the limit of messages in flight aside.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        self.contents.next().is_some()
+    }
+
+    /// The kept numbers.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.contents.counts()
+    }
+
+    fn deduplication_key(&self, message: &Message, group: Option<&Arc<str>>) -> Option<DeduplicationKey> {
+        if self.settings.kind != Kind::Fifo {
+            return None;
+        }
+        let id = message.extra.as_ref()?.deduplication_id.clone()?;
+        let group = match self.settings.deduplication_scope {
+            DeduplicationScope::Queue => None,
+            DeduplicationScope::MessageGroup => group.cloned(),
+        };
+        Some(DeduplicationKey { group, id })
+    }
+
+    fn store<J: Journal>(&mut self, message: Message, group: Option<&Arc<str>>, position: Position, j: &mut J) -> u64 {
+        let number = self.draw_number();
+        let slot = self.contents.add(Slot::new(message, number), None, group, position);
+        if J::ACTIVE {
+            let message = self.contents.slots[slot].to_message(self.contents.group_name(slot));
+            let status = self.contents.status(slot);
+            j.record(Effect::Stored(Box::new(Stored { slot, number, status, message })));
+        }
+        number
+    }
+
+    /// Takes a message out for good.
+    pub(super) fn take<J: Journal>(&mut self, slot: u32, j: &mut J) -> Option<Message> {
+        if J::ACTIVE {
+            let number = self.contents.slots[slot].number;
+            j.record(Effect::Removed { slot, number });
+        }
+        self.contents.take(slot)
+    }
+
+    /// A message in flight, or held, is visible again.
+    pub(super) fn end_visibility_timeout<J: Journal>(&mut self, slot: u32, j: &mut J) {
+        let message = &self.contents.slots[slot];
+        // FIFO: groups stand in line by the moment their first message became available. Standard: a message keeps
+        // its place in send order, unless it keeps coming back (see `redrive_max_receive_count`).
+        let to_the_back = match self.settings.kind {
+            Kind::Fifo => true,
+            Kind::Standard => {
+                let allowed = self.settings.redrive_max_receive_count;
+                allowed.is_some_and(|allowed| allowed > TO_THE_BACK_ABOVE) && message.receive_count > TO_THE_BACK_ABOVE
+            }
+        };
+        self.contents.lift(slot);
+        if to_the_back {
+            self.contents.slots[slot].order = self.draw_number();
+        }
+        self.contents.put(slot, Position::Visible);
+        self.record_change(slot, j);
+    }
+
+    pub(super) fn record_change<J: Journal>(&self, slot: u32, j: &mut J) {
+        if J::ACTIVE {
+            let number = self.contents.slots[slot].number;
+            let status = self.contents.status(slot);
+            j.record(Effect::Changed { slot, number, status });
+        }
+    }
+
+    pub(super) fn draw_number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    pub(super) fn is_expired(&self, now: Time, slot: u32) -> bool {
+        now >= self.expires_at(self.contents.slots[slot].retained_from())
+    }
+
+    pub(super) fn expires_at(&self, retained_from: Time) -> Time {
+        retained_from.plus_seconds(u64::from(self.settings.retention_seconds))
+    }
+
+    /// The message a receipt speaks of; removed on the spot if the tick has not come to its expiry yet.
+    fn find_alive<J: Journal>(&mut self, now: Time, receipt: Receipt, j: &mut J) -> Option<u32> {
+        let slot = self.contents.find(receipt)?;
+        if self.is_expired(now, slot) {
+            self.take(slot, j);
+            return None;
+        }
+        Some(slot)
+    }
+
+    /// The message, if it is in flight by exactly this receive and its visibility timeout is not over.
+    pub(super) fn running_receive(&self, now: Time, receipt: Receipt) -> Option<u32> {
+        let (slot, wait) = self.contents.in_flight_by(receipt)?;
+        (wait.at > now).then_some(slot)
+    }
+
+    pub(super) fn is_fifo(&self) -> bool {
+        matches!(self.contents.line, Line::Fifo(_))
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Queue")
+            .field("uid", &self.uid)
+            .field("settings", &self.settings)
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,213 @@
+//! Receiving: hand messages out, take dead letters out, repeat an attempt, give back what nobody got.
+
+use std::sync::Arc;
+
+use super::contents::{Line, Position};
+use super::dedup::HandedOut;
+use super::effect::{Effect, Journal};
+use super::message::{Delivery, Message};
+use super::queue::Queue;
+use super::receipt::Receipt;
+use super::settings::{Received, Want};
+use super::time::Time;
+
+/// At most this many dead letters are taken out by one call, so that the work under the queue's lock is bounded.
+pub const DEAD_LETTERS_PER_CALL_MAX: usize = 1024;
+
+/// What one receive has gathered so far.
+#[derive(Default)]
+struct Gathered {
+    deliveries: Vec<Delivery>,
+    dead: Vec<Message>,
+    /// Delivered with a timeout of 0.
+    held: Vec<u32>,
+    /// Messages that turned out to be expired; they count towards the bound, too.
+    expired: usize,
+}
+
+impl Gathered {
+    fn is_at_bound(&self) -> bool {
+        self.dead.len() + self.expired >= DEAD_LETTERS_PER_CALL_MAX
+    }
+}
+
+impl Queue {
+    /// Hands out up to `want.max` messages, never more than may be in flight.
+    ///
+    /// A FIFO queue serves the first message group in line as far as it may before it goes to the next; see
+    /// `fifo.rs`. A standard queue serves in send order; see `standard.rs` for message groups.
+    pub fn receive<J: Journal>(&mut self, now: Time, want: &Want<'_>, j: &mut J) -> Received {
+        self.tick(now, j);
+        let attempt_id = want.attempt_id.filter(|_| self.is_fifo());
+        if let Some(again) = attempt_id.and_then(|id| self.repeat_attempt(now, id, want, j)) {
+            return again;
+        }
+        let room = self.settings.in_flight_max.saturating_sub(self.contents.in_flight());
+        if room == 0 {
+            return Received { over_limit: !self.is_fifo(), ..Received::default() };
+        }
+        let max = want.max.min(room);
+        let mut gathered = Gathered::default();
+        while gathered.deliveries.len() < max && !gathered.is_at_bound() {
+            let Some(first) = self.contents.next() else { break };
+            let mut candidate = Some(first);
+            while let Some(slot) = candidate
+                && gathered.deliveries.len() < max
+                && !gathered.is_at_bound()
+            {
+                candidate = self.contents.after(slot);
+                self.gather(now, slot, want, &mut gathered, j);
+            }
+        }
+        for slot in gathered.held.drain(..) {
+            self.end_visibility_timeout(slot, j);
+        }
+        if let Some(id) = attempt_id {
+            self.remember_attempt(now, id.into(), &gathered.deliveries, j);
+        }
+        Received {
+            more_dead: gathered.is_at_bound() && self.has_ready(),
+            deliveries: gathered.deliveries,
+            dead: gathered.dead,
+            over_limit: false,
+        }
+    }
+
+    /// Undoes receives whose client went away before it got the answer: receive count, time of first receive and
+    /// place are as before. Receipts that are not in flight any more, or received again since, are passed over.
+    pub fn give_back<J: Journal>(&mut self, now: Time, receipts: &[Receipt], j: &mut J) {
+        self.tick(now, j);
+        for &receipt in receipts {
+            let Some(slot) = self.running_receive(now, receipt) else { continue };
+            self.contents.lift(slot);
+            let message = &mut self.contents.slots[slot];
+            message.receive_count = message.receive_count.saturating_sub(1);
+            if message.receive_count == 0 {
+                message.set_first_received(None);
+                message.set_received_at(None);
+            }
+            self.contents.put(slot, Position::Visible);
+            self.record_change(slot, j);
+        }
+    }
+
+    /// Delivers one candidate, or takes it out because it is expired or dead.
+    fn gather<J: Journal>(&mut self, now: Time, slot: u32, want: &Want<'_>, gathered: &mut Gathered, j: &mut J) {
+        let received_here = self.contents.slots[slot].received_here();
+        if self.is_expired(now, slot) {
+            gathered.expired += 1;
+            self.take(slot, j);
+        } else if want.dead_letter_after.is_some_and(|limit| received_here >= limit) {
+            // AWS: moved by the receive that would have delivered it, and that one does not count.
+            gathered.dead.extend(self.take(slot, j));
+        } else {
+            gathered.deliveries.push(self.deliver(now, slot, want, j));
+            if want.visibility_timeout_seconds == 0 {
+                gathered.held.push(slot);
+            }
+        }
+    }
+
+    fn deliver<J: Journal>(&mut self, now: Time, slot: u32, want: &Want<'_>, j: &mut J) -> Delivery {
+        self.contents.lift(slot);
+        let message = &mut self.contents.slots[slot];
+        message.receive_count = message.receive_count.saturating_add(1);
+        if message.first_received().is_none() {
+            message.set_first_received(Some(now));
+        }
+        message.set_received_at(Some(now));
+        if want.visibility_timeout_seconds == 0 {
+            self.contents.put(slot, Position::Held);
+        } else {
+            self.put_received(now, slot, deadline(now, want));
+            self.record_change(slot, j);
+        }
+        self.delivery(slot)
+    }
+
+    /// Puts a lifted message in flight because it was received.
+    pub(super) fn put_received(&mut self, now: Time, slot: u32, deadline: Time) {
+        self.contents.put(slot, Position::InFlight(deadline));
+        let in_flight = self.contents.in_flight();
+        let contents = &mut self.contents;
+        if let Line::Standard(standard) = &mut contents.line {
+            let group = contents.slots[slot].group;
+            standard.received(&contents.slots, group, now, in_flight);
+        }
+    }
+
+    fn delivery(&self, slot: u32) -> Delivery {
+        let message = &self.contents.slots[slot];
+        Delivery {
+            id: message.id,
+            body: message.body.clone(),
+            body_md5: message.body_md5,
+            extra: message.extra.clone(),
+            group: self.contents.group_name(slot),
+            sent: message.sent,
+            first_received: message.first_received().unwrap_or(message.sent),
+            receive_count: message.receive_count,
+            number: message.number,
+            receipt: Receipt { queue: self.uid(), slot, number: message.number, receive: message.receive_count },
+        }
+    }
+
+    /// The same messages with the same receipts, their visibility restarted, if nothing happened to any of them.
+    fn repeat_attempt<J: Journal>(&mut self, now: Time, id: &str, want: &Want<'_>, j: &mut J) -> Option<Received> {
+        let id = Arc::from(id);
+        let (at, handed_out) = self.contents.attempts.get(now, &id)?;
+        let untouched = |message: &HandedOut| {
+            let wait = self.contents.in_flight_by(message.receipt).map(|(_, wait)| wait);
+            wait.is_some_and(|wait| wait.ticket == message.ticket && wait.at > now)
+                && !self.is_expired(now, message.receipt.slot)
+        };
+        if !handed_out.iter().all(untouched) {
+            return None;
+        }
+        let slots: Vec<u32> = handed_out.iter().map(|message| message.receipt.slot).collect();
+        let mut deliveries = Vec::with_capacity(slots.len());
+        for slot in slots {
+            deliveries.push(self.delivery(slot));
+            if want.visibility_timeout_seconds == 0 {
+                self.end_visibility_timeout(slot, j);
+                continue;
+            }
+            self.contents.lift(slot);
+            self.contents.slots[slot].set_received_at(Some(now));
+            self.contents.put(slot, Position::InFlight(deadline(now, want)));
+            self.record_change(slot, j);
+        }
+        self.remember_attempt(at, id, &deliveries, j);
+        Some(Received { deliveries, ..Received::default() })
+    }
+
+    /// Remembers what an attempt handed out, unless it was nothing or is visible again already.
+    fn remember_attempt<J: Journal>(&mut self, at: Time, id: Arc<str>, deliveries: &[Delivery], j: &mut J) {
+        let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
+        if self.keep_attempt(at, &id, &receipts) && J::ACTIVE {
+            j.record(Effect::Attempted { attempt_id: id, at, receipts });
+        }
+    }
+
+    /// Whether the attempt could be kept; not if one of its messages is not in flight.
+    pub(super) fn keep_attempt(&mut self, at: Time, id: &Arc<str>, receipts: &[Receipt]) -> bool {
+        let handed_out: Option<Vec<HandedOut>> = receipts
+            .iter()
+            .map(|&receipt| {
+                let (_, wait) = self.contents.in_flight_by(receipt)?;
+                Some(HandedOut { receipt, ticket: wait.ticket })
+            })
+            .collect();
+        match handed_out {
+            Some(handed_out) if !handed_out.is_empty() => {
+                self.contents.attempts.insert(at, id.clone(), handed_out);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+fn deadline(now: Time, want: &Want<'_>) -> Time {
+    now.plus_seconds(u64::from(want.visibility_timeout_seconds))
+}

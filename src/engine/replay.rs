@@ -1,0 +1,93 @@
+//! Building a queue again from its effects.
+
+use super::contents::{Contents, Position};
+use super::dedup::{DeduplicationKey, FirstSend};
+use super::effect::{Effect, State, Status, Stored};
+use super::queue::Queue;
+use super::receipt::Receipt;
+use super::slot::{Place, Slot};
+use super::time::Time;
+
+/// No queue ever counts this far; a record that says so is damaged and must not exhaust the counter.
+const NUMBER_MAX: u64 = 1 << 56;
+
+impl Queue {
+    /// Takes one effect as a fact: nothing is checked, no time passes, and nothing can go wrong. An effect about a
+    /// message that is not there is passed over; a slot that is taken already is replaced by a free one (old receipts
+    /// then do not find the message, but it is not lost).
+    pub fn replay(&mut self, effect: Effect) {
+        if effect.next_number() <= NUMBER_MAX {
+            self.next_number = self.next_number.max(effect.next_number());
+        }
+        match effect {
+            Effect::Stored(stored) => self.replay_stored(*stored),
+            Effect::Changed { slot, number, status } => self.replay_changed(slot, number, status),
+            Effect::Removed { slot, number } => {
+                if self.holds(slot, number) {
+                    self.contents.take(slot);
+                }
+            }
+            Effect::Purged { .. } => self.contents = Contents::new(self.settings.kind),
+            Effect::Remembered { group, deduplication_id, first_sent, id, number } => {
+                let key = DeduplicationKey { group, id: deduplication_id };
+                self.contents.deduplication.insert(first_sent, key, FirstSend { id, number });
+            }
+            Effect::Attempted { attempt_id, at, receipts } => {
+                self.keep_attempt(at, &attempt_id, &receipts);
+            }
+            Effect::Counter { .. } => {}
+        }
+    }
+
+    fn replay_stored(&mut self, stored: Stored) {
+        let Stored { slot, number, status, mut message } = stored;
+        if self.holds(slot, number) {
+            // The same message again: the newer word counts.
+            self.contents.take(slot);
+        }
+        let group = message.group.take();
+        let mut packed = Slot::new(message, number);
+        apply(&mut packed, status);
+        self.contents.add(packed, Some(slot), group.as_ref(), position(status));
+    }
+
+    fn replay_changed(&mut self, slot: u32, number: u64, status: Status) {
+        if !self.holds(slot, number) {
+            return;
+        }
+        self.contents.lift(slot);
+        let message = &mut self.contents.slots[slot];
+        let received = status.receive_count > message.receive_count;
+        apply(message, status);
+        match (position(status), status.received_at) {
+            // As the live receive does, so that the same message groups turn noisy.
+            (Position::InFlight(deadline), Some(at)) if received => {
+                self.put_received(at, slot, deadline);
+            }
+            (position, _) => self.contents.put(slot, position),
+        }
+    }
+
+    fn holds(&self, slot: u32, number: u64) -> bool {
+        let receipt = Receipt { queue: self.uid(), slot, number, receive: 0 };
+        self.contents.find(receipt).is_some()
+    }
+}
+
+fn apply(slot: &mut Slot, status: Status) {
+    slot.place = Place::Held;
+    slot.order = status.order;
+    slot.receive_count = status.receive_count;
+    slot.set_first_received(status.first_received);
+    slot.set_received_at(status.received_at);
+}
+
+fn position(status: Status) -> Position {
+    // A deadline that was lost has passed.
+    let deadline = status.deadline.unwrap_or(Time(0));
+    match status.state {
+        State::Visible => Position::Visible,
+        State::InFlight => Position::InFlight(deadline),
+        State::Delayed => Position::Delayed(deadline),
+    }
+}

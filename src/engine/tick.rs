@@ -1,0 +1,103 @@
+//! What time does to a queue: delays and visibility timeouts end, messages expire, memories fade.
+
+use super::contents::{Line, Position};
+use super::effect::Journal;
+use super::queue::Queue;
+use super::slot::Place;
+use super::time::Time;
+
+/// One tick handles at most this many events, so that the work under the queue's lock is bounded.
+pub const TICK_EVENTS_MAX: usize = 1024;
+
+/// The next thing to happen to a message. Of those due at the same moment, the upper ones come first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    /// The retention period ends, in whatever state the message is.
+    Expiry(u32),
+    /// The delay of a FIFO message ends.
+    FifoDelay(u32),
+    /// A visibility timeout, or the delay of a standard message, ends.
+    Timer(u32),
+}
+
+impl Queue {
+    /// Brings the queue up to `now`, event by event in the order of their moments, at most [`TICK_EVENTS_MAX`] of
+    /// them. Returns whether more are due.
+    pub fn tick<J: Journal>(&mut self, now: Time, j: &mut J) -> bool {
+        let mut events = 0;
+        while let Some((_, event)) = self.next_event().filter(|&(at, _)| at <= now) {
+            if events == TICK_EVENTS_MAX {
+                return true;
+            }
+            events += 1;
+            match event {
+                Event::Expiry(slot) => {
+                    self.take(slot, j);
+                }
+                Event::FifoDelay(slot) => self.end_delay(slot, j),
+                Event::Timer(slot) if self.contents.slots[slot].place == Place::Delayed => {
+                    self.end_delay(slot, j);
+                }
+                Event::Timer(slot) => self.end_visibility_timeout(slot, j),
+            }
+        }
+        while self.fade(now) {
+            if events == TICK_EVENTS_MAX {
+                return true;
+            }
+            events += 1;
+        }
+        false
+    }
+
+    /// When a tick will next make a message available or expire one.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.next_event().map(|(at, _)| at)
+    }
+
+    fn next_event(&self) -> Option<(Time, Event)> {
+        let contents = &self.contents;
+        let expiry =
+            contents.ages.oldest(&contents.slots).map(|(start, slot)| (self.expires_at(start), Event::Expiry(slot)));
+        let fifo_delay = match &contents.line {
+            Line::Standard(_) => None,
+            Line::Fifo(fifo) => fifo.next_delayed().map(|slot| {
+                let seconds = u64::from(self.settings.fifo_delay_seconds);
+                (contents.slots[slot].sent.plus_seconds(seconds), Event::FifoDelay(slot))
+            }),
+        };
+        let timer = contents.timers.next().map(|wait| (wait.at, Event::Timer(wait.slot)));
+        [expiry, fifo_delay, timer].into_iter().flatten().min()
+    }
+
+    /// A standard message comes to its place in send order; a FIFO message becomes available now.
+    fn end_delay<J: Journal>(&mut self, slot: u32, j: &mut J) {
+        self.contents.lift(slot);
+        if self.is_fifo() {
+            self.contents.slots[slot].order = self.draw_number();
+        }
+        self.contents.put(slot, Position::Visible);
+        self.record_change(slot, j);
+    }
+
+    /// Forgets one thing that no longer counts; whether there was one.
+    fn fade(&mut self, now: Time) -> bool {
+        let contents = &mut self.contents;
+        if contents.deduplication.is_due(now) {
+            contents.deduplication.forget_oldest();
+            return true;
+        }
+        if contents.attempts.is_due(now) {
+            contents.attempts.forget_oldest();
+            return true;
+        }
+        if let Line::Standard(standard) = &mut contents.line
+            && let Some(group) = standard.silent(now)
+        {
+            standard.calm(&contents.slots, group);
+            return true;
+        }
+        false
+    }
+}

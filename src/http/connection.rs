@@ -1,0 +1,172 @@
+//! One connection: hyper's HTTP/1.1 over a socket that also answers in SQS's shape where hyper alone would not.
+
+use super::{HEAD_BYTES_HARD_MAX, HEADER_TIME_LIMIT, Service, raw_answer};
+use crate::error::ErrorKind;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+/// How far the server is with stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Not at all.
+    Serving,
+    /// No new connections; requests that are under way are finished.
+    Finishing,
+    /// At once.
+    Stopped,
+}
+
+/// Serves a connection until it ends, or until the server stops and its last answer is out.
+pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, mut phase: watch::Receiver<Phase>) {
+    // Small answers must not wait for the peer's acknowledgement of earlier ones; an error only makes that slower.
+    let _ = stream.set_nodelay(true);
+    let peer = Arc::new(Peer::default());
+    let socket = Socket { stream, peer: peer.clone(), instead: None };
+    let answer = service_fn(move |request| {
+        let service = service.clone();
+        async move { Ok::<_, Infallible>(service.answer(request, port).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME_LIMIT)
+        .max_buf_size(HEAD_BYTES_HARD_MAX)
+        .serve_connection(TokioIo::new(socket), answer);
+    let mut connection = pin!(connection);
+    loop {
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::trace!(%error, "connection ended");
+                    // A head that began and did not end in time; an idle connection is closed without a word.
+                    if error.is_timeout() && peer.in_head.load(Ordering::Relaxed) {
+                        peer.farewell.store(true, Ordering::Relaxed);
+                    }
+                }
+                return;
+            }
+            changed = phase.changed() => {
+                if changed.is_err() || *phase.borrow_and_update() == Phase::Stopped {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// What the socket and the one who serves it tell each other.
+#[derive(Default)]
+struct Peer {
+    /// Bytes came in since the last answer.
+    in_head: AtomicBool,
+    /// Say so before closing that the head took too long.
+    farewell: AtomicBool,
+}
+
+/// A socket that puts SQS-shaped answers in place of the bare ones hyper gives to what is not HTTP.
+struct Socket {
+    stream: TcpStream,
+    peer: Arc<Peer>,
+    /// What is being written in place of hyper's own answer, and how much of it is out.
+    instead: Option<(Vec<u8>, usize)>,
+}
+
+/// hyper's own answers, for requests that it could not read, and what stands for them.
+fn in_place_of(head: &[u8]) -> Option<Vec<u8>> {
+    let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
+    let ours = || head.windows(16).any(|w| w.eq_ignore_ascii_case(b"x-amzn-requestid"));
+    match status {
+        b"400" if !ours() => Some(raw_answer(ErrorKind::Serialization, "The request is not valid HTTP.")),
+        b"414" | b"431" if !ours() => {
+            Some(raw_answer(ErrorKind::RequestHeaderTooLarge, "The request's URL or headers are too long or too many."))
+        }
+        _ => None,
+    }
+}
+
+impl Socket {
+    /// Writes what stands in place of `replaced` bytes.
+    fn poll_instead(&mut self, cx: &mut Context<'_>, replaced: usize) -> Poll<io::Result<usize>> {
+        while let Some((bytes, done)) = &mut self.instead {
+            if *done == bytes.len() {
+                self.instead = None;
+                return Poll::Ready(Ok(replaced));
+            }
+            *done += ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[*done..]))?;
+        }
+        Poll::Ready(Ok(replaced))
+    }
+
+    fn begin_instead(&mut self, head: &[u8]) -> bool {
+        self.peer.in_head.store(false, Ordering::Relaxed);
+        if self.instead.is_none() {
+            self.instead = in_place_of(head).map(|bytes| (bytes, 0));
+        }
+        self.instead.is_some()
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.peer.in_head.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.begin_instead(buf) {
+            return self.poll_instead(cx, buf.len());
+        }
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.begin_instead(bufs.first().map_or(&[], |first| first)) {
+            let all = bufs.iter().map(|buf| buf.len()).sum();
+            return self.poll_instead(cx, all);
+        }
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.peer.farewell.load(Ordering::Relaxed) {
+            // If it cannot be written at once the peer has not even read earlier answers.
+            let _ = self
+                .stream
+                .try_write(&raw_answer(ErrorKind::RequestTimeout, "The request's headers did not arrive in time."));
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The front door: one request in, one answer out. Routes, limits, health, and the rule for web pages.
+//!
+//! Invariant: whatever bytes come in, an answer of SQS's shape goes out; every limit on the way has a name in this file.
+
+mod connection;
+mod origin;
+mod server;
+
+pub use origin::Origins;
+pub(crate) use server::listen;
+pub use server::{Running, StartError};
+
+use crate::broker::{Broker, Caller};
+use crate::clock::Clock;
+use crate::engine::Time;
+use crate::error::{Error, ErrorKind};
+use crate::wire::{self, Call, Head, Method, Protocol, Rejection, Reply};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes of a request body, unless set otherwise. A batch of 1 MiB may have six times that in JSON escapes.
+pub const BODY_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
+/// Bytes of a request's URL and header names and values together.
+pub const HEADER_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of a request's head beyond which not even an answer in SQS's shape is made: HTTP's own 431 is sent.
+pub const HEAD_BYTES_HARD_MAX: usize = 512 * 1024;
+/// Header fields of a request beyond which HTTP's own 431 is sent.
+pub const HEADER_FIELDS_MAX: usize = 256;
+/// How long a request's head may take to come in, and how long a connection may be idle.
+pub const HEADER_TIME_LIMIT: Duration = Duration::from_secs(75);
+/// How long a request's body may take to come in.
+pub const BODY_TIME_LIMIT: Duration = Duration::from_secs(60);
+/// Connections at one time, unless set otherwise.
+pub const CONNECTIONS_MAX_DEFAULT: usize = 65_536;
+/// How long a stopping server waits for requests that are under way.
+pub const SHUTDOWN_TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the front door is told.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// The account of callers whose access key does not name one: 12 digits.
+    pub account: String,
+    /// The region of callers that do not sign for one.
+    pub region: String,
+    /// What queue URLs begin with; from the request's `Host` if absent.
+    pub external_url: Option<String>,
+    /// Web pages that may use the server.
+    pub origins: Origins,
+    /// Bytes of a request body.
+    pub body_bytes_max: usize,
+    /// Connections at one time; more are turned away with 503.
+    pub connections_max: usize,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+impl Default for HttpOptions {
+    fn default() -> HttpOptions {
+        HttpOptions {
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            external_url: None,
+            origins: Origins::none(),
+            body_bytes_max: BODY_BYTES_MAX_DEFAULT,
+            connections_max: CONNECTIONS_MAX_DEFAULT,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        }
+    }
+}
+
+/// What answers requests.
+pub struct Service {
+    broker: Arc<Broker>,
+    options: HttpOptions,
+}
+
+/// An answer on its way to hyper.
+type Answer = Response<Full<Bytes>>;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// What ListQueues and health checks of LocalStack's users look for.
+const LOCALSTACK_HEALTH: &str =
+    concat!(r#"{"services":{"sqs":"running"},"edition":"kew","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+impl Service {
+    /// A front door to a broker.
+    pub fn new(broker: Arc<Broker>, options: HttpOptions) -> Service {
+        Service { broker, options }
+    }
+
+    /// The broker behind the door.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// What the door was told.
+    pub fn options(&self) -> &HttpOptions {
+        &self.options
+    }
+
+    /// Answers one request that came in on a port.
+    pub async fn answer<B>(&self, request: Request<B>, port: u16) -> Answer
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let (parts, body) = request.into_parts();
+        let page = match self.options.origins.check(&parts.method, &parts.headers) {
+            origin::Verdict::NoPage => None,
+            origin::Verdict::Allowed(origin) => Some(origin),
+            origin::Verdict::Preflight(answer) | origin::Verdict::Refused(answer) => return answer,
+        };
+        let mut answer = match health(&parts.method, &parts.uri) {
+            Some(answer) => answer,
+            None => self.sqs(&parts, body, port).await,
+        };
+        if let Some(origin) = page {
+            origin::expose(&mut answer, origin);
+        }
+        answer
+    }
+
+    async fn sqs<B>(&self, parts: &hyper::http::request::Parts, body: B, port: u16) -> Answer
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let headers = &parts.headers;
+        let head = Head {
+            method: match parts.method {
+                hyper::Method::GET => Method::Get,
+                hyper::Method::HEAD => Method::Head,
+                hyper::Method::POST => Method::Post,
+                _ => Method::Other,
+            },
+            path: parts.uri.path(),
+            query: parts.uri.query(),
+            content_type: text(headers, &header::CONTENT_TYPE),
+            target: text(headers, &TARGET),
+            accept: text(headers, &header::ACCEPT),
+            authorization: text(headers, &header::AUTHORIZATION),
+        };
+        let request_id = Uuid::random();
+        let bytes = match self.read(parts, body).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let reply = wire::encode_error(wire::protocol_of(&head), &error, &request_id);
+                // What is left of the request cannot be told from a next one.
+                return http(reply, &request_id, true);
+            }
+        };
+        match wire::decode(&head, &bytes) {
+            Ok(call) => self.call(call, headers, &request_id, port).await,
+            Err(Rejection::Error { protocol, error }) => {
+                tracing::debug!(status = error.kind.status(), %error, "request refused");
+                http(wire::encode_error(protocol, &error, &request_id), &request_id, false)
+            }
+            Err(Rejection::NotFound) => http(wire::not_found(), &request_id, false),
+        }
+    }
+
+    async fn call(&self, call: Call<'_>, headers: &HeaderMap, request_id: &Uuid, port: u16) -> Answer {
+        let Call { protocol, operation, mut request, credential } = call;
+        let options = &self.options;
+        let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
+        let base_url = self.base_url(headers, port);
+        let caller = Caller {
+            account: access_key.unwrap_or(&options.account),
+            region: credential.region.as_deref().unwrap_or(&options.region),
+            base_url: &base_url,
+            trace_header: text(headers, &TRACE_ID),
+        };
+        // The log line is made ready only if someone reads it.
+        let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {
+            let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
+            (queue, self.broker.clock().now())
+        });
+        let outcome = self.broker.execute(&caller, request).await;
+        if let Some((queue, began)) = log {
+            self.log(operation.name(), &queue, began, outcome.as_ref().err());
+        }
+        let reply = match outcome {
+            Ok(response) => wire::encode(protocol, &response, request_id),
+            Err(error) => {
+                if error.kind == ErrorKind::InternalFailure {
+                    tracing::error!(action = operation.name(), %error, "internal failure");
+                }
+                wire::encode_error(protocol, &error, request_id)
+            }
+        };
+        http(reply, request_id, false)
+    }
+
+    fn log(&self, action: &str, queue: &str, began: Time, error: Option<&Error>) {
+        let ms = self.broker.clock().now().ms_since(began);
+        match error {
+            None => tracing::debug!(action, queue, status = 200, ms),
+            Some(error) => tracing::debug!(action, queue, status = error.kind.status(), ms, %error),
+        }
+    }
+
+    /// Reads the body, within the limits.
+    async fn read<B>(&self, parts: &hyper::http::request::Parts, mut body: B) -> Result<Bytes, Error>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let of_headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        let head_bytes = of_headers.sum::<usize>() + parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
+        if head_bytes > HEADER_BYTES_MAX {
+            let text = format!("The request's URL and headers are longer than {HEADER_BYTES_MAX} bytes.");
+            return Err(Error::new(ErrorKind::RequestHeaderTooLarge, text));
+        }
+        let most = self.options.body_bytes_max;
+        let too_large =
+            || Error::new(ErrorKind::RequestTooLarge, format!("The request body is longer than {most} bytes."));
+        // Known beforehand: refuse before the client sends it.
+        if body.size_hint().lower() > most as u64 {
+            return Err(too_large());
+        }
+        let all = async {
+            // Nearly every body comes in one piece, which is then used as it is.
+            let mut first: Option<Bytes> = None;
+            let mut rest = BytesMut::new();
+            while let Some(frame) = body.frame().await {
+                let broken = |_| Error::malformed("The request body ended before its end.");
+                let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+                match first.take() {
+                    None if rest.is_empty() => first = Some(data),
+                    before => {
+                        if rest.is_empty() {
+                            let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+                            rest.reserve(before.as_ref().map_or(0, Bytes::len) + data.len() + expected.min(most));
+                        }
+                        rest.extend_from_slice(before.as_deref().unwrap_or_default());
+                        rest.extend_from_slice(&data);
+                    }
+                }
+                if rest.len() > most || first.as_ref().is_some_and(|data| data.len() > most) {
+                    return Err(too_large());
+                }
+            }
+            Ok(first.unwrap_or_else(|| rest.freeze()))
+        };
+        if body_is_there(&parts.headers) {
+            let text = "The request body did not arrive in time.";
+            tokio::select! {
+                biased;
+                read = all => read,
+                () = Clock::network_pause(BODY_TIME_LIMIT) => Err(Error::new(ErrorKind::RequestTimeout, text)),
+            }
+        } else {
+            all.await
+        }
+    }
+
+    /// What queue URLs begin with: the configured URL, or what the client calls this server.
+    fn base_url(&self, headers: &HeaderMap, port: u16) -> String {
+        if let Some(url) = &self.options.external_url {
+            return url.clone();
+        }
+        let scheme = match text(headers, &FORWARDED_PROTO) {
+            Some("https") => "https",
+            _ => "http",
+        };
+        let usable = |host: &&str| {
+            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]%".contains(&b))
+        };
+        match text(headers, &header::HOST).filter(usable) {
+            // Some clients leave the port out of `Host`; without it in the URL they would go to port 80 next.
+            Some(host) if !has_port(host) && port != 80 && scheme == "http" => format!("{scheme}://{host}:{port}"),
+            Some(host) => format!("{scheme}://{host}"),
+            None => format!("{scheme}://localhost:{port}"),
+        }
+    }
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+        && (!host.starts_with('[') || host.contains("]:"))
+}
+
+fn body_is_there(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
+}
+
+/// An access key of 12 digits names an account.
+fn is_account(key: &str) -> bool {
+    key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn health(method: &hyper::Method, uri: &hyper::Uri) -> Option<Answer> {
+    let reads = matches!(*method, hyper::Method::GET | hyper::Method::HEAD);
+    let (content_type, body) = match uri.path() {
+        _ if !reads => return None,
+        "/" if uri.query().is_none_or(|query| !query.contains("Action=")) => ("text/plain", "kew is running.\n"),
+        "/health" => ("text/plain", "ok\n"),
+        "/_localstack/health" => ("application/json", LOCALSTACK_HEALTH),
+        _ => return None,
+    };
+    let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Some(answer)
+}
+
+/// Gives a reply the headers that all answers have.
+fn http(reply: Reply, request_id: &str, close: bool) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(reply.body)));
+    *answer.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(error) = reply.query_error.and_then(|error| HeaderValue::try_from(error).ok()) {
+        headers.insert(QUERY_ERROR, error);
+    }
+    if close {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+/// The text of a random UUID, for request ids.
+struct Uuid([u8; 36]);
+
+impl Uuid {
+    fn random() -> Uuid {
+        let mut text = [b'-'; 36];
+        let mut random = fastrand::u128(..);
+        for (at, digit) in text.iter_mut().enumerate() {
+            if !matches!(at, 8 | 13 | 18 | 23) {
+                *digit = b"0123456789abcdef"[(random & 15) as usize];
+                random >>= 4;
+            }
+        }
+        text[14] = b'4';
+        text[19] = b"89ab"[(random & 3) as usize];
+        Uuid(text)
+    }
+}
+
+impl std::ops::Deref for Uuid {
+    type Target = str;
+    fn deref(&self) -> &str {
+        // ASCII by construction; the fallback only spares an `unwrap`.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// The protocol-shaped bytes for a peer that never gets as far as a request: status line, headers and body.
+fn raw_answer(kind: ErrorKind, message: &'static str) -> Vec<u8> {
+    let request_id = Uuid::random();
+    let reply = wire::encode_error(Protocol::Json, &Error::new(kind, message), &request_id);
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut bytes = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {}\r\nx-amzn-requestid: {}\r\nx-amzn-query-error: {}\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n",
+        reply.content_type,
+        &*request_id,
+        reply.query_error.unwrap_or_default(),
+        reply.body.len()
+    )
+    .into_bytes();
+    bytes.extend_from_slice(&reply.body);
+    bytes
+}
+
+/// The body type that hyper reads from a socket.
+pub type NetworkBody = Incoming;

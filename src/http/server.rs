@@ -1,0 +1,268 @@
+//! Threads and sockets: accepting connections, sharing them out, and stopping.
+//!
+//! Each worker thread has a runtime of its own, and connections are dealt out to the workers in turn. A request is served on
+//! the thread that read it, so nothing is passed between threads except where one client's send wakes another's long poll.
+
+use super::connection::{self, Phase};
+use super::{SHUTDOWN_TIME_LIMIT, Service, raw_answer};
+use crate::clock::Clock;
+use crate::error::ErrorKind;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// Connections that wait to be accepted, as asked of the operating system.
+const BACKLOG: i32 = 1024;
+/// How long to wait when no file descriptor is left for a new connection.
+const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
+
+/// Why a server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// An address could not be listened on.
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A thread or runtime could not be had.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "cannot listen on {address}: the port is in use; choose another with --listen HOST:PORT")
+            }
+            StartError::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            StartError::Thread(source) => write!(f, "cannot start a thread: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Listens on an address without serving it yet.
+///
+/// # Errors
+/// [`StartError::Listen`].
+pub(crate) fn listen(address: SocketAddr) -> Result<StdListener, StartError> {
+    let attempt = || -> io::Result<StdListener> {
+        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        // So that a server can be started again at once on the port of one that has just ended.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket.into())
+    };
+    attempt().map_err(|source| StartError::Listen { address: address.to_string(), source })
+}
+
+/// A connection on its way to a worker.
+struct Accepted {
+    stream: StdStream,
+    port: u16,
+    counted: Counted,
+}
+
+/// Counts a connection for as long as it is there.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A server that runs. Dropping it stops it at once; [`Running::shutdown`] lets it finish.
+pub struct Running {
+    service: Arc<Service>,
+    addresses: Vec<SocketAddr>,
+    phase: watch::Sender<Phase>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts threads that serve these listeners.
+    ///
+    /// # Errors
+    /// When a thread or a runtime cannot be had.
+    pub(crate) fn start(service: Arc<Service>, listeners: Vec<StdListener>) -> Result<Running, StartError> {
+        let addresses: io::Result<Vec<_>> = listeners.iter().map(StdListener::local_addr).collect();
+        let addresses = addresses.map_err(StartError::Thread)?;
+        let (phase, _) = watch::channel(Phase::Serving);
+        let mut running = Running { service, addresses, phase, threads: Vec::new() };
+        let count = running.service.options().threads.max(1);
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+        let mut front = Some((listeners, senders));
+        for (index, receiver) in receivers.into_iter().enumerate() {
+            // The first worker also accepts connections and keeps the time.
+            let front = front.take();
+            let (service, phase) = (running.service.clone(), running.phase.subscribe());
+            let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+            let thread = std::thread::Builder::new().name(format!("kew-{index}")).spawn(move || {
+                runtime.block_on(work(service, front, receiver, phase));
+            });
+            running.threads.push(thread.map_err(StartError::Thread)?);
+        }
+        Ok(running)
+    }
+
+    /// Where it listens, in the order of the listeners.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What it serves.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// Stops accepting, answers long polls with nothing, and lets requests that are under way finish within
+    /// [`SHUTDOWN_TIME_LIMIT`].
+    pub async fn shutdown(mut self) {
+        self.begin_shutdown();
+        let threads = std::mem::take(&mut self.threads);
+        let (done, ended) = tokio::sync::oneshot::channel();
+        // Threads are waited for on a thread of their own: the caller's runtime stays free.
+        let waiter = std::thread::Builder::new().name("kew-end".to_owned()).spawn(move || {
+            join(threads);
+            let _ = done.send(());
+        });
+        if waiter.is_ok() {
+            let _ = ended.await;
+        }
+    }
+
+    /// The same for code that is not async.
+    pub fn shutdown_blocking(mut self) {
+        self.begin_shutdown();
+        join(std::mem::take(&mut self.threads));
+    }
+
+    fn begin_shutdown(&self) {
+        self.phase.send_replace(Phase::Finishing);
+        self.service.broker().close();
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        // A panic has been reported by the thread itself.
+        let _ = thread.join();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Stopped);
+        join(std::mem::take(&mut self.threads));
+    }
+}
+
+type Front = (Vec<StdListener>, Vec<mpsc::UnboundedSender<Accepted>>);
+
+/// The life of a worker thread.
+async fn work(
+    service: Arc<Service>,
+    front: Option<Front>,
+    mut accepted: mpsc::UnboundedReceiver<Accepted>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let mut helpers = JoinSet::new();
+    if let Some((listeners, workers)) = front {
+        let broker = service.broker().clone();
+        helpers.spawn(async move { broker.run_timers().await });
+        let count = Arc::new(AtomicUsize::new(0));
+        for listener in listeners {
+            helpers.spawn(accept(listener, workers.clone(), service.clone(), count.clone(), phase.clone()));
+        }
+    }
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            next = accepted.recv() => {
+                let Some(Accepted { stream, port, counted }) = next else { break };
+                match TcpStream::from_std(stream) {
+                    Ok(stream) => {
+                        let served = connection::serve(stream, service.clone(), port, phase.clone());
+                        connections.spawn(async move {
+                            served.await;
+                            drop(counted);
+                        });
+                    }
+                    Err(error) => tracing::warn!(%error, "a connection was lost"),
+                }
+            }
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            changed = phase.changed() => {
+                if changed.is_err() || *phase.borrow_and_update() != Phase::Serving {
+                    break;
+                }
+            }
+        }
+    }
+    let finish = async { while connections.join_next().await.is_some() {} };
+    let stopped = async { while *phase.borrow_and_update() != Phase::Stopped && phase.changed().await.is_ok() {} };
+    tokio::select! {
+        () = finish => {}
+        () = stopped => {}
+        () = Clock::network_pause(SHUTDOWN_TIME_LIMIT) => tracing::warn!("some requests were cut off"),
+    }
+}
+
+/// Accepts connections and deals them out to the workers in turn.
+async fn accept(
+    listener: StdListener,
+    workers: Vec<mpsc::UnboundedSender<Accepted>>,
+    service: Arc<Service>,
+    count: Arc<AtomicUsize>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "cannot accept connections"),
+    };
+    let mut turn = 0;
+    loop {
+        let next = tokio::select! {
+            next = listener.accept() => next,
+            _ = phase.changed() => return,
+        };
+        let stream = match next {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "a connection could not be accepted");
+                Clock::network_pause(NO_DESCRIPTOR_PAUSE).await;
+                continue;
+            }
+        };
+        if count.load(Ordering::Relaxed) >= service.options().connections_max {
+            // If it does not fit into the socket's buffer at once, the peer learns from the end of the connection.
+            let _ = stream.try_write(&raw_answer(ErrorKind::ServiceUnavailable, "Too many connections."));
+            continue;
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(count.clone());
+        turn = (turn + 1) % workers.len();
+        match stream.into_std() {
+            Ok(stream) => {
+                let _ = workers[turn].send(Accepted { stream, port, counted });
+            }
+            Err(error) => tracing::warn!(%error, "a connection was lost"),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The `kew` command: arguments and environment to a configuration, a server, signals, and what is printed. No other file prints.
+
+use clap::Parser;
+use kew::cli::{Cli, Command, HealthcheckArgs, ServeArgs};
+use kew::{Clock, Server};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The exit code for anything that is wrong before or at the start.
+const FAILED: u8 = 1;
+/// The exit code after a second signal.
+const CUT_OFF: u8 = 130;
+/// How long a health check waits for an answer.
+const HEALTHCHECK_TIME_LIMIT: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Some(Command::Serve(args)) => serve(*args),
+        Some(Command::Healthcheck(args)) => healthcheck(&args),
+        None => serve(cli.serve),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("kew: {error}");
+        ExitCode::from(FAILED)
+    })
+}
+
+fn serve(args: ServeArgs) -> Result<ExitCode, String> {
+    let (config, log) = args.into_config()?;
+    let filter = EnvFilter::try_new(&log).map_err(|error| format!("--log: {error}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    // Before the server is there, so that a signal that comes early is not lost.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(async {
+        let mut signals = Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
+        let server = Server::start(&config, Clock::system()).map_err(|error| error.to_string())?;
+        greet(&server, &config.region);
+        signals.next().await;
+        tracing::info!("stopping; a second signal ends at once");
+        tokio::select! {
+            () = server.shutdown() => Ok(ExitCode::SUCCESS),
+            // Leaving without waiting for anybody.
+            () = signals.next() => std::process::exit(CUT_OFF.into()),
+        }
+    })
+}
+
+/// Says where the server is, and how to point an SDK at it.
+fn greet(server: &Server, region: &str) {
+    let url = server.endpoint_url();
+    let others: Vec<String> =
+        server.addresses().iter().skip(1).map(|address| format!(" and http://{address}")).collect();
+    let mut out = std::io::stdout().lock();
+    // Standard output may be closed; the server runs on all the same.
+    let _ = writeln!(out, "kew {} on {url}{}. Ready.", env!("CARGO_PKG_VERSION"), others.concat());
+    let _ = writeln!(out, "\n  export AWS_ENDPOINT_URL={url}");
+    let _ = writeln!(out, "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test");
+    let _ = writeln!(out, "  export AWS_DEFAULT_REGION={region} AWS_REGION={region}\n");
+    let _ = out.flush();
+}
+
+/// SIGTERM and Ctrl-C.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {})
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+fn healthcheck(args: &HealthcheckArgs) -> Result<ExitCode, String> {
+    let address = args.listen.first().copied().ok_or("no address to ask")?;
+    let status = ask(address).map_err(|error| format!("no answer from {address}: {error}"))?;
+    if status.contains(" 200 ") { Ok(ExitCode::SUCCESS) } else { Err(format!("{address} answered {status}")) }
+}
+
+fn ask(mut address: SocketAddr) -> std::io::Result<String> {
+    // A server that listens everywhere is asked here.
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_TIME_LIMIT)?;
+    stream.set_read_timeout(Some(HEALTHCHECK_TIME_LIMIT))?;
+    write!(stream, "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(1024).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,309 @@
+//! A server to embed: started from a builder in async code and in plain tests, stopped when dropped.
+
+use crate::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
+use crate::clock::Clock;
+use crate::config::{Config, LISTEN_DEFAULT, MAX_RECEIVE_COUNT_DEFAULT, Mode, QueueConfig, redrive_policy};
+use crate::error::Error;
+use crate::http::{self, HttpOptions, Origins, Running, Service};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// An address cannot be listened on, or a thread cannot be had.
+    Http(http::StartError),
+    /// A configured queue is not one that SQS would create.
+    Queue {
+        /// Its name.
+        name: String,
+        /// What SQS would answer.
+        error: Error,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Http(error) => error.fmt(f),
+            StartError::Queue { name, error } => write!(f, "queue {name}: {}", error.message),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running server.
+///
+/// It has threads of its own and needs no runtime around it. Dropping it stops it at once.
+///
+/// ```
+/// let server = kew::Server::builder().queue("orders").start()?;
+/// assert!(server.queue_url("orders").starts_with("http://127.0.0.1:"));
+/// # Ok::<(), kew::StartError>(())
+/// ```
+pub struct Server {
+    running: Running,
+    broker: Arc<Broker>,
+    url: String,
+    account: String,
+}
+
+/// What a server will be told.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// // A clock that only the test turns: no test has to sleep.
+/// let server = kew::Server::builder()
+///     .queue(kew::QueueConfig::new("orders").attribute("VisibilityTimeout", 45).dead_letter("orders-dead", 3))
+///     .manual_clock()
+///     .start()?;
+/// server.advance(Duration::from_secs(45));
+/// # Ok::<(), kew::StartError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is started"]
+pub struct Builder {
+    config: Config,
+    clock: Clock,
+}
+
+impl From<&str> for QueueConfig {
+    fn from(name: &str) -> QueueConfig {
+        QueueConfig::new(name)
+    }
+}
+
+impl From<String> for QueueConfig {
+    fn from(name: String) -> QueueConfig {
+        QueueConfig::new(name)
+    }
+}
+
+impl Builder {
+    /// Adds a queue, by its name or with attributes.
+    pub fn queue(mut self, queue: impl Into<QueueConfig>) -> Builder {
+        self.config.add_queues([queue.into()]);
+        self
+    }
+
+    /// Listens on an address; on a free port of 127.0.0.1 if none is given. May be called again.
+    pub fn listen(mut self, address: SocketAddr) -> Builder {
+        self.config.listen.push(address);
+        self
+    }
+
+    /// Goes by a clock, which may be shared with others.
+    pub fn clock(mut self, clock: Clock) -> Builder {
+        self.clock = clock;
+        self
+    }
+
+    /// Goes by a manual clock, for [`Server::advance`].
+    pub fn manual_clock(self) -> Builder {
+        self.clock(Clock::manual())
+    }
+
+    /// Keeps as closely to AWS as the mode says.
+    pub fn mode(mut self, mode: Mode) -> Builder {
+        self.config.mode = mode;
+        self
+    }
+
+    /// Separates accounts and regions, or does not, whatever the mode.
+    pub fn namespace(mut self, namespace: NamespaceMode) -> Builder {
+        self.config.namespace = Some(namespace);
+        self
+    }
+
+    /// Keeps the 60-second rules, or does not, whatever the mode.
+    pub fn cooldowns(mut self, on: bool) -> Builder {
+        self.config.cooldowns = Some(on);
+        self
+    }
+
+    /// Creates queues that are asked for and not there.
+    pub fn auto_create(mut self, on: bool) -> Builder {
+        self.config.auto_create = on;
+        self
+    }
+
+    /// The account, 12 digits, of callers whose access key does not name one.
+    pub fn account(mut self, account: impl Into<String>) -> Builder {
+        self.config.account = account.into();
+        self
+    }
+
+    /// The region of callers that do not sign for one.
+    pub fn region(mut self, region: impl Into<String>) -> Builder {
+        self.config.region = region.into();
+        self
+    }
+
+    /// What queue URLs begin with, if not with the `Host` of the request.
+    pub fn external_url(mut self, url: impl Into<String>) -> Builder {
+        self.config.external_url = Some(url.into());
+        self
+    }
+
+    /// Web pages that may use the server; none unless said.
+    pub fn cors(mut self, origins: Origins) -> Builder {
+        self.config.cors = origins;
+        self
+    }
+
+    /// Bytes of a request body.
+    pub fn body_bytes_max(mut self, bytes: usize) -> Builder {
+        self.config.body_bytes_max = bytes;
+        self
+    }
+
+    /// Connections at one time.
+    pub fn connections_max(mut self, connections: usize) -> Builder {
+        self.config.connections_max = connections;
+        self
+    }
+
+    /// Worker threads; one if not said, which is plenty for tests.
+    pub fn threads(mut self, threads: usize) -> Builder {
+        self.config.threads = Some(threads);
+        self
+    }
+
+    /// Starts the server. When this returns it answers.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or a queue is not one that SQS would create.
+    pub fn start(mut self) -> Result<Server, StartError> {
+        if self.config.listen.is_empty() {
+            self.config.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        }
+        self.config.threads.get_or_insert(1);
+        Server::start(&self.config, self.clock)
+    }
+}
+
+impl Server {
+    /// A server with no queues, on a free port, going by the system clock, unless told otherwise.
+    pub fn builder() -> Builder {
+        Builder { config: Config::default(), clock: Clock::system() }
+    }
+
+    /// Starts a server from a whole configuration.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or a queue is not one that SQS would create.
+    pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
+        let default = || LISTEN_DEFAULT.parse().ok().into_iter().collect::<Vec<SocketAddr>>();
+        let addresses = if config.listen.is_empty() { default() } else { config.listen.clone() };
+        let listeners = addresses.into_iter().map(http::listen).collect::<Result<Vec<_>, _>>();
+        let listeners = listeners.map_err(StartError::Http)?;
+        let options = BrokerOptions {
+            namespace: config.namespace(),
+            cooldowns: config.cooldowns(),
+            auto_create: config.auto_create,
+        };
+        let broker = Broker::new(options, clock);
+        declare(&broker, config)?;
+        let defaults = HttpOptions::default();
+        let options = HttpOptions {
+            account: config.account.clone(),
+            region: config.region.clone(),
+            external_url: config.external_url.clone(),
+            origins: config.cors.clone(),
+            body_bytes_max: config.body_bytes_max,
+            connections_max: config.connections_max,
+            threads: config.threads.unwrap_or(defaults.threads),
+        };
+        let service = Arc::new(Service::new(broker.clone(), options));
+        let running = Running::start(service, listeners).map_err(StartError::Http)?;
+        let url = config.external_url.clone().unwrap_or_else(|| reachable_url(running.addresses()));
+        Ok(Server { running, broker, url, account: config.account.clone() })
+    }
+
+    /// What SDKs take as the endpoint: `http://127.0.0.1:<port>`.
+    pub fn endpoint_url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of a queue in the server's own account, whether the queue is there or not.
+    pub fn queue_url(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.url, self.account)
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.running.addresses()
+    }
+
+    /// The clock it goes by.
+    pub fn clock(&self) -> &Clock {
+        self.broker.clock()
+    }
+
+    /// The front door itself, to be driven without a socket.
+    pub fn service(&self) -> &Arc<Service> {
+        self.running.service()
+    }
+
+    /// Turns the manual clock. When this returns, everyone who waited for a message that has become available by then has
+    /// been handed it.
+    ///
+    /// # Panics
+    /// If the server goes by the system clock.
+    pub fn advance(&self, by: Duration) {
+        assert!(self.broker.advance(by), "only a manual clock can be turned: Server::builder().manual_clock()");
+    }
+
+    /// Stops accepting, answers long polls with an empty result, lets requests that are under way finish, and returns when
+    /// all is done or [`http::SHUTDOWN_TIME_LIMIT`] is over.
+    pub async fn shutdown(self) {
+        self.running.shutdown().await;
+    }
+}
+
+/// Creates the configured queues, then links those with dead-letter queues, in whatever order they are listed.
+fn declare(broker: &Arc<Broker>, config: &Config) -> Result<(), StartError> {
+    let caller = Caller { account: &config.account, region: &config.region, base_url: "", trace_header: None };
+    let queues = config.all_queues();
+    let failed = |queue: &QueueConfig| {
+        let name = queue.name.clone();
+        move |error| StartError::Queue { name, error }
+    };
+    for queue in &queues {
+        let first: std::collections::BTreeMap<String, String> = queue
+            .attributes
+            .iter()
+            .filter(|(key, _)| *key != "RedrivePolicy")
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        broker.declare(&caller, &queue.name, &first, &queue.tags).map_err(failed(queue))?;
+    }
+    for queue in &queues {
+        let policy = match &queue.dead_letter_queue {
+            Some(target) => {
+                let count = queue.max_receive_count.unwrap_or(MAX_RECEIVE_COUNT_DEFAULT);
+                Some(redrive_policy(&broker.arn_of(&caller, target), count))
+            }
+            None => queue.attributes.get_key_value("RedrivePolicy").map(|(k, v)| (k.clone(), v.clone())),
+        };
+        if let Some((key, value)) = policy {
+            broker.set_attribute(&caller, &queue.name, &key, &value).map_err(failed(queue))?;
+        }
+    }
+    Ok(())
+}
+
+/// A URL at which this machine reaches the first address.
+fn reachable_url(addresses: &[SocketAddr]) -> String {
+    let address = addresses.first().copied().unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(host, address.port()))
+}

@@ -1,0 +1,111 @@
+//! Who signed a request, and for which region. Nothing is verified here: what cannot be read is as if it were not there.
+
+use std::borrow::Cow;
+
+/// What a signature says about its maker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credential<'a> {
+    /// The access key id.
+    pub access_key: Option<Cow<'a, str>>,
+    /// The region of the scope, for example `us-east-1`.
+    pub region: Option<Cow<'a, str>>,
+    /// The service of the scope: `sqs`, though a Perl client writes `s3`.
+    pub service: Option<Cow<'a, str>>,
+}
+
+impl<'a> Credential<'a> {
+    /// Reads an `Authorization` header of Signature Version 4; its parts come in any order, with or without spaces.
+    pub fn from_header(header: Option<&'a str>) -> Option<Credential<'a>> {
+        let (algorithm, parts) = header?.trim_start().split_once(' ')?;
+        if !algorithm.starts_with("AWS4-") {
+            return None;
+        }
+        let scope = parts.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
+        Credential::from_scope(Cow::Borrowed(scope))
+    }
+
+    /// Reads `KEY/DATE/REGION/SERVICE/aws4_request`, decoded already.
+    pub fn from_scope(scope: Cow<'a, str>) -> Option<Credential<'a>> {
+        let mut end = scope.len();
+        let mut part = || -> Option<std::ops::Range<usize>> {
+            let start = scope[..end].rfind('/')? + 1;
+            let range = start..end;
+            end = start - 1;
+            Some(range)
+        };
+        let terminator = part()?;
+        let (service, region, _date) = (part()?, part()?, part()?);
+        if &scope[terminator] != "aws4_request" || end == 0 || service.is_empty() || region.is_empty() {
+            return None;
+        }
+        Some(Credential {
+            access_key: Some(slice(&scope, 0..end)),
+            region: Some(slice(&scope, region)),
+            service: Some(slice(&scope, service)),
+        })
+    }
+
+    /// An access key id alone, as Signature Version 2 has it.
+    pub fn from_access_key(key: Cow<'a, str>) -> Option<Credential<'a>> {
+        (!key.is_empty()).then(|| Credential { access_key: Some(key), ..Default::default() })
+    }
+}
+
+/// Part of a text, borrowed for as long as the text is.
+fn slice<'a>(text: &Cow<'a, str>, range: std::ops::Range<usize>) -> Cow<'a, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
+        Cow::Owned(text) => Cow::Owned(text[range].to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(header: &str) -> Option<(String, String, String)> {
+        let credential = Credential::from_header(Some(header))?;
+        Some((credential.access_key?.into_owned(), credential.region?.into_owned(), credential.service?.into_owned()))
+    }
+
+    #[test]
+    fn the_scope_is_read_from_every_spelling() {
+        let expected = Some(("test".to_owned(), "us-east-1".to_owned(), "sqs".to_owned()));
+        let scope = "Credential=test/20261120/us-east-1/sqs/aws4_request";
+        for header in [
+            format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host;x-amz-date, Signature=72aa"),
+            format!("AWS4-HMAC-SHA256 {scope},SignedHeaders=host,Signature=72aa"),
+            format!("AWS4-HMAC-SHA256 SignedHeaders=host, Signature=72aa, {scope}"),
+            format!("AWS4-HMAC-SHA256   {scope}"),
+        ] {
+            assert_eq!(parts(&header), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_key_may_hold_a_slash() {
+        let header = "AWS4-HMAC-SHA256 Credential=a/b/20261120/eu-west-1/sqs/aws4_request";
+        assert_eq!(parts(header), Some(("a/b".into(), "eu-west-1".into(), "sqs".into())));
+    }
+
+    #[test]
+    fn garbage_is_as_if_it_were_not_there() {
+        for header in [
+            "",
+            "Basic dGVzdDp0ZXN0",
+            "Bearer x",
+            "AWS4-HMAC-SHA256",
+            "AWS4-HMAC-SHA256 Signature=72aa",
+            "AWS4-HMAC-SHA256 Credential=",
+            "AWS4-HMAC-SHA256 Credential=test",
+            "AWS4-HMAC-SHA256 Credential=////",
+            "AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/sqs",
+            "AWS4-HMAC-SHA256 Credential=/20261120/us-east-1/sqs/aws4_request",
+            "AWS4-HMAC-SHA256 Credential=test/20261120//sqs/aws4_request",
+        ] {
+            assert_eq!(Credential::from_header(Some(header)), None, "{header}");
+        }
+        assert_eq!(Credential::from_header(None), None);
+        assert_eq!(Credential::from_access_key("".into()), None);
+    }
+}

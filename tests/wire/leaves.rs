@@ -1,0 +1,239 @@
+//! The members of a request as a flat list of paths and texts, read in three independent ways: out of a decoded [`Request`], out of
+//! JSON, and out of form pairs. If they are equal, decoding lost nothing and added nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kew::api::fields::LenientText;
+use kew::api::{Map, MessageAttributeValue, Request};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Path such as `Entries[0].MessageAttributes{k}.StringValue`, and text.
+pub type Leaves = BTreeMap<String, String>;
+
+#[derive(Default)]
+struct Walk {
+    prefix: String,
+    leaves: Leaves,
+}
+
+impl Walk {
+    fn text(&mut self, name: &str, value: &Option<String>) {
+        if let Some(value) = value {
+            self.leaves.insert(format!("{}{name}", self.prefix), value.clone());
+        }
+    }
+    fn integer(&mut self, name: &str, value: Option<i64>) {
+        self.text(name, &value.map(|v| v.to_string()));
+    }
+    fn list(&mut self, name: &str, values: &Option<Vec<String>>) {
+        for (i, value) in values.iter().flatten().enumerate() {
+            self.text(&format!("{name}[{i}]"), &Some(value.clone()));
+        }
+    }
+    fn map(&mut self, name: &str, values: &Option<Map<LenientText>>) {
+        for (key, LenientText(value)) in values.iter().flatten() {
+            self.text(&format!("{name}{{{key}}}"), value);
+        }
+    }
+    fn attributes(&mut self, name: &str, values: &Option<Map<MessageAttributeValue>>) {
+        for (key, value) in values.iter().flatten() {
+            let path = |member| format!("{name}{{{key}}}.{member}");
+            self.text(&path("DataType"), &value.data_type);
+            self.text(&path("StringValue"), &value.string_value);
+            self.text(&path("BinaryValue"), &value.binary_value.as_ref().map(|bytes| STANDARD.encode(bytes)));
+        }
+    }
+    fn entries<E>(&mut self, entries: &Option<Vec<E>>, mut each: impl FnMut(&mut Walk, &E)) {
+        for (i, entry) in entries.iter().flatten().enumerate() {
+            self.prefix = format!("Entries[{i}].");
+            each(self, entry);
+        }
+        self.prefix.clear();
+    }
+}
+
+/// Out of a decoded request.
+pub fn of_request(request: &Request) -> Leaves {
+    let mut w = Walk::default();
+    w.text("QueueUrl", &request.clone().queue_url_mut().map(|url| url.clone()).unwrap_or_default());
+    match request {
+        Request::AddPermission(r) => {
+            w.list("AWSAccountIds", &r.aws_account_ids);
+            w.list("Actions", &r.actions);
+            w.text("Label", &r.label);
+        }
+        Request::RemovePermission(r) => w.text("Label", &r.label),
+        Request::CancelMessageMoveTask(r) => w.text("TaskHandle", &r.task_handle),
+        Request::ListMessageMoveTasks(r) => {
+            w.integer("MaxResults", r.max_results);
+            w.text("SourceArn", &r.source_arn);
+        }
+        Request::StartMessageMoveTask(r) => {
+            w.text("DestinationArn", &r.destination_arn);
+            w.integer("MaxNumberOfMessagesPerSecond", r.max_number_of_messages_per_second);
+            w.text("SourceArn", &r.source_arn);
+        }
+        Request::ChangeMessageVisibility(r) => {
+            w.text("ReceiptHandle", &r.receipt_handle);
+            w.integer("VisibilityTimeout", r.visibility_timeout);
+        }
+        Request::ChangeMessageVisibilityBatch(r) => w.entries(&r.entries, |w, e| {
+            w.text("Id", &e.id);
+            w.text("ReceiptHandle", &e.receipt_handle);
+            w.integer("VisibilityTimeout", e.visibility_timeout);
+        }),
+        Request::CreateQueue(r) => {
+            w.map("Attributes", &r.attributes);
+            w.text("QueueName", &r.queue_name);
+            w.map("tags", &r.tags);
+        }
+        Request::DeleteMessage(r) => w.text("ReceiptHandle", &r.receipt_handle),
+        Request::DeleteMessageBatch(r) => w.entries(&r.entries, |w, e| {
+            w.text("Id", &e.id);
+            w.text("ReceiptHandle", &e.receipt_handle);
+        }),
+        Request::DeleteQueue(_) | Request::ListQueueTags(_) | Request::PurgeQueue(_) => {}
+        Request::GetQueueAttributes(r) => w.list("AttributeNames", &r.attribute_names),
+        Request::GetQueueUrl(r) => {
+            w.text("QueueName", &r.queue_name);
+            w.text("QueueOwnerAWSAccountId", &r.queue_owner_aws_account_id);
+        }
+        Request::ListDeadLetterSourceQueues(r) => {
+            w.integer("MaxResults", r.max_results);
+            w.text("NextToken", &r.next_token);
+        }
+        Request::ListQueues(r) => {
+            w.integer("MaxResults", r.max_results);
+            w.text("NextToken", &r.next_token);
+            w.text("QueueNamePrefix", &r.queue_name_prefix);
+        }
+        Request::ReceiveMessage(r) => {
+            w.list("AttributeNames", &r.attribute_names);
+            w.integer("MaxNumberOfMessages", r.max_number_of_messages);
+            w.list("MessageAttributeNames", &r.message_attribute_names);
+            w.list("MessageSystemAttributeNames", &r.message_system_attribute_names);
+            w.text("ReceiveRequestAttemptId", &r.receive_request_attempt_id);
+            w.integer("VisibilityTimeout", r.visibility_timeout);
+            w.integer("WaitTimeSeconds", r.wait_time_seconds);
+        }
+        Request::SendMessage(r) => {
+            w.integer("DelaySeconds", r.delay_seconds);
+            w.attributes("MessageAttributes", &r.message_attributes);
+            w.text("MessageBody", &r.message_body);
+            w.text("MessageDeduplicationId", &r.message_deduplication_id);
+            w.text("MessageGroupId", &r.message_group_id);
+            w.attributes("MessageSystemAttributes", &r.message_system_attributes);
+        }
+        Request::SendMessageBatch(r) => w.entries(&r.entries, |w, e| {
+            w.text("Id", &e.id);
+            w.integer("DelaySeconds", e.delay_seconds);
+            w.text("MessageBody", &e.message_body);
+            w.text("MessageDeduplicationId", &e.message_deduplication_id);
+            w.text("MessageGroupId", &e.message_group_id);
+            let prefix = w.prefix.clone();
+            w.attributes("MessageAttributes", &e.message_attributes);
+            w.attributes("MessageSystemAttributes", &e.message_system_attributes);
+            w.prefix = prefix;
+        }),
+        Request::SetQueueAttributes(r) => w.map("Attributes", &r.attributes),
+        Request::TagQueue(r) => w.map("Tags", &r.tags),
+        Request::UntagQueue(r) => w.list("TagKeys", &r.tag_keys),
+    }
+    w.leaves
+}
+
+/// Members that are maps from free names.
+fn is_map(member: &str) -> bool {
+    matches!(member, "Attributes" | "tags" | "Tags" | "MessageAttributes" | "MessageSystemAttributes")
+}
+
+/// Out of a JSON body.
+pub fn of_json(body: &[u8]) -> Leaves {
+    fn walk(path: String, in_map: bool, value: &Value, leaves: &mut Leaves) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    let below = match (path.is_empty(), in_map) {
+                        (_, true) => format!("{path}{{{name}}}"),
+                        (true, false) => name.clone(),
+                        (false, false) => format!("{path}.{name}"),
+                    };
+                    walk(below, !in_map && is_map(name), value, leaves);
+                }
+            }
+            Value::Array(list) => {
+                for (i, value) in list.iter().enumerate() {
+                    walk(format!("{path}[{i}]"), false, value, leaves);
+                }
+            }
+            Value::Null => {}
+            Value::String(text) => drop(leaves.insert(path, text.clone())),
+            scalar => drop(leaves.insert(path, scalar.to_string())),
+        }
+    }
+    let mut leaves = Leaves::new();
+    if !body.is_empty() {
+        walk(String::new(), false, &serde_json::from_slice(body).unwrap(), &mut leaves);
+    }
+    leaves
+}
+
+/// Parameters that belong to the protocol or the signature.
+const ENVELOPE: &[&str] = &["Action", "Version", "Timestamp", "AWSAccessKeyId"];
+
+/// Singular list name of the Query protocol, and the member it stands for.
+const LISTS: &[(&str, &str)] = &[
+    ("AttributeName", "AttributeNames"),
+    ("MessageAttributeName", "MessageAttributeNames"),
+    ("MessageSystemAttributeName", "MessageSystemAttributeNames"),
+    ("SendMessageBatchRequestEntry", "Entries"),
+    ("DeleteMessageBatchRequestEntry", "Entries"),
+    ("ChangeMessageVisibilityBatchRequestEntry", "Entries"),
+    ("TagKey", "TagKeys"),
+    ("AWSAccountId", "AWSAccountIds"),
+    ("ActionName", "Actions"),
+];
+
+/// Singular map name, the member, and how its keys are called.
+const MAPS: &[(&str, &str, &str)] = &[
+    ("Attribute", "Attributes", "Name"),
+    ("MessageAttribute", "MessageAttributes", "Name"),
+    ("MessageSystemAttribute", "MessageSystemAttributes", "Name"),
+    ("Tag", "Tags", "Key"),
+];
+
+/// Out of form data.
+pub fn of_form(operation: &str, form: &[u8]) -> Leaves {
+    let pairs: BTreeMap<String, String> = form_urlencoded::parse(form).into_owned().collect();
+    let mut leaves = Leaves::new();
+    'pairs: for (name, value) in &pairs {
+        if ENVELOPE.contains(&name.as_str()) {
+            continue;
+        }
+        let segments: Vec<&str> = name.split('.').collect();
+        let (mut path, mut at) = (String::new(), 0);
+        while at < segments.len() {
+            let dot = if path.is_empty() { "" } else { "." };
+            if let Some((_, member)) = LISTS.iter().find(|(singular, _)| *singular == segments[at]) {
+                let number = segments.get(at + 1).map_or(1, |n| n.parse::<usize>().unwrap());
+                path += &format!("{dot}{member}[{}]", number - 1);
+                at += 2;
+            } else if let Some((_, member, key)) = MAPS.iter().find(|(singular, ..)| *singular == segments[at]) {
+                if segments[at + 2] == *key {
+                    continue 'pairs;
+                }
+                assert_eq!(segments[at + 2], "Value", "{name}");
+                let member = if operation == "CreateQueue" && *member == "Tags" { "tags" } else { member };
+                let entry = &pairs[&format!("{}.{key}", segments[..at + 2].join("."))];
+                path += &format!("{dot}{member}{{{entry}}}");
+                at += 3;
+            } else {
+                path += &format!("{dot}{}", segments[at]);
+                at += 1;
+            }
+        }
+        leaves.insert(path, value.clone());
+    }
+    leaves
+}

@@ -1,0 +1,11 @@
+//! The wire layer against raw bytes: requests of real clients, exact answers, and the service model.
+
+mod answers;
+mod captures;
+mod errors;
+mod hostile;
+mod leaves;
+mod members;
+mod model;
+mod recorded;
+mod support;

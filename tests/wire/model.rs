@@ -1,0 +1,258 @@
+//! A walk through the SQS service model: every operation, every member of every request, every error.
+//!
+//! `KEW_SERVICE_MODEL` names the file: `botocore/data/sqs/2012-11-05/service-2.json`, unpacked. `KEW_QUERY_MODEL`, which
+//! is optional, names that of the last botocore that spoke Query. They are fetched by the test setup and not part of this
+//! repository.
+
+use crate::errors::line;
+use crate::support::{json_request, query_request};
+use kew::api::{Operation, Request};
+use kew::error::ErrorKind;
+use serde_json::{Map, Value, json};
+
+/// The model, or nothing if this machine has none; on CI it must be there.
+fn model() -> Option<Value> {
+    let model = read_model("KEW_SERVICE_MODEL");
+    let on_ci = std::env::var("CI").as_deref() == Ok("true");
+    assert!(model.is_some() || !on_ci, "KEW_SERVICE_MODEL is not set");
+    model
+}
+
+fn read_model(variable: &str) -> Option<Value> {
+    let Ok(path) = std::env::var(variable) else {
+        println!("not checked against the service model: {variable} is not set");
+        return None;
+    };
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    assert!(!bytes.starts_with(&[0x1f, 0x8b]), "{path} is packed; unpack it with gunzip");
+    Some(serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{path}: {e}")))
+}
+
+/// One request in the making: the same values as JSON, as form pairs, and as they must show in the decoded request.
+struct Sample<'m> {
+    shapes: &'m Value,
+    pairs: Vec<(String, String)>,
+    shown: Vec<String>,
+    count: u32,
+}
+
+/// The Query protocol's name of a list or map member; scalars keep theirs.
+fn singular(shape: &str, member: &str) -> &'static str {
+    match (shape, member) {
+        ("SendMessageBatchRequest", "Entries") => "SendMessageBatchRequestEntry",
+        ("DeleteMessageBatchRequest", "Entries") => "DeleteMessageBatchRequestEntry",
+        ("ChangeMessageVisibilityBatchRequest", "Entries") => "ChangeMessageVisibilityBatchRequestEntry",
+        (_, "Attributes") => "Attribute",
+        (_, "AttributeNames") => "AttributeName",
+        (_, "MessageAttributeNames") => "MessageAttributeName",
+        (_, "MessageSystemAttributeNames") => "MessageSystemAttributeName",
+        (_, "MessageAttributes") => "MessageAttribute",
+        (_, "MessageSystemAttributes") => "MessageSystemAttribute",
+        (_, "StringListValues") => "StringListValue",
+        (_, "BinaryListValues") => "BinaryListValue",
+        (_, "tags" | "Tags") => "Tag",
+        (_, "TagKeys") => "TagKey",
+        (_, "AWSAccountIds") => "AWSAccountId",
+        (_, "Actions") => "ActionName",
+        other => panic!("no rule for the list or map {other:?}"),
+    }
+}
+
+impl Sample<'_> {
+    fn next(&mut self) -> u32 {
+        self.count += 1;
+        self.count
+    }
+
+    fn pair(&mut self, name: &str, value: String) {
+        self.pairs.push((name.to_owned(), value));
+    }
+
+    /// A value of a shape, under a name of the Query protocol.
+    fn value(&mut self, shape_name: &str, name: &str) -> Value {
+        let shape = &self.shapes[shape_name];
+        let number = self.next();
+        match shape["type"].as_str().unwrap() {
+            "string" => {
+                // With characters that both protocols must escape.
+                let text = format!("v{number} +&=%é");
+                self.pair(name, text.clone());
+                self.shown.push(format!("{text:?}"));
+                json!(text)
+            }
+            "integer" | "long" => {
+                self.pair(name, (70_000 + number).to_string());
+                self.shown.push((70_000 + number).to_string());
+                json!(70_000 + number)
+            }
+            "blob" => {
+                use base64::Engine;
+                let bytes = format!("b{number}").into_bytes();
+                let text = base64::engine::general_purpose::STANDARD.encode(&bytes);
+                self.pair(name, text.clone());
+                self.shown.push(format!("{bytes:?}"));
+                json!(text)
+            }
+            "list" => {
+                let member = shape["member"]["shape"].as_str().unwrap();
+                (1..=2).map(|i| self.value(member, &format!("{name}.{i}"))).collect()
+            }
+            "map" => {
+                let value_shape = shape["value"]["shape"].as_str().unwrap();
+                let key_name = if shape_name == "TagMap" { "Key" } else { "Name" };
+                let entries = (1..=2).map(|i| {
+                    let key = format!("k{}", self.next());
+                    self.pair(&format!("{name}.{i}.{key_name}"), key.clone());
+                    self.shown.push(format!("{key:?}"));
+                    (key, self.value(value_shape, &format!("{name}.{i}.Value")))
+                });
+                entries.collect::<Map<_, _>>().into()
+            }
+            "structure" => self.members(shape_name, &format!("{name}."), None),
+            other => panic!("{shape_name}: {other}"),
+        }
+    }
+
+    /// A structure with all its members, or with one.
+    fn members(&mut self, shape_name: &str, prefix: &str, only: Option<&str>) -> Value {
+        let members = self.shapes[shape_name]["members"].as_object().unwrap();
+        let chosen = members.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        let values = chosen.map(|(member, reference)| {
+            let shape = reference["shape"].as_str().unwrap();
+            let collection = matches!(self.shapes[shape]["type"].as_str(), Some("list" | "map"));
+            let name = if collection { singular(shape_name, member) } else { member };
+            let shown = self.shown.len();
+            let value = self.value(shape, &format!("{prefix}{name}"));
+            if matches!(member.as_str(), "StringListValues" | "BinaryListValues") {
+                // Only counted: SQS refuses them whatever they hold.
+                self.shown.truncate(shown);
+            }
+            (member.clone(), value)
+        });
+        values.collect::<Map<_, _>>().into()
+    }
+}
+
+/// Decodes the same values from both protocols; they must be equal, and must be all there.
+fn compare(model: &Value, operation: Operation, shape: &str, only: Option<&str>) -> Request {
+    let mut sample = Sample { shapes: &model["shapes"], pairs: Vec::new(), shown: Vec::new(), count: 0 };
+    let body = sample.members(shape, "", only).to_string();
+    let context = format!("{} {only:?}", operation.name());
+    let json = json_request(operation, &body).unwrap_or_else(|e| panic!("{context}: {e:?}"));
+    // The order of parameters means nothing.
+    sample.pairs.reverse();
+    let query = query_request(operation, &sample.pairs).unwrap_or_else(|e| panic!("{context}: {e:?}"));
+    assert_eq!(json, query, "{context}");
+    let seen = format!("{json:?}");
+    for shown in &sample.shown {
+        assert!(seen.contains(shown.as_str()), "{context}: {shown} is lost in {seen}");
+    }
+    json
+}
+
+#[test]
+fn operations_are_those_of_the_model() {
+    let Some(model) = model() else { return };
+    let modelled: Vec<_> = model["operations"].as_object().unwrap().keys().map(String::as_str).collect();
+    let ours: Vec<_> = Operation::ALL.iter().map(|operation| operation.name()).collect();
+    assert_eq!(ours, modelled);
+}
+
+#[test]
+fn every_member_of_every_request_decodes_from_both_protocols() {
+    let Some(model) = model() else { return };
+    let mut count = 0;
+    for &operation in Operation::ALL {
+        let shape = model["operations"][operation.name()]["input"]["shape"].as_str().unwrap();
+        let empty = json_request(operation, "{}").unwrap();
+        for member in model["shapes"][shape]["members"].as_object().unwrap().keys() {
+            let one = compare(&model, operation, shape, Some(member));
+            assert_ne!(one, empty, "{} {member}", operation.name());
+            count += 1;
+        }
+        compare(&model, operation, shape, None);
+    }
+    assert!(count >= 60, "only {count} members");
+}
+
+/// Whether an action has output decides between an empty body and `{}`.
+#[test]
+fn actions_with_output_are_those_of_the_model() {
+    let Some(model) = model() else { return };
+    let void: Vec<_> = Operation::ALL
+        .iter()
+        .map(|operation| operation.name())
+        .filter(|name| model["operations"][name]["output"].is_null())
+        .collect();
+    let expected = [
+        "AddPermission",
+        "ChangeMessageVisibility",
+        "DeleteMessage",
+        "DeleteQueue",
+        "PurgeQueue",
+        "RemovePermission",
+        "SetQueueAttributes",
+        "TagQueue",
+        "UntagQueue",
+    ];
+    assert_eq!(void, expected);
+}
+
+#[test]
+fn errors_are_those_of_the_model() {
+    let Some(model) = model() else { return };
+    let modelled: Vec<_> = exceptions(&model).map(|(name, _)| name).collect();
+    let mut ours: Vec<_> = ErrorKind::ALL
+        .iter()
+        .map(|kind| kind.json_type())
+        .filter(|(space, _)| *space == "com.amazonaws.sqs#")
+        .collect();
+    ours.sort();
+    assert_eq!(ours.iter().map(|(_, shape)| *shape).collect::<Vec<_>>(), modelled);
+    check_codes(&model);
+}
+
+fn exceptions(model: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let shapes = model["shapes"].as_object().unwrap();
+    shapes.iter().filter(|(_, shape)| shape["exception"] == true).map(|(name, shape)| (name.as_str(), shape))
+}
+
+/// Compares codes and statuses where the model has them; returns how many it had.
+fn check_codes(model: &Value) -> usize {
+    let mut compared = 0;
+    for (name, shape) in exceptions(model) {
+        let kind = ErrorKind::ALL.iter().find(|kind| kind.json_type() == ("com.amazonaws.sqs#", name));
+        let &(_, code, status, fault) = line(*kind.unwrap_or_else(|| panic!("{name} is not in the error table")));
+        let error = &shape["error"];
+        if let Some(modelled) = error["code"].as_str() {
+            assert_eq!((code, fault == "Sender"), (modelled, error["senderFault"] == true), "{name}");
+            assert_eq!(json!(status), error["httpStatusCode"], "{name}");
+            compared += 1;
+        }
+    }
+    compared
+}
+
+/// The last model of the Query protocol (botocore 1.31.80) has what the JSON model left out: names of list elements, and codes.
+#[test]
+fn names_and_codes_are_those_of_the_query_model() {
+    let Some(model) = read_model("KEW_QUERY_MODEL") else { return };
+    let mut compared = 0;
+    for (name, shape) in model["shapes"].as_object().unwrap() {
+        let input = name.ends_with("Request") || name.ends_with("RequestEntry") || name.ends_with("AttributeValue");
+        for (member, reference) in shape["members"].as_object().into_iter().flatten().filter(|_| input) {
+            let target = &model["shapes"][reference["shape"].as_str().unwrap()];
+            let location = match target["type"].as_str() {
+                Some("list") => &target["member"]["locationName"],
+                Some("map") => &reference["locationName"],
+                _ => continue,
+            };
+            // TagQueue's map is named by its shape.
+            let expected = location.as_str().or(target["locationName"].as_str()).unwrap();
+            assert_eq!(singular(name, member), expected, "{name} {member}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 15, "only {compared} names");
+    assert!(check_codes(&model) >= 13);
+}
