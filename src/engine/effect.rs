@@ -127,7 +127,7 @@ impl Effect {
 /// Takes down what happens to a queue.
 pub trait Journal {
     /// Whether effects are wanted at all; if not, they are not even built.
-    const ACTIVE: bool;
+    fn is_active(&self) -> bool;
 
     /// Takes one effect.
     fn record(&mut self, effect: Effect);
@@ -135,15 +135,32 @@ pub trait Journal {
 
 /// For a queue that lives in memory only.
 impl Journal for () {
-    const ACTIVE: bool = false;
+    fn is_active(&self) -> bool {
+        false
+    }
 
     fn record(&mut self, _: Effect) {}
 }
 
 impl Journal for Vec<Effect> {
-    const ACTIVE: bool = true;
+    fn is_active(&self) -> bool {
+        true
+    }
 
     fn record(&mut self, effect: Effect) {
         self.push(effect);
+    }
+}
+
+/// For a queue of which it is known only at run time whether anyone wants its effects.
+impl Journal for Option<Vec<Effect>> {
+    fn is_active(&self) -> bool {
+        self.is_some()
+    }
+
+    fn record(&mut self, effect: Effect) {
+        if let Some(effects) = self {
+            effects.push(effect);
+        }
     }
 }

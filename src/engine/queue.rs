@@ -89,7 +89,7 @@ impl Queue {
         let id = message.id;
         let number = self.store(message, group.as_ref(), position, j);
         if let Some(key) = key {
-            if J::ACTIVE {
+            if j.is_active() {
                 j.record(Effect::Remembered {
                     group: key.group.clone(),
                     deduplication_id: key.id.clone(),
@@ -186,7 +186,7 @@ impl Queue {
     ///
     /// O(1): drop what it returns outside the queue's lock.
     pub fn purge<J: Journal>(&mut self, _now: Time, j: &mut J) -> Discarded {
-        if J::ACTIVE {
+        if j.is_active() {
             j.record(Effect::Purged { next_number: self.next_number });
         }
         let empty = Contents::new(self.settings.kind);
@@ -220,7 +220,7 @@ impl Queue {
     fn store<J: Journal>(&mut self, message: Message, group: Option<&Arc<str>>, position: Position, j: &mut J) -> u64 {
         let number = self.draw_number();
         let slot = self.contents.add(Slot::new(message, number), None, group, position);
-        if J::ACTIVE {
+        if j.is_active() {
             let message = self.contents.slots[slot].to_message(self.contents.group_name(slot));
             let status = self.contents.status(slot);
             j.record(Effect::Stored(Box::new(Stored { slot, number, status, message })));
@@ -230,7 +230,7 @@ impl Queue {
 
     /// Takes a message out for good.
     pub(super) fn take<J: Journal>(&mut self, slot: u32, j: &mut J) -> Option<Message> {
-        if J::ACTIVE {
+        if j.is_active() {
             let number = self.contents.slots[slot].number;
             j.record(Effect::Removed { slot, number });
         }
@@ -258,7 +258,7 @@ impl Queue {
     }
 
     pub(super) fn record_change<J: Journal>(&self, slot: u32, j: &mut J) {
-        if J::ACTIVE {
+        if j.is_active() {
             let number = self.contents.slots[slot].number;
             let status = self.contents.status(slot);
             j.record(Effect::Changed { slot, number, status });

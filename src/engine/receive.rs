@@ -184,7 +184,7 @@ impl Queue {
     /// Remembers what an attempt handed out, unless it was nothing or is visible again already.
     fn remember_attempt<J: Journal>(&mut self, at: Time, id: Arc<str>, deliveries: &[Delivery], j: &mut J) {
         let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
-        if self.keep_attempt(at, &id, &receipts) && J::ACTIVE {
+        if self.keep_attempt(at, &id, &receipts) && j.is_active() {
             j.record(Effect::Attempted { attempt_id: id, at, receipts });
         }
     }

@@ -1,7 +1,9 @@
 //! One connection: hyper's HTTP/1.1 over a socket that also answers in SQS's shape where hyper alone would not.
 
-use super::{HEAD_BYTES_HARD_MAX, HEADER_TIME_LIMIT, Service, raw_answer};
+use super::{HEAD_BYTES_HARD_MAX, LINGER_TIME_LIMIT, Service, raw_answer};
+use crate::clock::Clock;
 use crate::error::ErrorKind;
+use hyper::header;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -31,14 +33,23 @@ pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, m
     // Small answers must not wait for the peer's acknowledgement of earlier ones; an error only makes that slower.
     let _ = stream.set_nodelay(true);
     let peer = Arc::new(Peer::default());
-    let socket = Socket { stream, peer: peer.clone(), instead: None };
+    let socket = Socket { stream, peer: peer.clone(), instead: None, linger: None };
+    let head_time_limit = service.head_time_limit;
+    let of_requests = peer.clone();
     let answer = service_fn(move |request| {
-        let service = service.clone();
-        async move { Ok::<_, Infallible>(service.answer(request, port).await) }
+        let (service, peer) = (service.clone(), of_requests.clone());
+        async move {
+            let answer = service.answer(request, port).await;
+            // The service ends a connection only when it has not read all of the request.
+            if answer.headers().contains_key(header::CONNECTION) {
+                peer.unread.store(true, Ordering::Relaxed);
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME_LIMIT)
+        .header_read_timeout(head_time_limit)
         .max_buf_size(HEAD_BYTES_HARD_MAX)
         .serve_connection(TokioIo::new(socket), answer);
     let mut connection = pin!(connection);
@@ -71,6 +82,8 @@ struct Peer {
     in_head: AtomicBool,
     /// Say so before closing that the head took too long.
     farewell: AtomicBool,
+    /// The last answer went out before all of the request was read.
+    unread: AtomicBool,
 }
 
 /// A socket that puts SQS-shaped answers in place of the bare ones hyper gives to what is not HTTP.
@@ -79,10 +92,25 @@ struct Socket {
     peer: Arc<Peer>,
     /// What is being written in place of hyper's own answer, and how much of it is out.
     instead: Option<(Vec<u8>, usize)>,
+    /// The end of the time for listening on after the last answer.
+    linger: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// Tells the peer that there is no room for it, and listens on for a moment, so that the peer comes to read this.
+pub(super) async fn turn_away(stream: TcpStream) {
+    // If it does not fit into the socket's buffer at once, the peer learns from the end of the connection.
+    let _ = stream.try_write(&raw_answer(ErrorKind::ServiceUnavailable, "Too many connections."));
+    let peer = Arc::new(Peer { unread: AtomicBool::new(true), ..Peer::default() });
+    let mut socket = Socket { stream, peer, instead: None, linger: None };
+    let _ = std::future::poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await;
 }
 
 /// hyper's own answers, for requests that it could not read, and what stands for them.
 fn in_place_of(head: &[u8]) -> Option<Vec<u8>> {
+    // They have no body. The rest of a long answer of ours may look like one, but no answer with a body ends like this.
+    if !head.ends_with(b"\r\n\r\n") {
+        return None;
+    }
     let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
     let ours = || head.windows(16).any(|w| w.eq_ignore_ascii_case(b"x-amzn-requestid"));
     match status {
@@ -111,8 +139,28 @@ impl Socket {
         self.peer.in_head.store(false, Ordering::Relaxed);
         if self.instead.is_none() {
             self.instead = in_place_of(head).map(|bytes| (bytes, 0));
+            if self.instead.is_some() {
+                self.peer.unread.store(true, Ordering::Relaxed);
+            }
         }
         self.instead.is_some()
+    }
+
+    /// Reads what the peer still sends and throws it away. Closing a socket with unread bytes would reset the connection, and
+    /// the peer would lose the answer that tells it why.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let limit = self.linger.get_or_insert_with(|| Box::pin(Clock::network_pause(LINGER_TIME_LIMIT)));
+        if limit.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut thrown_away = [0; 8 * 1024];
+        loop {
+            let mut buf = ReadBuf::new(&mut thrown_away);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
+            if buf.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }
 
@@ -140,8 +188,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.begin_instead(bufs.first().map_or(&[], |first| first)) {
-            let all = bufs.iter().map(|buf| buf.len()).sum();
+        let all = bufs.iter().map(|buf| buf.len()).sum();
+        let first = bufs.first().map_or(&[][..], |first| first);
+        if self.begin_instead(if first.len() == all { first } else { &[] }) {
             return self.poll_instead(cx, all);
         }
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
@@ -156,7 +205,8 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        if self.peer.unread.load(Ordering::Relaxed) { self.poll_linger(cx) } else { Poll::Ready(Ok(())) }
     }
 }
 

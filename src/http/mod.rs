@@ -27,16 +27,18 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
 /// Bytes of a request's URL and header names and values together.
 pub const HEADER_BYTES_MAX: usize = 128 * 1024;
-/// Bytes of a request's head beyond which not even an answer in SQS's shape is made: HTTP's own 431 is sent.
+/// Bytes of a request's head that are read at all; of a longer one nothing is known, not even its protocol.
 pub const HEAD_BYTES_HARD_MAX: usize = 512 * 1024;
-/// Header fields of a request beyond which HTTP's own 431 is sent.
-pub const HEADER_FIELDS_MAX: usize = 256;
+/// Header fields of a request. It is hyper's own default: with any other it allocates for each request.
+pub const HEADER_FIELDS_MAX: usize = 100;
 /// How long a request's head may take to come in, and how long a connection may be idle.
 pub const HEADER_TIME_LIMIT: Duration = Duration::from_secs(75);
 /// How long a request's body may take to come in.
 pub const BODY_TIME_LIMIT: Duration = Duration::from_secs(60);
 /// Connections at one time, unless set otherwise.
 pub const CONNECTIONS_MAX_DEFAULT: usize = 65_536;
+/// How long a connection is listened to after an answer that ended it early, so that the peer comes to read that answer.
+pub const LINGER_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stopping server waits for requests that are under way.
 pub const SHUTDOWN_TIME_LIMIT: Duration = Duration::from_secs(5);
 
@@ -77,6 +79,8 @@ impl Default for HttpOptions {
 pub struct Service {
     broker: Arc<Broker>,
     options: HttpOptions,
+    head_time_limit: Duration,
+    body_time_limit: Duration,
 }
 
 /// An answer on its way to hyper.
@@ -99,7 +103,15 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 impl Service {
     /// A front door to a broker.
     pub fn new(broker: Arc<Broker>, options: HttpOptions) -> Service {
-        Service { broker, options }
+        Service { broker, options, head_time_limit: HEADER_TIME_LIMIT, body_time_limit: BODY_TIME_LIMIT }
+    }
+
+    /// How long a request's head and its body may take to come in, in place of [`HEADER_TIME_LIMIT`] and [`BODY_TIME_LIMIT`].
+    #[must_use]
+    pub fn time_limits(mut self, head: Duration, body: Duration) -> Service {
+        self.head_time_limit = head;
+        self.body_time_limit = body;
+        self
     }
 
     /// The broker behind the door.
@@ -258,7 +270,7 @@ impl Service {
             tokio::select! {
                 biased;
                 read = all => read,
-                () = Clock::network_pause(BODY_TIME_LIMIT) => Err(Error::new(ErrorKind::RequestTimeout, text)),
+                () = Clock::network_pause(self.body_time_limit) => Err(Error::new(ErrorKind::RequestTimeout, text)),
             }
         } else {
             all.await

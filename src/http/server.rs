@@ -4,9 +4,8 @@
 //! the thread that read it, so nothing is passed between threads except where one client's send wakes another's long poll.
 
 use super::connection::{self, Phase};
-use super::{SHUTDOWN_TIME_LIMIT, Service, raw_answer};
+use super::{SHUTDOWN_TIME_LIMIT, Service};
 use crate::clock::Clock;
-use crate::error::ErrorKind;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -21,6 +20,8 @@ use tokio::task::JoinSet;
 
 /// Connections that wait to be accepted, as asked of the operating system.
 const BACKLOG: i32 = 1024;
+/// Connections that are being told at one time that there is no room for them; others are closed without a word.
+const TURNED_AWAY_MAX: usize = 256;
 /// How long to wait when no file descriptor is left for a new connection.
 const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 
@@ -95,11 +96,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts threads that serve these listeners.
+    /// Starts threads that serve these listeners, which must not block.
     ///
     /// # Errors
     /// When a thread or a runtime cannot be had.
-    pub(crate) fn start(service: Arc<Service>, listeners: Vec<StdListener>) -> Result<Running, StartError> {
+    pub fn start(service: Arc<Service>, listeners: Vec<StdListener>) -> Result<Running, StartError> {
         let addresses: io::Result<Vec<_>> = listeners.iter().map(StdListener::local_addr).collect();
         let addresses = addresses.map_err(StartError::Thread)?;
         let (phase, _) = watch::channel(Phase::Serving);
@@ -237,6 +238,7 @@ async fn accept(
         Err(error) => return tracing::error!(%error, "cannot accept connections"),
     };
     let mut turn = 0;
+    let mut turned_away = JoinSet::new();
     loop {
         let next = tokio::select! {
             next = listener.accept() => next,
@@ -251,8 +253,10 @@ async fn accept(
             }
         };
         if count.load(Ordering::Relaxed) >= service.options().connections_max {
-            // If it does not fit into the socket's buffer at once, the peer learns from the end of the connection.
-            let _ = stream.try_write(&raw_answer(ErrorKind::ServiceUnavailable, "Too many connections."));
+            if turned_away.len() < TURNED_AWAY_MAX {
+                turned_away.spawn(connection::turn_away(stream));
+            }
+            while turned_away.try_join_next().is_some() {}
             continue;
         }
         count.fetch_add(1, Ordering::Relaxed);

@@ -138,16 +138,20 @@ impl Output {
         self.close(name);
     }
 
-    /// Carriage returns too must be escaped (as quick-xml does), or parsers turn them into newlines and the client's MD5
-    /// check fails. Characters that XML does not know are never in a message, but can be in an error that repeats what a
+    /// Carriage returns too must be escaped, or parsers turn them into newlines and the client's MD5 check fails. AWS writes
+    /// `&#xD;`, and that spelling counts: the JavaScript SDK of 2023 knows no other (quick-xml would write `&#13;`). Characters that XML does not know are never in a message, but can be in an error that repeats what a
     /// client sent.
     fn text(&mut self, text: &str) {
         let mut rest = text;
-        while let Some(at) = rest.find(|c| c == '"' || is_forbidden(c)) {
+        while let Some(at) = rest.find(|c| matches!(c, '"' | '\r') || is_forbidden(c)) {
             let (run, special) = rest.split_at(at);
             let length = special.chars().next().map_or(0, char::len_utf8);
             self.out.get_mut().extend_from_slice(partial_escape(run).as_bytes());
-            let replacement = if special.starts_with('"') { "&quot;" } else { "\u{fffd}" };
+            let replacement = match special.as_bytes().first() {
+                Some(b'"') => "&quot;",
+                Some(b'\r') => "&#xD;",
+                _ => "\u{fffd}",
+            };
             self.out.get_mut().extend_from_slice(replacement.as_bytes());
             rest = &special[length..];
         }
@@ -371,7 +375,7 @@ mod tests {
     #[test]
     fn text_is_escaped() {
         assert_eq!(escaped("a & <b> \"c\" 'd'"), "a &amp; &lt;b&gt; &quot;c&quot; 'd'");
-        assert_eq!(escaped("\r\n\t\r"), "&#13;\n\t&#13;");
+        assert_eq!(escaped("\r\n\t\r"), "&#xD;\n\t&#xD;");
         assert_eq!(escaped("é 😀 \u{d7ff}\u{e000}\u{fffd}"), "é 😀 \u{d7ff}\u{e000}\u{fffd}");
         assert_eq!(escaped(""), "");
     }

@@ -250,7 +250,7 @@ fn received_messages() {
             r#"{"Body":"hi","MD5OfBody":"49f68a5c8493ec2c0bf489821c21fc3b","MessageId":"m","ReceiptHandle":"r"}]}"#
         ),
         "<ReceiveMessageResult><Message><MessageId>m</MessageId><ReceiptHandle>r</ReceiptHandle>\
-         <MD5OfBody>49f68a5c8493ec2c0bf489821c21fc3b</MD5OfBody><Body>{&quot;a&quot;:&quot;&lt;é&gt;&quot;}&#13;\n\t😀 &amp; 'x'</Body>\
+         <MD5OfBody>49f68a5c8493ec2c0bf489821c21fc3b</MD5OfBody><Body>{&quot;a&quot;:&quot;&lt;é&gt;&quot;}&#xD;\n\t😀 &amp; 'x'</Body>\
          <Attribute><Name>SenderId</Name><Value>AIDA</Value></Attribute>\
          <Attribute><Name>ApproximateReceiveCount</Name><Value>1</Value></Attribute>\
          <MD5OfMessageAttributes>aa</MD5OfMessageAttributes>\

@@ -74,7 +74,7 @@ fn every_error_in_both_protocols() {
         let reply = encode_error(Protocol::Query, &error, "69f5dd0f-1dad-5e64-b31d-8c772ac97209");
         let xml = format!(
             "<?xml version=\"1.0\"?><ErrorResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><Error><Type>{fault}</Type>\
-             <Code>{code}</Code><Message>Value &quot;&lt;é&gt;&quot; &amp; more.&#13;\n</Message><Detail/></Error>\
+             <Code>{code}</Code><Message>Value &quot;&lt;é&gt;&quot; &amp; more.&#xD;\n</Message><Detail/></Error>\
              <RequestId>69f5dd0f-1dad-5e64-b31d-8c772ac97209</RequestId></ErrorResponse>"
         );
         assert_eq!(String::from_utf8(reply.body).unwrap(), xml);

@@ -1,0 +1,2 @@
+set -eu
+exec /usr/bin/python3 check.py

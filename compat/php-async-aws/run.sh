@@ -1,0 +1,2 @@
+set -eu
+exec php check.php

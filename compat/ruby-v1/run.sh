@@ -1,0 +1,2 @@
+set -eu
+exec ruby check.rb

@@ -1,0 +1,2 @@
+set -eu
+exec .venv/bin/python check.py

@@ -1,0 +1,1 @@
+bash ../_python/venv.sh
