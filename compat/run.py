@@ -5,6 +5,7 @@
     ONLY=go-v2,article compat/run.py  some of them; the other rows of the matrix stay
     compat/run.py --core              those with `core = true`, which CI runs on every change
     compat/run.py --list              their ids
+    compat/run.py --no-matrix         leaves README.md as it is
     compat/run.py --install-apt       may install missing Debian packages (CI=true implies it); needs root
 
 Each client gets a fresh kew on a free port and finds it by the environment alone. The binary is $KEW_BIN, else
@@ -189,12 +190,18 @@ def run_script(script, environment, log_path, seconds):
             problem = None if code == 0 else f"{script.name} ended with exit code {code}"
         except subprocess.TimeoutExpired:
             problem = f"{script.name} took longer than {seconds} s"
-        try:
-            os.killpg(process.pid, signal.SIGKILL)  # whatever the script left behind
-        except ProcessLookupError:
-            pass
+            end_group(process, signal.SIGTERM)
+            time.sleep(STOP_SECONDS / 2)
+        end_group(process, signal.SIGKILL)  # whatever the script left behind
         process.wait()
         return problem
+
+
+def end_group(process, signal_number):
+    try:
+        os.killpg(process.pid, signal_number)
+    except ProcessLookupError:
+        pass
 
 
 def package_missing(package):
@@ -288,6 +295,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--core", action="store_true", help="only the clients that CI runs on every change")
     parser.add_argument("--install-apt", action="store_true", help="install missing Debian packages")
+    parser.add_argument("--no-matrix", action="store_true", help="leave README.md as it is")
     parser.add_argument("--list", action="store_true", help="print the ids of the clients and stop")
     options = parser.parse_args()
 
@@ -307,7 +315,8 @@ def main():
         print(f"{outcome.result} {outcome.time}", flush=True)
         if outcome.ok is False or (outcome.ok is None and CI):
             failed.append(client.id)
-        write_matrix(clients, outcomes)
+        if not options.no_matrix:
+            write_matrix(clients, outcomes)
     print(f"{len(chosen) - len(failed)} of {len(chosen)} as they should be" + "".join(f", not {id}" for id in failed))
     return 1 if failed else 0
 

@@ -1,5 +1,102 @@
-//! kew
+//! kew (say "queue") is an Amazon SQS-compatible message queue: one small binary, and this crate for Rust tests.
+//!
+//! Unmodified SQS clients run against it. This page is the map of the house; the README says how to use it.
+//!
+//! # In a test
+//!
+//! A [`Server`] starts in async code and in plain tests alike, on a free port, and stops when it is dropped:
+//!
+//! ```
+//! let server = kew::Server::builder().queue("orders").start()?;
+//! println!("AWS_ENDPOINT_URL={}", server.endpoint_url());
+//! assert!(server.queue_url("orders").ends_with("/000000000000/orders"));
+//! # Ok::<(), kew::StartError>(())
+//! ```
+//!
+//! With a manual clock no test has to sleep: turning it ends delays and visibility timeouts, and wakes long polls:
+//!
+//! ```
+//! # #[cfg(feature = "bin")] {
+//! use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+//! use std::time::Duration;
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let server = kew::Server::builder().queue("orders").manual_clock().start()?;
+//! let config = aws_sdk_sqs::Config::builder()
+//!     .behavior_version(BehaviorVersion::latest())
+//!     .endpoint_url(server.endpoint_url())
+//!     .region(Region::new("us-east-1"))
+//!     .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+//!     .build();
+//! let sqs = aws_sdk_sqs::Client::from_conf(config);
+//! let url = server.queue_url("orders");
+//!
+//! sqs.send_message().queue_url(&url).message_body("later").delay_seconds(60).send().await?;
+//! let early = sqs.receive_message().queue_url(&url).send().await?;
+//! assert!(early.messages().is_empty());
+//!
+//! server.advance(Duration::from_secs(60));
+//! let now = sqs.receive_message().queue_url(&url).send().await?;
+//! assert_eq!(now.messages()[0].body(), Some("later"));
+//!
+//! server.shutdown().await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! # }
+//! ```
+//!
+//! With `default-features = false` the crate is a light test dependency without C code; the default feature `bin` brings what
+//! only the `kew` command needs.
+//!
+//! # One idea
+//!
+//! A queue is a pure, synchronous state machine. Time goes in as an argument; what happened comes out as a list of effects.
+//! HTTP, waiting and disk are thin shells around it. That is why tests never sleep, why users can turn the clock, and why
+//! there is one replay path for recovery.
+//!
+//! # The rooms
+//!
+//! | room | what it is for |
+//! | --- | --- |
+//! | [`api`] | what SQS says: the 23 operations, their members, attributes, rules and limits; no bytes, no state |
+//! | [`error`] | the error table: type, code, status, fault |
+//! | [`wire`] | how SQS speaks: bytes to and from [`api`], in AWS JSON 1.0 and AWS Query; no state |
+//! | [`engine`] | what a queue does: pure, synchronous, deterministic |
+//! | [`broker`] | many queues: names, accounts and regions, locks, long polls, dead letters, move tasks |
+//! | [`clock`] | the only file that reads or waits for time |
+//! | [`http`] | the front door: hyper service, limits, health, web pages' origins, threads |
+//! | [`config`] | one definition of all settings, for file, environment, flags and code |
+//! | `server.rs` | [`Server`] and its [`Builder`], which put the rooms together |
+//! | `cli.rs` `main.rs` | arguments and environment to a [`Config`]; signals; the only file that prints |
+//!
+//! Where to change what: a member of a request is in `api/`, a text of an error beside the rule that gives it (`api/rules.rs`,
+//! `broker/`), a header in `http/mod.rs`, a number in `api/limits.rs`, a queue attribute in the table of `api/attributes.rs`.
+//!
+//! Who may know whom, checked by `tests/layers.rs`: `main -> server -> http -> {wire, broker}`, `wire -> api`,
+//! `broker -> {api, engine, store}`, `store -> engine`, `engine ->` nothing.
+//!
+//! # Invariants
+//!
+//! 1. `engine/` knows no tokio, hyper, file, socket, clock or random source. `now` and ids are arguments.
+//! 2. `wire/` knows no queue, `api/` knows no bytes, `engine/` knows no HTTP status.
+//! 3. No lock is held across an `.await`; a thread holds at most one queue lock at a time.
+//! 4. Correctness never depends on a background task: every operation first brings its queue up to `now`. Tasks only make
+//!    things prompt.
+//! 5. Nothing is acknowledged before it is as durable as the user asked for, and nothing is shown to a consumer that a crash
+//!    could take back.
+//! 6. Any bytes from the network give an answer in SQS's shape, never a panic, never unbounded memory. Every limit has a name.
+//! 7. A message body is copied once, into an allocation of its own size; request buffers are never kept alive.
+//! 8. Work under a lock is bounded and never grows with the depth of the queue: every operation is O(1) or O(log n).
+//! 9. Waiting is free: no polling loops, no timer per message, one direct hand-off to the receiver who waited longest.
+//! 10. Tests do not sleep; they turn the manual clock.
+//!
+//! # Words in comments
+//!
+//! "Recorded" marks a rule that was seen in exchanges with AWS itself; "uncertain" one for which no such exchange is known, with
+//! the choice that was made.
+
 #![warn(missing_docs)]
+
 pub mod api;
 pub mod broker;
 #[cfg(feature = "bin")]
@@ -11,6 +108,7 @@ pub mod error;
 pub mod http;
 mod server;
 pub mod wire;
+
 pub use clock::Clock;
 pub use config::{Config, Mode, QueueConfig};
 pub use server::{Builder, Server, StartError};

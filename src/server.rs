@@ -49,6 +49,7 @@ pub struct Server {
     broker: Arc<Broker>,
     url: String,
     account: String,
+    region: String,
 }
 
 /// What a server will be told.
@@ -221,7 +222,7 @@ impl Server {
         let service = Arc::new(Service::new(broker.clone(), options));
         let running = Running::start(service, listeners).map_err(StartError::Http)?;
         let url = config.external_url.clone().unwrap_or_else(|| reachable_url(running.addresses()));
-        Ok(Server { running, broker, url, account: config.account.clone() })
+        Ok(Server { running, broker, url, account: config.account.clone(), region: config.region.clone() })
     }
 
     /// What SDKs take as the endpoint: `http://127.0.0.1:<port>`.
@@ -256,6 +257,12 @@ impl Server {
     /// If the server goes by the system clock.
     pub fn advance(&self, by: Duration) {
         assert!(self.broker.advance(by), "only a manual clock can be turned: Server::builder().manual_clock()");
+    }
+
+    /// How many long polls wait at a queue of the server's own account and region: for a test that wants to act once a
+    /// receiver is in line.
+    pub fn waiting_receivers(&self, queue_name: &str) -> usize {
+        self.broker.waiting_receivers(&self.account, &self.region, queue_name)
     }
 
     /// Stops accepting, answers long polls with an empty result, lets requests that are under way finish, and returns when

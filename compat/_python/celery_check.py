@@ -107,6 +107,7 @@ def end(worker):
         ok("queue deletion")
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
 worker = start_worker()
 try:
     twenty_tasks()

@@ -1,8 +1,8 @@
 # venv.sh [REQUIREMENTS [VENV]]: makes a virtual environment with what REQUIREMENTS pins, in the client's folder.
 # Costs nothing when it is there already.
+set -eu
 requirements=${1:-requirements.txt}
 venv=${2:-.venv}
-set -eu
 if ! cmp -s "$requirements" "$venv/installed.txt"; then
     rm -rf "$venv"
     python3 -m venv "$venv"

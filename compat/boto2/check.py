@@ -53,10 +53,11 @@ message.message_attributes = {
     "Text": {"data_type": "String", "string_value": "välue <&>"},
     "Count": {"data_type": "Number", "string_value": "42"},
 }
-sent = queue.write(message)
-equal(sent.md5, hashlib.md5(BODY.encode()).hexdigest(), "digest")
+queue.write(message)
 (received,) = queue.get_messages(wait_time_seconds=5, attributes="All", message_attributes=["All"])
 equal(received.get_body(), BODY, "body")
+equal(received.id, message.id, "MessageId")
+equal(received.md5, hashlib.md5(BODY.encode()).hexdigest(), "digest")
 equal(received.attributes["ApproximateReceiveCount"], "1", "ApproximateReceiveCount")
 equal(received.message_attributes["Text"]["string_value"], "välue <&>", "Text")
 equal(received.message_attributes["Count"]["data_type"], "Number", "type of Count")
@@ -73,7 +74,7 @@ messages = queue.get_messages(10)
 equal([m.get_body() for m in messages], ["body a", "body b"], "bodies")
 equal(queue.get_attributes()["ApproximateNumberOfMessagesDelayed"], "1", "delayed")
 changed = queue.change_message_visibility_batch([(m, 60) for m in messages])
-equal(len(changed.results), 2, "changed")
+equal(changed.errors, [], "errors")  # boto 2 does not collect the results of this one
 messages[1].receipt_handle = "junk"
 deleted = queue.delete_message_batch(messages)
 equal([entry["id"] for entry in deleted.results], [messages[0].id], "deleted")

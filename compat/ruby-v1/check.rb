@@ -58,7 +58,8 @@ equal again.id, message.id, 'the message made visible'
 again.delete
 ok 'change visibility, delete'
 
-equal queue.batch_send('one', 'two', { message_body: 'three', delay_seconds: 900 }).length, 3, 'batch_send'
+entries = [{ message_body: 'one' }, { message_body: 'two' }, { message_body: 'three', delay_seconds: 900 }]
+equal queue.batch_send(entries).length, 3, 'batch_send'
 equal queue.approximate_number_of_messages, 2, 'messages'
 equal queue.approximate_number_of_messages_delayed, 1, 'delayed messages'
 messages = queue.receive_messages(limit: 10)
@@ -72,8 +73,8 @@ queue.poll(idle_timeout: 2, wait_time_seconds: 2) { |m| polled << m.body }
 equal polled, ['polled'], 'poll'
 ok 'batches, poll'
 
-bad = fails(AWS::SQS::Errors::BatchDeleteSend) { queue.batch_delete('junk') } if defined?(AWS::SQS::Errors::BatchDeleteSend)
-fails(AWS::SQS::Errors::BatchDeleteError) { queue.batch_delete('junk') } unless bad
+bad = fails(AWS::SQS::Errors::BatchDeleteError) { queue.batch_delete('junk') }
+equal bad.failures.map { |entry| entry[:error_code] }, ['ReceiptHandleIsInvalid'], 'failed entries'
 fails(AWS::SQS::Errors::NonExistentQueue) { sqs.queues.named('missing') }
 invalid = fails(AWS::SQS::Errors::ReceiptHandleIsInvalid) do
   sqs.client.delete_message(queue_url: queue.url, receipt_handle: 'junk')

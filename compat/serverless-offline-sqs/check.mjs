@@ -60,6 +60,12 @@ try {
   const attempts = records().slice(3).map((record) => `${record.body} ${record.attributes.ApproximateReceiveCount}`);
   assert.deepEqual(attempts, ['fails once 1', 'fails once 2']);
   ok('a failing handler leaves its batch on the queue and gets it again');
+
+  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'reported' }));
+  await waitFor('the reported record', () => records().length >= 6);
+  await waitFor('an empty queue', isEmpty);
+  assert.equal(records().length, 6);
+  ok('as expected of this version, a record in batchItemFailures is deleted with its batch');
 } finally {
   serverless.kill('SIGINT');
   await Promise.race([once(serverless, 'exit'), sleep(10_000)]);

@@ -175,6 +175,12 @@ impl Broker {
         }
     }
 
+    /// How many long polls wait at a queue; none if it is not there.
+    pub fn waiting_receivers(&self, account: &str, region: &str, name: &str) -> usize {
+        let queue = self.namespace.get(account, region, name);
+        queue.and_then(|queue| self.with(&queue, |state, _| state.line.len()).ok()).unwrap_or_default()
+    }
+
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }

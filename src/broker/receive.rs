@@ -9,7 +9,7 @@ use crate::api::{
     Body, Map, MessageAttributeValue, ReceiveMessageRequest, ReceiveMessageResult, ReceivedMessage, SystemAttributes,
     limits, rules,
 };
-use crate::engine::{self, Delivery, sequence_number};
+use crate::engine::{self, Delivery, Time, sequence_number};
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -25,7 +25,8 @@ struct Receive {
 /// What a first look at the queue gave.
 enum Look {
     Found(Vec<Delivery>),
-    Wait(Ticket, oneshot::Receiver<Vec<Delivery>>),
+    /// In line, until then.
+    Wait(Ticket, oneshot::Receiver<Vec<Delivery>>, Time),
     Again,
 }
 
@@ -44,7 +45,7 @@ impl Broker {
 
     async fn deliveries(&self, queue: &Arc<Queue>, receive: &Receive) -> Result<Vec<Delivery>, Error> {
         let wait = receive.wait_seconds > 0 && !self.is_closing();
-        let (ticket, handed) = loop {
+        let (ticket, handed, until) = loop {
             let look = self.with(queue, |state, now| {
                 let received = self.receive_from(queue, state, now, &receive.order);
                 if !received.deliveries.is_empty() {
@@ -56,7 +57,8 @@ impl Broker {
                 }
                 if wait {
                     let (ticket, handed) = state.line.join(receive.order.clone());
-                    return Ok(Look::Wait(ticket, handed));
+                    let until = now.plus_seconds(receive.wait_seconds.into());
+                    return Ok(Look::Wait(ticket, handed, until));
                 }
                 if received.over_limit {
                     return Err(Error::new(ErrorKind::OverLimit, OVER_LIMIT));
@@ -65,11 +67,10 @@ impl Broker {
             })??;
             match look {
                 Look::Found(deliveries) => return Ok(deliveries),
-                Look::Wait(ticket, handed) => break (ticket, handed),
+                Look::Wait(ticket, handed, until) => break (ticket, handed, until),
                 Look::Again => {}
             }
         };
-        let until = self.clock.now().plus_seconds(receive.wait_seconds.into());
         let mut place = InLine { broker: self, queue, ticket, handed, done: false };
         // The server may have begun to close between the look above and here.
         if self.is_closing() {

@@ -1,0 +1,61 @@
+# What a user calls. `make run` needs Rust; `make test` needs Rust and Python.
+
+CARGO  ?= cargo
+PYTHON ?= python3
+ARGS   ?=
+ONLY   ?=
+VENV   := .venv
+PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+
+# The SQS service model as AWS publishes it with botocore: the current one, and the last one of the Query protocol.
+MODEL       := $(VENV)/service-2.json
+QUERY_MODEL := $(VENV)/query-service-2.json
+
+.PHONY: help run build test unit clients compat compat-core fuzz lint doc clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+run: ## build kew and start it: make run ARGS="--queue orders"
+	$(CARGO) run --release -- $(ARGS)
+
+build: ## the release binary: target/release/kew
+	$(CARGO) build --release
+
+test: unit clients ## everything that shows that kew works: Rust tests, then boto3 and the example scripts
+
+unit: $(MODEL) $(QUERY_MODEL) ## the Rust tests alone
+	KEW_SERVICE_MODEL=$(abspath $(MODEL)) KEW_QUERY_MODEL=$(abspath $(QUERY_MODEL)) $(CARGO) test
+	$(CARGO) check --lib --no-default-features
+
+clients: build ## boto3, new and old, and the example scripts against the release binary
+	KEW_BIN=target/release/kew ONLY=article,boto3,boto3-1.24 $(PYTHON) compat/run.py --no-matrix
+
+compat: build ## other people's clients: make compat, or make compat ONLY=go-v2
+	KEW_BIN=target/release/kew ONLY="$(ONLY)" $(PYTHON) compat/run.py
+
+compat-core: build ## the part of it that CI runs on every change
+	KEW_BIN=target/release/kew $(PYTHON) compat/run.py --core --no-matrix
+
+lint: ## formatting and clippy, with warnings denied
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --lib --no-default-features -- -D warnings
+
+doc: ## the crate's documentation, with warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --all-features
+
+clean: ## removes what the targets above made
+	$(CARGO) clean
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(MODEL): | $(VENV)/bin/python
+	$(PIP) install --upgrade --no-deps --target $(VENV)/model botocore==1.44.5
+	$(PYTHON) -c "import gzip; open('$@', 'wb').write(gzip.open('$(VENV)/model/botocore/data/sqs/2012-11-05/service-2.json.gz').read())"
+
+$(QUERY_MODEL): | $(VENV)/bin/python
+	$(PIP) install --upgrade --no-deps --target $(VENV)/query-model botocore==1.31.80
+	cp $(VENV)/query-model/botocore/data/sqs/2012-11-05/service-2.json $@

@@ -1,0 +1,213 @@
+//! Every limit on what comes in, and the answer in SQS's shape beyond it.
+
+use crate::support::*;
+use kew::Server;
+use kew::http::{BODY_BYTES_MAX_DEFAULT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX};
+use kew::wire::{FORM_PAIRS_MAX, JSON_DEPTH_MAX};
+
+/// A server that takes bodies of 1000 bytes.
+fn small() -> Server {
+    Server::builder().queue("q").manual_clock().body_bytes_max(1000).start().unwrap()
+}
+
+/// A ListQueues request in JSON whose body has exactly so many bytes.
+fn list_of_length(bytes: usize) -> Vec<u8> {
+    json("ListQueues", format!("{{{}}}", " ".repeat(bytes - 2)))
+}
+
+fn chunked(head: &[(&str, &str)], chunks: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n".to_vec();
+    for (name, value) in head {
+        bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    for chunk in chunks {
+        bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"0\r\n\r\n");
+    bytes
+}
+
+#[test]
+fn a_declared_body_of_the_limit_is_taken_and_one_more_byte_is_not() {
+    let server = small();
+    let mut peer = Peer::of(&server);
+    peer.ask(list_of_length(1000)).ok();
+    peer.assert_open();
+    let refused = peer.ask(list_of_length(1001));
+    refused.json_error(413, "RequestEntityTooLargeException", "RequestEntityTooLarge");
+    assert_eq!(refused.header("connection"), Some("close"));
+    assert_eq!(refused.json()["message"], "The request body is longer than 1000 bytes.");
+    peer.assert_closed();
+}
+
+#[test]
+fn a_body_too_large_is_refused_in_the_protocol_it_was_sent_in() {
+    let server = small();
+    let body = format!("Action=ListQueues&QueueNamePrefix={}", "a".repeat(1000));
+    let mut peer = Peer::of(&server);
+    peer.ask(form(&body)).xml_error(413, "RequestEntityTooLarge");
+    peer.assert_closed();
+    let as_json = request("POST", "/", &[("Content-Type", FORM), ("Accept", "application/json")], &body);
+    let answer = Peer::of(&server).ask(as_json);
+    assert_eq!((answer.status, answer.header("content-type")), (413, Some("application/json")));
+    assert_eq!(answer.json()["Error"]["Code"], "RequestEntityTooLarge");
+}
+
+#[test]
+fn a_declared_body_too_large_is_refused_before_it_is_sent() {
+    let server = small();
+    let mut peer = Peer::of(&server);
+    let request = list_of_length(100_000);
+    peer.send(&request[..request.len() - 100_000]);
+    peer.answer().json_error(413, "RequestEntityTooLargeException", "RequestEntityTooLarge");
+}
+
+#[test]
+fn a_chunked_body_is_counted_as_it_comes() {
+    let server = small();
+    let head = [("Content-Type", AMZ_JSON), ("X-Amz-Target", "AmazonSQS.ListQueues")];
+    let blank = [b' '; 249];
+    let fits: Vec<&[u8]> = vec![b"{", &blank, &blank, &blank, &blank, b"}"];
+    Peer::of(&server).ask(chunked(&head, &fits)).ok();
+    let too_many: Vec<&[u8]> = vec![b"{", &blank, &blank, &blank, &blank, b"    }"];
+    let mut peer = Peer::of(&server);
+    peer.ask(chunked(&head, &too_many)).json_error(413, "RequestEntityTooLargeException", "RequestEntityTooLarge");
+    peer.assert_closed();
+    let form_head = [("Content-Type", FORM)];
+    Peer::of(&server).ask(chunked(&form_head, &too_many)).xml_error(413, "RequestEntityTooLarge");
+}
+
+#[test]
+fn a_client_that_sends_all_of_a_huge_body_still_reads_why_it_was_refused() {
+    let server = small();
+    for bytes in [list_of_length(8 * 1024 * 1024), chunked(&[], &vec![&[b' '; 65_536][..]; 128])] {
+        let mut peer = Peer::of(&server);
+        peer.send(bytes);
+        peer.answer().json_error(413, "RequestEntityTooLargeException", "RequestEntityTooLarge");
+    }
+}
+
+#[test]
+fn the_default_limit_leaves_room_for_a_full_batch_in_escapes() {
+    let server = server();
+    let body = "\\u00e9".repeat(524_288);
+    let send = format!(r#"{{"QueueUrl":"q","MessageBody":"{body}"}}"#);
+    assert!(send.len() > 3 * 1024 * 1024 && BODY_BYTES_MAX_DEFAULT > 6 * 1_048_576);
+    Peer::of(&server).ask(json("SendMessage", send)).ok();
+}
+
+#[test]
+fn headers_too_long_are_refused_in_shape() {
+    let server = server();
+    let long = "x".repeat(HEADER_BYTES_MAX / 2);
+    let half = [("X-A", long.as_str())];
+    Peer::of(&server).ask(json_with("ListQueues", &half, "{}")).ok();
+    let full = [("X-A", long.as_str()), ("X-B", &long)];
+    let mut peer = Peer::of(&server);
+    let answer = peer.ask(json_with("ListQueues", &full, "{}"));
+    answer.json_error(431, "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge");
+    peer.assert_closed();
+    let with_form = [("Content-Type", FORM), ("X-A", long.as_str()), ("X-B", &long)];
+    let answer = Peer::of(&server).ask(request("POST", "/", &with_form, "Action=ListQueues"));
+    answer.xml_error(431, "RequestHeaderFieldsTooLarge");
+}
+
+#[test]
+fn a_head_beyond_all_bounds_is_refused_in_shape() {
+    let server = server();
+    let endless = format!("GET / HTTP/1.1\r\nHost: h\r\nX-A: {}", "x".repeat(2 * HEAD_BYTES_HARD_MAX));
+    let mut peer = Peer::of(&server);
+    peer.send_what_goes(endless);
+    let answer = peer.answer();
+    answer.json_error(431, "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge");
+    assert_eq!(answer.header("connection"), Some("close"));
+    peer.assert_closed();
+}
+
+#[test]
+fn a_url_too_long_is_refused_in_shape() {
+    let server = server();
+    let url = format!("/?Action=ListQueues&x={}", "y".repeat(60_000));
+    Peer::of(&server).ask(get(&url)).ok();
+    for length in [70_000, 200_000] {
+        let url = format!("/?Action=ListQueues&x={}", "y".repeat(length));
+        let mut peer = Peer::of(&server);
+        let answer = peer.ask(get(&url));
+        answer.json_error(431, "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge");
+        peer.assert_closed();
+    }
+}
+
+#[test]
+fn too_many_headers_are_refused_in_shape() {
+    let server = server();
+    let names: Vec<String> = (0..2 * HEADER_FIELDS_MAX).map(|n| format!("X-{n}")).collect();
+    let headers = |count: usize| names[..count].iter().map(|name| (name.as_str(), "v")).collect::<Vec<_>>();
+    // `Host` is one too.
+    Peer::of(&server).ask(request("GET", "/health", &headers(HEADER_FIELDS_MAX - 1), "")).ok();
+    for count in [HEADER_FIELDS_MAX, 2 * HEADER_FIELDS_MAX] {
+        let mut peer = Peer::of(&server);
+        let answer = peer.ask(request("GET", "/health", &headers(count), ""));
+        answer.json_error(431, "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge");
+        peer.assert_closed();
+    }
+}
+
+#[test]
+fn a_connection_too_many_is_told_so_and_room_is_free_again_after_one_leaves() {
+    let server = Server::builder().queue("q").manual_clock().connections_max(2).start().unwrap();
+    let mut first = Peer::of(&server);
+    let mut second = Peer::of(&server);
+    first.assert_open();
+    second.assert_open();
+    for _ in 0..20 {
+        let mut third = Peer::of(&server);
+        // Clients do not wait before they send; the answer must reach them all the same.
+        third.send_what_goes(json("ListQueues", "{}"));
+        third.answer().json_error(503, "ServiceUnavailable", "ServiceUnavailable");
+        third.assert_closed();
+    }
+    first.assert_open();
+    drop(second);
+    let freed = (0..10_000).any(|_| {
+        let mut peer = Peer::of(&server);
+        peer.send_what_goes(get("/health"));
+        peer.answer().status == 200
+    });
+    assert!(freed, "the place of a connection that ended was not given to another");
+    first.assert_open();
+}
+
+fn nested(depth: usize) -> String {
+    // The object itself is the first level.
+    format!(r#"{{"Unknown":{}{}}}"#, "[".repeat(depth - 1), "]".repeat(depth - 1))
+}
+
+#[test]
+fn json_may_be_nested_to_a_limit_and_no_further() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    peer.ask(json("ListQueues", nested(JSON_DEPTH_MAX))).ok();
+    for depth in [JSON_DEPTH_MAX + 1, 1000, 1_000_000] {
+        peer.ask(json("ListQueues", nested(depth))).json_error(400, "SerializationException", "MalformedInput");
+    }
+    let objects = format!("{}1{}", r#"{"a":"#.repeat(500_000), "}".repeat(500_000));
+    peer.ask(json("SendMessage", objects)).json_error(400, "SerializationException", "MalformedInput");
+    peer.assert_open();
+}
+
+#[test]
+fn a_form_may_have_so_many_pairs_and_no_more() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let pairs = |count: usize| format!("Action=ListQueues{}", "&x=1".repeat(count - 1));
+    peer.ask(form(pairs(FORM_PAIRS_MAX))).ok();
+    peer.ask(form(pairs(FORM_PAIRS_MAX + 1))).xml_error(400, "MalformedInput");
+    peer.ask(form(pairs(1_000_000))).xml_error(400, "MalformedInput");
+    peer.ask(form(format!("Action=ListQueues&{}=1", "n".repeat(10_000)))).xml_error(400, "MalformedInput");
+    peer.ask(form(format!("Action=ListQueues&A{}=1", ".1".repeat(100)))).ok();
+    peer.assert_open();
+}

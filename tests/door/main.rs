@@ -1,0 +1,13 @@
+//! The front door under strain: raw sockets against an embedded server whose clock only the test turns.
+
+mod any_request;
+mod captures;
+mod garbage;
+mod health;
+mod http1;
+mod limits;
+mod long_polls;
+mod pages;
+mod patience;
+mod queue_urls;
+mod support;
