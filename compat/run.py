@@ -307,18 +307,17 @@ def main():
 
     binary = find_kew()
     outcomes = {}
-    failed = []
     for client in chosen:
         print(f"{client.id:<24} ", end="", flush=True)
-        outcome = run_client(client, binary, options.install_apt or CI)
-        outcomes[client.id] = outcome
+        outcomes[client.id] = outcome = run_client(client, binary, options.install_apt or CI)
         print(f"{outcome.result} {outcome.time}", flush=True)
-        if outcome.ok is False or (outcome.ok is None and CI):
-            failed.append(client.id)
-        if not options.no_matrix:
-            write_matrix(clients, outcomes)
-    print(f"{len(chosen) - len(failed)} of {len(chosen)} as they should be" + "".join(f", not {id}" for id in failed))
-    return 1 if failed else 0
+        write_matrix(clients, outcomes)
+    passed = [id for id, outcome in outcomes.items() if outcome.ok]
+    failed = [id for id, outcome in outcomes.items() if outcome.ok is False]
+    not_run = [id for id, outcome in outcomes.items() if outcome.ok is None]
+    for what, ids in (("passed", passed), ("failed", failed), ("not run", not_run)):
+        print(f"{what}: {len(ids)}" + (f" ({', '.join(ids)})" if ids and ids is not passed else ""))
+    return 1 if failed or (not_run and CI) else 0
 
 
 if __name__ == "__main__":

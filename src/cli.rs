@@ -2,8 +2,8 @@
 
 use crate::broker::NamespaceMode;
 use crate::config::{
-    self, Config, Mode, QueueConfig, check_account, check_external_url, check_region, parse_listen, parse_namespace,
-    parse_switch,
+    self, Config, Mode, QueueConfig, check_account, check_external_url, check_log, check_region, parse_limit,
+    parse_listen, parse_namespace, parse_switch, parse_threads,
 };
 use crate::http::Origins;
 use clap::{Args, Parser, Subcommand};
@@ -72,16 +72,16 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ORIGIN", env = "KEW_CORS", value_delimiter = ',')]
     pub cors: Vec<String>,
     /// Bytes of a request body at most [default: 16777216]
-    #[arg(long, value_name = "BYTES", env = "KEW_BODY_LIMIT")]
+    #[arg(long, value_name = "BYTES", env = "KEW_BODY_LIMIT", value_parser = parse_limit)]
     pub body_limit: Option<usize>,
     /// Connections at one time at most [default: 65536]
-    #[arg(long, value_name = "COUNT", env = "KEW_CONNECTION_LIMIT")]
+    #[arg(long, value_name = "COUNT", env = "KEW_CONNECTION_LIMIT", value_parser = parse_limit)]
     pub connection_limit: Option<usize>,
     /// Worker threads [default: one for each core]
-    #[arg(long, value_name = "COUNT", env = "KEW_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    #[arg(long, value_name = "COUNT", env = "KEW_THREADS", value_parser = parse_threads)]
+    pub threads: Option<usize>,
     /// What to log, to standard error: error, warn, info, debug (one line a request) or trace [default: info]
-    #[arg(long, value_name = "LEVEL", env = "KEW_LOG")]
+    #[arg(long, value_name = "LEVEL", env = "KEW_LOG", value_parser = check_log)]
     pub log: Option<String>,
 }
 
@@ -121,7 +121,7 @@ impl ServeArgs {
         config.external_url = self.external_url.or(config.external_url);
         config.body_bytes_max = self.body_limit.unwrap_or(config.body_bytes_max);
         config.connections_max = self.connection_limit.unwrap_or(config.connections_max);
-        config.threads = self.threads.map(usize::from).or(config.threads);
+        config.threads = self.threads.or(config.threads);
         let log = self.log.or(log).unwrap_or_else(|| "info".to_owned());
         Ok((config, log))
     }

@@ -1,6 +1,7 @@
 //! What a server is told: one definition for the configuration file, environment variables, flags and Rust code.
 
 use crate::api::attributes::{self, Settable, Syntax, name};
+use crate::api::limits::QUEUE_NAME_LENGTH_MAX;
 use crate::broker::NamespaceMode;
 use crate::http::{BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Origins};
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use std::str::FromStr;
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:9324";
 /// Receives before a message goes to the dead-letter queue when nothing else is said.
 pub const MAX_RECEIVE_COUNT_DEFAULT: u32 = 10;
+/// Worker threads at most.
+pub const THREADS_MAX: usize = 1024;
 /// The account of callers whose access key does not name one.
 pub const ACCOUNT_DEFAULT: &str = "000000000000";
 /// The region of callers that do not sign for one.
@@ -19,7 +22,7 @@ pub const REGION_DEFAULT: &str = "us-east-1";
 
 /// How closely the server keeps to AWS where AWS is in a developer's way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "bin", derive(clap::ValueEnum, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "bin", derive(clap::ValueEnum))]
 pub enum Mode {
     /// One namespace for all regions, and no 60-second rules.
     #[default]
@@ -43,6 +46,7 @@ pub struct QueueConfig {
     pub max_receive_count: Option<u32>,
 }
 
+const FIFO_SUFFIX: &str = ".fifo";
 const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue";
 const MAX_RECEIVE_COUNT: &str = "MaxReceiveCount";
 const TAG: &str = "Tag.";
@@ -98,6 +102,43 @@ impl QueueConfig {
         }
         Ok(())
     }
+
+    /// Checks what can be told without the other queues: the name, and what goes with it.
+    ///
+    /// # Errors
+    /// A sentence that says what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        let name = &self.name;
+        let stem = name.strip_suffix(FIFO_SUFFIX).unwrap_or(name);
+        let fits = !stem.is_empty() && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        if !fits || name.len() > QUEUE_NAME_LENGTH_MAX {
+            return Err(format!(
+                "a queue's name is 1 to {QUEUE_NAME_LENGTH_MAX} letters, digits, hyphens and underscores, with {FIFO_SUFFIX} at the \
+                 end for a FIFO queue; `{name}` is not"
+            ));
+        }
+        let is_fifo = name.ends_with(FIFO_SUFFIX);
+        let mut of_fifo = self
+            .attributes
+            .keys()
+            .filter(|key| attributes::find(key).is_some_and(|line| line.settable == Settable::FifoOnly));
+        if let Some(key) = of_fifo.next().filter(|_| !is_fifo) {
+            return Err(format!("{key} is for FIFO queues, whose names end in {FIFO_SUFFIX}; `{name}` does not"));
+        }
+        match &self.dead_letter_queue {
+            Some(target) if target.ends_with(FIFO_SUFFIX) != is_fifo => Err(format!(
+                "{DEAD_LETTER_QUEUE} of a FIFO queue must be a FIFO queue, and of a standard queue a standard one; \
+                 `{target}` is not"
+            )),
+            Some(_) if self.attributes.contains_key(name::REDRIVE_POLICY) => {
+                Err(format!("{DEAD_LETTER_QUEUE} and {} say the same; give one of them", name::REDRIVE_POLICY))
+            }
+            None if self.max_receive_count.is_some() => {
+                Err(format!("{MAX_RECEIVE_COUNT} needs a {DEAD_LETTER_QUEUE} to go to"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `NAME` or `NAME,Attribute=value,...`, as `--queue` takes it.
@@ -115,6 +156,7 @@ impl FromStr for QueueConfig {
                 .ok_or_else(|| format!("`{part}` is not Attribute=value, as in orders,VisibilityTimeout=45"))?;
             queue.set(key.trim(), value.trim())?;
         }
+        queue.check()?;
         Ok(queue)
     }
 }
@@ -260,6 +302,37 @@ pub fn check_external_url(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads a limit: a whole number, at least 1.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn parse_limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|&limit| limit > 0);
+    limit.ok_or_else(|| format!("`{text}` is not a whole number of at least 1"))
+}
+
+/// Reads a number of worker threads.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn parse_threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=THREADS_MAX).contains(threads));
+    threads.ok_or_else(|| format!("`{text}` is not a whole number from 1 to {THREADS_MAX}"))
+}
+
+/// Checks what to log: a level, or `target=level` pairs with commas between.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn check_log(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let fits = text.split(',').all(|part| {
+        let level = part.split_once('=').map_or(part, |(_, level)| level);
+        LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level.trim()))
+    });
+    if fits { Ok(text.to_owned()) } else { Err(format!("`{text}` is not error, warn, info, debug or trace")) }
+}
+
 /// Reads an address to listen on: `HOST:PORT`, a port alone, or a host name with a port.
 ///
 /// # Errors
@@ -276,6 +349,18 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     let mut found = with_host.to_socket_addrs().map_err(|_| wanted())?.collect::<Vec<_>>();
     found.sort_by_key(|address| !address.is_ipv4());
     found.into_iter().next().ok_or_else(wanted)
+}
+
+/// Reads the name of a mode.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn parse_mode(text: &str) -> Result<Mode, String> {
+    match text {
+        "dev" => Ok(Mode::Dev),
+        "aws" => Ok(Mode::Aws),
+        _ => Err(format!("`{text}` is neither dev nor aws")),
+    }
 }
 
 /// Reads the name of a namespace mode.
@@ -316,8 +401,8 @@ mod file {
     //! The configuration file: TOML, with errors that name file and line.
 
     use super::{
-        Config, Mode, QueueConfig, check_account, check_external_url, check_region, parse_listen, parse_namespace,
-        parse_switch,
+        Config, QueueConfig, check_account, check_external_url, check_log, check_region, parse_limit, parse_listen,
+        parse_mode, parse_namespace, parse_switch, parse_threads,
     };
     use crate::http::Origins;
     use serde::Deserialize;
@@ -347,31 +432,27 @@ mod file {
 
     impl std::error::Error for FileError {}
 
+    /// Any type is read, so that the text about a wrong one can say what would be right.
+    type Setting = Option<Spanned<Value>>;
+
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case", deny_unknown_fields)]
     struct File {
-        listen: Option<Vec<Spanned<String>>>,
-        mode: Option<Mode>,
-        namespace: Option<Spanned<String>>,
-        cooldowns: Option<Spanned<OnOff>>,
-        auto_create: Option<bool>,
-        account: Option<Spanned<String>>,
-        region: Option<Spanned<String>>,
-        external_url: Option<Spanned<String>>,
-        cors: Option<Spanned<Vec<String>>>,
-        body_limit: Option<usize>,
-        connection_limit: Option<usize>,
-        threads: Option<usize>,
-        log: Option<String>,
+        listen: Setting,
+        mode: Setting,
+        namespace: Setting,
+        cooldowns: Setting,
+        auto_create: Setting,
+        account: Setting,
+        region: Setting,
+        external_url: Setting,
+        cors: Setting,
+        body_limit: Setting,
+        connection_limit: Setting,
+        threads: Setting,
+        log: Setting,
         #[serde(default)]
         queue: Vec<Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OnOff {
-        Boolean(bool),
-        Word(String),
     }
 
     /// Reads a file. Gives the configuration and the log filter, if it names one.
@@ -382,43 +463,69 @@ mod file {
         let error = |line, what| FileError { path: path.to_owned(), line, what };
         let text = std::fs::read_to_string(path).map_err(|e| error(None, format!("cannot be read: {e}")))?;
         let line_of = |span: Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
-        let file: File = toml::from_str(&text).map_err(|e| error(e.span().map(line_of), e.message().to_owned()))?;
+        let file: File = toml::from_str(&text).map_err(|e| {
+            // The only setting with a type of its own is the list of queues.
+            let what = match e.message() {
+                message if message.starts_with("invalid type: ") => "queues are written as [[queue]] tables",
+                message => message,
+            };
+            error(e.span().map(line_of), what.to_owned())
+        })?;
         convert(file).map_err(|(span, what)| error(span.map(line_of), what))
     }
 
     type Wrong = (Option<Range<usize>>, String);
 
-    fn at<T, R>(value: Option<Spanned<T>>, read: impl FnOnce(&T) -> Result<R, String>) -> Result<Option<R>, Wrong> {
-        value.map(|v| read(v.get_ref()).map_err(|what| (Some(v.span()), what))).transpose()
+    /// Reads a setting that is a text on the command line: here it may also be a number, or true or false.
+    fn one<R>(key: &str, setting: Setting, read: impl FnOnce(&str) -> Result<R, String>) -> Result<Option<R>, Wrong> {
+        let read = |value: &Value| read(&scalar(value)?);
+        setting.map(|v| read(v.get_ref()).map_err(|what| (Some(v.span()), format!("{key}: {what}")))).transpose()
+    }
+
+    /// Reads a setting that may be given several times on the command line: here it is a list of texts, or one.
+    fn several(key: &str, setting: Setting) -> Result<Option<(Range<usize>, Vec<String>)>, Wrong> {
+        let Some(setting) = setting else { return Ok(None) };
+        let wrong =
+            || (Some(setting.span()), format!("{key}: a text or a list of texts is wanted, as in [\"...\", \"...\"]"));
+        let texts = match setting.get_ref() {
+            Value::Array(list) => list.iter().map(|v| v.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>(),
+            value => value.as_str().map(|text| vec![text.to_owned()]),
+        };
+        texts.map(|texts| Some((setting.span(), texts))).ok_or_else(wrong)
     }
 
     fn convert(file: File) -> Result<(Config, Option<String>), Wrong> {
         let mut config = Config::default();
-        for address in file.listen.into_iter().flatten() {
-            config.listen.extend(at(Some(address), |text| parse_listen(text))?);
+        if let Some((span, texts)) = several("listen", file.listen)? {
+            let listen: Result<Vec<_>, _> = texts.iter().map(|text| parse_listen(text)).collect();
+            config.listen = listen.map_err(|what| (Some(span), format!("listen: {what}")))?;
         }
-        config.mode = file.mode.unwrap_or_default();
-        config.namespace = at(file.namespace, |text| parse_namespace(text))?;
-        config.cooldowns = at(file.cooldowns, |value| match value {
-            OnOff::Boolean(on) => Ok(*on),
-            OnOff::Word(word) => parse_switch(word),
-        })?;
-        config.auto_create = file.auto_create.unwrap_or_default();
-        config.account = at(file.account, |text| check_account(text))?.unwrap_or(config.account);
-        config.region = at(file.region, |text| check_region(text))?.unwrap_or(config.region);
-        config.external_url = at(file.external_url, |text| check_external_url(text))?;
-        let origins = at(file.cors, |list| {
-            Origins::parse(list.iter().map(String::as_str))
-                .map_err(|entry| format!("`{entry}` is not an origin, as in http://localhost:3000, or *"))
-        })?;
-        config.cors = origins.unwrap_or_default();
-        config.body_bytes_max = file.body_limit.unwrap_or(config.body_bytes_max);
-        config.connections_max = file.connection_limit.unwrap_or(config.connections_max);
-        config.threads = file.threads;
+        if let Some((span, texts)) = several("cors", file.cors)? {
+            let what = |entry| format!("cors: `{entry}` is not an origin, as in http://localhost:3000, or *");
+            let origins = Origins::parse(texts.iter().map(String::as_str));
+            config.cors = origins.map_err(|entry| (Some(span), what(entry)))?;
+        }
+        config.mode = one("mode", file.mode, parse_mode)?.unwrap_or_default();
+        config.namespace = one("namespace", file.namespace, parse_namespace)?;
+        config.cooldowns = one("cooldowns", file.cooldowns, parse_switch)?;
+        config.auto_create = one("auto-create", file.auto_create, parse_switch)?.unwrap_or_default();
+        config.account = one("account", file.account, check_account)?.unwrap_or(config.account);
+        config.region = one("region", file.region, check_region)?.unwrap_or(config.region);
+        config.external_url = one("external-url", file.external_url, check_external_url)?;
+        config.body_bytes_max = one("body-limit", file.body_limit, parse_limit)?.unwrap_or(config.body_bytes_max);
+        let connections = one("connection-limit", file.connection_limit, parse_limit)?;
+        config.connections_max = connections.unwrap_or(config.connections_max);
+        config.threads = one("threads", file.threads, parse_threads)?;
+        let log = one("log", file.log, check_log)?;
         for table in file.queue {
-            config.add_queues([queue(table)?]);
+            let span = table.span();
+            let queue = queue(table)?;
+            if config.queues.iter().any(|other| other.name == queue.name) {
+                return Err((Some(span), format!("the queue {} is there twice", queue.name)));
+            }
+            config.queues.push(queue);
         }
-        Ok((config, file.log))
+        Ok((config, log))
     }
 
     fn queue(table: Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>) -> Result<QueueConfig, Wrong> {
@@ -434,6 +541,9 @@ mod file {
                     }
                 }
                 ("name", _) => return Err(wrong("name must be a text".to_owned())),
+                ("DeadLetterQueue", value) if !value.is_str() => {
+                    return Err(wrong("DeadLetterQueue must be a text: the name of a queue".to_owned()));
+                }
                 ("tags", _) => return Err(wrong("tags must be a table, as in { team = \"orders\" }".to_owned())),
                 (other, value) => {
                     let value = scalar(value).map_err(wrong)?;
@@ -441,7 +551,11 @@ mod file {
                 }
             }
         }
-        if queue.name.is_empty() { Err((Some(span), "a queue needs a name".to_owned())) } else { Ok(queue) }
+        if queue.name.is_empty() {
+            return Err((Some(span), "a queue needs a name, as in name = \"orders\"".to_owned()));
+        }
+        queue.check().map_err(|what| (Some(span), what))?;
+        Ok(queue)
     }
 
     fn scalar(value: &Value) -> Result<String, String> {

@@ -3,7 +3,7 @@
 use clap::Parser;
 use kew::cli::{Cli, Command, HealthcheckArgs, ServeArgs};
 use kew::{Clock, Server};
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,8 +34,10 @@ fn main() -> ExitCode {
 
 fn serve(args: ServeArgs) -> Result<ExitCode, String> {
     let (config, log) = args.into_config()?;
-    let filter = EnvFilter::try_new(&log).map_err(|error| format!("--log: {error}"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_new(&log).map_err(|error| format!("log: {error}"))?;
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colours);
+    log.with_writer(std::io::stderr).init();
     // Before the server is there, so that a signal that comes early is not lost.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;

@@ -207,7 +207,7 @@ impl Server {
             cooldowns: config.cooldowns(),
             auto_create: config.auto_create,
         };
-        let broker = Broker::new(options, clock);
+        let broker = Arc::new(Broker::new(options, clock));
         declare(&broker, config)?;
         let defaults = HttpOptions::default();
         let options = HttpOptions {

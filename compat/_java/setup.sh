@@ -8,7 +8,7 @@ shift
 mkdir -p target
 if ! cmp -s pom.xml target/pom.fetched; then
     rm -rf target/lib
-    mvn -q -B -ntp -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=target/lib
+    mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=target/lib
     cp pom.xml target/pom.fetched
 fi
 rm -rf target/classes

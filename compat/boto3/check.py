@@ -132,6 +132,22 @@ def other_credentials():
     ok("temporary credentials with a session token")
 
 
+def cooldowns():
+    url = sqs.create_queue(QueueName="once-a-minute")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    code = "AWS.SimpleQueueService.PurgeQueueInProgress"
+    error = fails(sqs, "PurgeQueueInProgress", code, sqs.purge_queue, QueueUrl=url)
+    wanted = "Only one PurgeQueue operation on once-a-minute is allowed every 60 seconds."
+    equal(error.response["Error"]["Message"], wanted, "message")
+    equal(error.response["ResponseMetadata"]["HTTPStatusCode"], 403, "HTTP status")
+    sqs.delete_queue(QueueUrl=url)
+    code = "AWS.SimpleQueueService.QueueDeletedRecently"
+    error = fails(sqs, "QueueDeletedRecently", code, sqs.create_queue, QueueName="once-a-minute")
+    wanted = "You must wait 60 seconds after deleting a queue before you can create another with the same name."
+    equal(error.response["Error"]["Message"], wanted, "message")
+    ok("with --cooldowns on: purge once a minute, no new queue of the same name for a minute")
+
+
 def big_and_long():
     url = sqs.create_queue(QueueName="big")["QueueUrl"]
     body = "ü" * (512 * 1024)
@@ -155,4 +171,5 @@ resource_api()
 paginators()
 move_tasks()
 other_credentials()
+cooldowns()
 big_and_long()

@@ -1,5 +1,6 @@
 //! The actions on queues as a whole: create, delete, find, list, purge, and their attributes.
 
+use super::durability::Done;
 use super::namespace::Added;
 use super::queue::Queue;
 use super::redrive::RedrivePolicy;
@@ -15,16 +16,17 @@ use crate::api::{
 };
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
+use crate::store::Change;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Broker {
-    pub(super) fn create_queue(&self, caller: &Caller<'_>, r: CreateQueueRequest) -> Result<QueueUrlResult, Error> {
+    pub(super) fn create_queue(&self, caller: &Caller<'_>, r: CreateQueueRequest) -> Result<Done<QueueUrlResult>, Error> {
         let attributes = r.attributes.unwrap_or_default();
         let queue = self.create(caller, r.queue_name.as_deref(), &attributes, &r.tags.unwrap_or_default())?;
-        Ok(QueueUrlResult { queue_url: self.url(caller, &queue) })
+        Ok(queue.map(|queue| QueueUrlResult { queue_url: self.url(caller, &queue) }))
     }
 
     /// Creates a queue, or finds the one of that name if nothing that is asked for differs from it.
@@ -37,7 +39,7 @@ impl Broker {
         name: Option<&str>,
         attributes: &Map<LenientText>,
         tags: &Map<LenientText>,
-    ) -> Result<Arc<Queue>, Error> {
+    ) -> Result<Done<Arc<Queue>>, Error> {
         let fifo = settings::asks_for_fifo(attributes);
         let name = rules::check_queue_name(name, fifo)?;
         let changes = settings::check(attributes, Purpose::Create { fifo })?;
@@ -46,18 +48,41 @@ impl Broker {
         let settings = QueueSettings::new(fifo, &changes, now);
         let place = (caller.account, caller.region, name);
         if let Some(existing) = self.namespace.get(caller.account, caller.region, name) {
-            return same_or_conflict(existing, &changes);
+            return self.same_or_conflict(existing, &changes);
         }
         if let Some(policy) = &settings.redrive {
             self.check_redrive_target(policy, place, fifo)?;
         }
-        let queue = Queue::new(fastrand::u64(..), place, settings, tags);
-        match self.namespace.add(queue, now, self.options.cooldowns) {
-            Added::New(queue) => Ok(queue),
-            Added::Existing(queue) => same_or_conflict(queue, &changes),
+        let queue = Arc::new(Queue::new(fastrand::u64(..), place, settings, tags, self.store.is_some()));
+        // Held until the store has its record, so that nothing that happens in it can come before.
+        let mut state = queue.lock_new();
+        match self.namespace.add(&queue, now, self.options.cooldowns) {
+            Added::New => {
+                queue.save(&mut state);
+                self.deliver(&queue, &mut state.outbox);
+                Ok(Done::new(queue.clone(), state.outbox.ticket()))
+            }
+            Added::Existing(existing) => {
+                drop(state);
+                self.same_or_conflict(existing, &changes)
+            }
             Added::TooSoon => Err(Error::new(
                 ErrorKind::QueueDeletedRecently,
                 "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+            )),
+        }
+    }
+
+    /// CreateQueue on a name that is taken: fine if every attribute that is given equals the queue's current one (recorded).
+    ///
+    /// Tags are not compared (uncertain; they are not attributes).
+    fn same_or_conflict(&self, existing: Arc<Queue>, given: &Changes) -> Result<Done<Arc<Queue>>, Error> {
+        match existing.settings().first_difference(given) {
+            // Its creation by another may still be on its way to the store.
+            None => Ok(self.with(&existing, |_, _| ())?.map(|()| existing)),
+            Some(attribute) => Err(Error::new(
+                ErrorKind::QueueNameExists,
+                format!("A queue already exists with the same name and a different value for attribute {attribute}"),
             )),
         }
     }
@@ -69,10 +94,12 @@ impl Broker {
             attributes.insert(name::FIFO_QUEUE.to_owned(), LenientText(Some("true".to_owned())));
             attributes.insert(name::CONTENT_BASED_DEDUPLICATION.to_owned(), LenientText(Some("true".to_owned())));
         }
-        self.create(caller, Some(name), &attributes, &Map::new()).map_err(|_| self.not_there(name))
+        let created = self.create(caller, Some(name), &attributes, &Map::new()).map_err(|_| self.not_there(name))?;
+        // What is asked of the queue next waits for the store itself.
+        Ok(created.unwaited())
     }
 
-    pub(super) fn delete_queue(&self, caller: &Caller<'_>, r: QueueRequest) -> Result<Nothing, Error> {
+    pub(super) fn delete_queue(&self, caller: &Caller<'_>, r: QueueRequest) -> Result<Done<Nothing>, Error> {
         let Some(address) = r.queue_url.as_deref().and_then(super::QueueAddress::parse) else {
             return Err(Error::no_queue());
         };
@@ -83,11 +110,16 @@ impl Broker {
             state.deleted = true;
             state.line.dismiss();
             self.namespace.remove(&queue, now);
+            if state.outbox.journal.is_some() {
+                state.outbox.changes.push(Change::QueueDeleted { uid: queue.uid, at: now });
+            }
             state.engine.purge(now, &mut ())
         })?;
-        drop(discarded);
         self.move_tasks.forget(queue.uid);
-        Ok(Nothing {})
+        Ok(discarded.map(|contents| {
+            drop(contents);
+            Nothing {}
+        }))
     }
 
     pub(super) fn get_queue_url(&self, caller: &Caller<'_>, r: GetQueueUrlRequest) -> Result<QueueUrlResult, Error> {
@@ -136,7 +168,7 @@ impl Broker {
         self.namespace.all().into_iter().filter(points_here).collect()
     }
 
-    pub(super) fn purge_queue(&self, caller: &Caller<'_>, r: QueueRequest) -> Result<Nothing, Error> {
+    pub(super) fn purge_queue(&self, caller: &Caller<'_>, r: QueueRequest) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let discarded = self.with(&queue, |state, now| {
             let closed = |at: Time| now < at.plus_seconds(limits::COOLDOWN_SECONDS);
@@ -147,10 +179,11 @@ impl Broker {
                 ));
             }
             state.purged = Some(now);
-            Ok(state.engine.purge(now, &mut ()))
+            queue.save(state);
+            Ok(state.engine.purge(now, &mut state.outbox.journal))
         })?;
         // What was in the queue is dropped here, after its lock was let go of.
-        discarded.map(|_| Nothing {})
+        discarded.map(|contents| contents.map(|_| Nothing {})).transpose()
     }
 
     pub(super) fn get_queue_attributes(
@@ -163,7 +196,7 @@ impl Broker {
         if let Some(unknown) = wanted.iter().find(|name| *name != "All" && find(name).is_none()) {
             return Err(Error::unknown_attribute(unknown));
         }
-        let counts = self.with(&queue, |state, _| state.engine.counts())?;
+        let counts = self.with(&queue, |state, _| state.engine.counts())?.unwaited();
         let settings = queue.settings();
         let all = wanted.iter().any(|name| name == "All");
         let shown =
@@ -185,7 +218,7 @@ impl Broker {
         &self,
         caller: &Caller<'_>,
         r: SetQueueAttributesRequest,
-    ) -> Result<Nothing, Error> {
+    ) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let attributes = r.attributes.filter(|a| !a.is_empty()).ok_or_else(|| Error::missing("Attribute.Name"))?;
         let changes = settings::check(&attributes, Purpose::Set(&queue.settings()))?;
@@ -194,15 +227,10 @@ impl Broker {
             let fifo = queue.settings().fifo;
             self.check_redrive_target(&policy, (&queue.account, &queue.region, &queue.name), fifo)?;
         }
-        self.apply(&queue, &changes)?;
-        Ok(Nothing {})
-    }
-
-    /// Applies checked changes to a queue.
-    pub(super) fn apply(&self, queue: &Arc<Queue>, changes: &Changes) -> Result<(), Error> {
-        self.with(queue, |state, now| {
-            let settings = queue.settings().changed(changes, now);
+        self.with(&queue, |state, now| {
+            let settings = queue.settings().changed(&changes, now);
             queue.set_settings(state, settings);
+            Nothing {}
         })
     }
 
@@ -218,7 +246,7 @@ impl Broker {
     pub fn set_attribute(&self, caller: &Caller<'_>, queue: &str, key: &str, value: &str) -> Result<(), Error> {
         let attributes = Map::from([(key.to_owned(), LenientText(Some(value.to_owned())))]);
         let request = SetQueueAttributesRequest { attributes: Some(attributes), queue_url: Some(queue.to_owned()) };
-        self.set_queue_attributes(caller, request).map(|Nothing {}| ())
+        self.set_queue_attributes(caller, request).map(|done| drop(done.unwaited()))
     }
 
     /// Creates a queue from a plain description, as the command line, a file or a test gives it.
@@ -239,21 +267,8 @@ impl Broker {
         if name.ends_with(FIFO_SUFFIX) {
             attributes.entry(name::FIFO_QUEUE.to_owned()).or_insert(LenientText(Some("true".to_owned())));
         }
-        let queue = self.create(caller, Some(name), &attributes, &lenient(tags))?;
+        let queue = self.create(caller, Some(name), &attributes, &lenient(tags))?.unwaited();
         Ok(self.url(caller, &queue))
-    }
-}
-
-/// CreateQueue on a name that is taken: fine if every attribute that is given equals the queue's current one (recorded).
-///
-/// Tags are not compared (uncertain; they are not attributes).
-fn same_or_conflict(existing: Arc<Queue>, given: &Changes) -> Result<Arc<Queue>, Error> {
-    match existing.settings().first_difference(given) {
-        None => Ok(existing),
-        Some(attribute) => Err(Error::new(
-            ErrorKind::QueueNameExists,
-            format!("A queue already exists with the same name and a different value for attribute {attribute}"),
-        )),
     }
 }
 

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `namespace.rs` | how queues are named and found |
+//! | `durability.rs` `restore.rs` | when what a queue did is on disk, and how it comes back |
 //! | `queue.rs` | one queue behind its lock, and the single way to work on it |
 //! | `settings.rs` `redrive.rs` `permissions.rs` | queue attributes and the policies among them |
 //! | `manage.rs` `tags.rs` | the actions on queues |
@@ -11,6 +12,7 @@
 //! | `waiters.rs` `timers.rs` | who waits at a queue, and what wakes them |
 
 mod batch;
+mod durability;
 mod manage;
 mod namespace;
 mod permissions;
@@ -18,6 +20,7 @@ mod queue;
 mod receipts;
 mod receive;
 mod redrive;
+mod restore;
 mod send;
 mod settings;
 mod tags;
@@ -25,6 +28,7 @@ mod tasks;
 mod timers;
 mod waiters;
 
+pub use restore::Restoring;
 pub use namespace::{Arn, ArnError, NamespaceMode, QueueAddress};
 
 use crate::api::{Request, Response};
@@ -32,6 +36,8 @@ use crate::clock::Clock;
 use crate::error::Error;
 use namespace::Namespace;
 use queue::Queue;
+use crate::store::Committer;
+use durability::Done;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tasks::MoveTasks;
@@ -68,6 +74,7 @@ pub struct Broker {
     namespace: Namespace,
     timers: Timers,
     move_tasks: MoveTasks,
+    store: Option<Committer>,
     closing: AtomicBool,
 }
 
@@ -75,16 +82,17 @@ pub struct Broker {
 const ALARMS_PER_TURN: usize = 256;
 
 impl Broker {
-    /// A broker without queues.
-    pub fn new(options: BrokerOptions, clock: Clock) -> Arc<Broker> {
-        Arc::new(Broker {
+    /// A broker without queues that keeps everything in memory.
+    pub fn new(options: BrokerOptions, clock: Clock) -> Broker {
+        Broker {
             namespace: Namespace::new(options.namespace),
             options,
             clock,
             timers: Timers::default(),
             move_tasks: MoveTasks::default(),
+            store: None,
             closing: AtomicBool::new(false),
-        })
+        }
     }
 
     /// The clock it goes by.
@@ -98,21 +106,27 @@ impl Broker {
     /// What SQS answers.
     pub async fn execute(&self, caller: &Caller<'_>, request: Request) -> Result<Response, Error> {
         self.move_tasks_due();
+        // What changes something is told when it is as durable as was asked for.
+        macro_rules! settled {
+            ($variant:ident, $done:expr) => {
+                Done::settled($done?).await.map(Response::$variant)
+            };
+        }
         match request {
-            Request::AddPermission(r) => self.add_permission(caller, r).map(Response::AddPermission),
+            Request::AddPermission(r) => settled!(AddPermission, self.add_permission(caller, r)),
             Request::CancelMessageMoveTask(r) => {
-                self.cancel_message_move_task(caller, r).map(Response::CancelMessageMoveTask)
+                settled!(CancelMessageMoveTask, self.cancel_message_move_task(caller, r))
             }
             Request::ChangeMessageVisibility(r) => {
-                self.change_message_visibility(caller, r).map(Response::ChangeMessageVisibility)
+                settled!(ChangeMessageVisibility, self.change_message_visibility(caller, r))
             }
             Request::ChangeMessageVisibilityBatch(r) => {
-                self.change_message_visibility_batch(caller, r).map(Response::ChangeMessageVisibilityBatch)
+                settled!(ChangeMessageVisibilityBatch, self.change_message_visibility_batch(caller, r))
             }
-            Request::CreateQueue(r) => self.create_queue(caller, r).map(Response::CreateQueue),
-            Request::DeleteMessage(r) => self.delete_message(caller, r).map(Response::DeleteMessage),
-            Request::DeleteMessageBatch(r) => self.delete_message_batch(caller, r).map(Response::DeleteMessageBatch),
-            Request::DeleteQueue(r) => self.delete_queue(caller, r).map(Response::DeleteQueue),
+            Request::CreateQueue(r) => settled!(CreateQueue, self.create_queue(caller, r)),
+            Request::DeleteMessage(r) => settled!(DeleteMessage, self.delete_message(caller, r)),
+            Request::DeleteMessageBatch(r) => settled!(DeleteMessageBatch, self.delete_message_batch(caller, r)),
+            Request::DeleteQueue(r) => settled!(DeleteQueue, self.delete_queue(caller, r)),
             Request::GetQueueAttributes(r) => self.get_queue_attributes(caller, r).map(Response::GetQueueAttributes),
             Request::GetQueueUrl(r) => self.get_queue_url(caller, r).map(Response::GetQueueUrl),
             Request::ListDeadLetterSourceQueues(r) => {
@@ -123,17 +137,17 @@ impl Broker {
             }
             Request::ListQueueTags(r) => self.list_queue_tags(caller, r).map(Response::ListQueueTags),
             Request::ListQueues(r) => self.list_queues(caller, r).map(Response::ListQueues),
-            Request::PurgeQueue(r) => self.purge_queue(caller, r).map(Response::PurgeQueue),
+            Request::PurgeQueue(r) => settled!(PurgeQueue, self.purge_queue(caller, r)),
             Request::ReceiveMessage(r) => self.receive_message(caller, r).await.map(Response::ReceiveMessage),
-            Request::RemovePermission(r) => self.remove_permission(caller, r).map(Response::RemovePermission),
-            Request::SendMessage(r) => self.send_message(caller, r).map(Response::SendMessage),
-            Request::SendMessageBatch(r) => self.send_message_batch(caller, r).map(Response::SendMessageBatch),
-            Request::SetQueueAttributes(r) => self.set_queue_attributes(caller, r).map(Response::SetQueueAttributes),
+            Request::RemovePermission(r) => settled!(RemovePermission, self.remove_permission(caller, r)),
+            Request::SendMessage(r) => settled!(SendMessage, self.send_message(caller, r)),
+            Request::SendMessageBatch(r) => settled!(SendMessageBatch, self.send_message_batch(caller, r)),
+            Request::SetQueueAttributes(r) => settled!(SetQueueAttributes, self.set_queue_attributes(caller, r)),
             Request::StartMessageMoveTask(r) => {
-                self.start_message_move_task(caller, r).map(Response::StartMessageMoveTask)
+                settled!(StartMessageMoveTask, self.start_message_move_task(caller, r))
             }
-            Request::TagQueue(r) => self.tag_queue(caller, r).map(Response::TagQueue),
-            Request::UntagQueue(r) => self.untag_queue(caller, r).map(Response::UntagQueue),
+            Request::TagQueue(r) => settled!(TagQueue, self.tag_queue(caller, r)),
+            Request::UntagQueue(r) => settled!(UntagQueue, self.untag_queue(caller, r)),
         }
     }
 
@@ -178,7 +192,7 @@ impl Broker {
     /// How many long polls wait at a queue; none if it is not there.
     pub fn waiting_receivers(&self, account: &str, region: &str, name: &str) -> usize {
         let queue = self.namespace.get(account, region, name);
-        queue.and_then(|queue| self.with(&queue, |state, _| state.line.len()).ok()).unwrap_or_default()
+        queue.and_then(|queue| self.with(&queue, |state, _| state.line.len()).ok()).map_or(0, Done::unwaited)
     }
 
     fn is_closing(&self) -> bool {

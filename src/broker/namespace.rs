@@ -123,7 +123,7 @@ pub struct Namespace {
 /// What became of an attempt to add a queue.
 pub enum Added {
     /// It is there now.
-    New(Arc<Queue>),
+    New,
     /// There was one of that name.
     Existing(Arc<Queue>),
     /// One of that name was deleted less than a minute ago.
@@ -178,7 +178,7 @@ impl Namespace {
     }
 
     /// Adds a queue unless one of its name is there.
-    pub fn add(&self, queue: Queue, now: Time, cooldown: bool) -> Added {
+    pub fn add(&self, queue: &Arc<Queue>, now: Time, cooldown: bool) -> Added {
         let region: Box<str> = self.region_key(&queue.region).into();
         let mut spaces = self.write();
         let names = spaces.accounts.entry(queue.account.as_ref().into()).or_default();
@@ -191,9 +191,14 @@ impl Namespace {
         }
         spaces.deleted.remove(&key);
         let (account, region, name) = key;
-        let queue = Arc::new(queue);
         spaces.accounts.entry(account).or_default().entry(region).or_default().insert(name, queue.clone());
-        Added::New(queue)
+        Added::New
+    }
+
+    /// Remembers that a queue of this name was deleted then.
+    pub fn close_name(&self, account: &str, region: &str, name: &str, at: Time) {
+        let key = (account.into(), self.region_key(region).into(), name.into());
+        self.write().deleted.insert(key, at);
     }
 
     /// Takes a queue out.

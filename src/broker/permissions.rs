@@ -1,6 +1,7 @@
 //! AddPermission and RemovePermission, which write the queue's access policy. Policies are kept, not enforced.
 
 use super::namespace::partition;
+use super::durability::Done;
 use super::queue::Queue;
 use super::{Broker, Caller};
 use crate::api::attributes::name::POLICY;
@@ -105,7 +106,7 @@ impl Broker {
         &self,
         queue: &Arc<Queue>,
         edit: impl FnOnce(Option<Policy>) -> Result<Option<Policy>, Error>,
-    ) -> Result<Nothing, Error> {
+    ) -> Result<Done<Nothing>, Error> {
         self.with(queue, |state, now| {
             let settings = queue.settings();
             let policy = settings.value(POLICY).and_then(|text| serde_json::from_str(&text).ok());
@@ -113,9 +114,10 @@ impl Broker {
             queue.set_settings(state, settings.changed(&BTreeMap::from([(POLICY, policy)]), now));
             Ok(Nothing {})
         })?
+        .transpose()
     }
 
-    pub(super) fn add_permission(&self, caller: &Caller<'_>, r: AddPermissionRequest) -> Result<Nothing, Error> {
+    pub(super) fn add_permission(&self, caller: &Caller<'_>, r: AddPermissionRequest) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let label = r.label.filter(|label| !label.is_empty()).ok_or_else(|| Error::missing("Label"))?;
         let actions = r.actions.filter(|list| !list.is_empty()).ok_or_else(|| Error::missing("Actions"))?;
@@ -168,7 +170,7 @@ impl Broker {
         })
     }
 
-    pub(super) fn remove_permission(&self, caller: &Caller<'_>, r: RemovePermissionRequest) -> Result<Nothing, Error> {
+    pub(super) fn remove_permission(&self, caller: &Caller<'_>, r: RemovePermissionRequest) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let label = r.label.filter(|label| !label.is_empty()).ok_or_else(|| Error::missing("Label"))?;
         self.edit_policy(&queue, |policy| {

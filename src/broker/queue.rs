@@ -1,11 +1,13 @@
 //! One queue among many: the engine behind its lock, the line of those who wait, and the single way to work on both.
 
+use super::durability::{Done, Outbox, record};
 use super::settings::QueueSettings;
 use super::waiters::{Line, Order, Ticket};
 use super::{Alarm, Broker, redrive};
 use crate::engine::{self, Delivery, Message, Receipt, Received, Time, Want};
 use crate::error::Error;
 use std::collections::BTreeMap;
+use crate::store::{Change, Ticket as StoreTicket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// A queue with its names, its settings and its state.
@@ -40,6 +42,8 @@ pub struct State {
     alarm: Option<Time>,
     /// Dead letters that wait for the lock to be let go of.
     dead: Vec<Burial>,
+    /// What is on its way to the store.
+    pub outbox: Outbox,
 }
 
 /// Messages that a receive found to have been received too often, on their way to the dead-letter queue.
@@ -47,6 +51,15 @@ pub(super) struct Burial {
     source: Arc<Queue>,
     target: Arc<Queue>,
     messages: Vec<Message>,
+    /// That they left the source, for the store.
+    departures: Vec<Change>,
+}
+
+/// What a waiter is handed: messages, and what to wait for before they may be shown.
+#[derive(Default)]
+pub(super) struct Handed {
+    pub(super) deliveries: Vec<Delivery>,
+    pub(super) ticket: Option<StoreTicket>,
 }
 
 impl Queue {
@@ -56,6 +69,7 @@ impl Queue {
         (account, region, name): (&str, &str, &str),
         settings: QueueSettings,
         tags: BTreeMap<String, String>,
+        stored: bool,
     ) -> Queue {
         let engine = engine::Queue::new(uid, settings.for_engine());
         Queue {
@@ -72,6 +86,7 @@ impl Queue {
                 purged: None,
                 alarm: None,
                 dead: Vec::new(),
+                outbox: Outbox::new(stored),
             }),
         }
     }
@@ -85,6 +100,20 @@ impl Queue {
     pub(super) fn set_settings(&self, state: &mut State, settings: QueueSettings) {
         state.engine.configure(settings.for_engine());
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.save(state);
+    }
+
+    /// Has the queue's record written anew.
+    pub(super) fn save(&self, state: &mut State) {
+        if state.outbox.journal.is_some() {
+            let record = record(self, state);
+            state.outbox.changes.push(record);
+        }
+    }
+
+    /// Locks a queue that nobody else has seen yet.
+    pub(super) fn lock_new(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks the queue and brings it up to now. Many deadlines that fall due at once are worked off in small portions, and
@@ -93,9 +122,12 @@ impl Queue {
         loop {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let now = broker.clock.now();
-            if !state.engine.tick(now, &mut ()) {
+            let State { engine, outbox, .. } = &mut *state;
+            let more = engine.tick(now, &mut outbox.journal);
+            if !more {
                 return (state, now);
             }
+            broker.deliver(self, outbox);
         }
     }
 }
@@ -106,28 +138,48 @@ impl Broker {
     ///
     /// # Errors
     /// `QueueDoesNotExist` if the queue was deleted since it was looked up.
-    pub(super) fn with<R>(&self, queue: &Arc<Queue>, act: impl FnOnce(&mut State, Time) -> R) -> Result<R, Error> {
-        let (result, mut burials) = self.with_one(queue, act)?;
+    pub(super) fn with<R>(
+        &self,
+        queue: &Arc<Queue>,
+        act: impl FnOnce(&mut State, Time) -> R,
+    ) -> Result<Done<R>, Error> {
+        self.with_departures(queue, Vec::new(), act)
+    }
+
+    /// The same for messages that come from another queue; that they left it goes to the store together with their arrival.
+    pub(super) fn with_departures<R>(
+        &self,
+        queue: &Arc<Queue>,
+        departures: Vec<Change>,
+        act: impl FnOnce(&mut State, Time) -> R,
+    ) -> Result<Done<R>, Error> {
+        let (done, mut burials) = self.with_one(queue, departures, act)?;
         // Burying may hand messages to those who wait at the dead-letter queue, which may bring up its own dead letters.
         while let Some(burial) = burials.pop() {
             burials.extend(self.bury(burial));
         }
-        Ok(result)
+        Ok(done)
     }
 
     fn with_one<R>(
         &self,
         queue: &Arc<Queue>,
+        departures: Vec<Change>,
         act: impl FnOnce(&mut State, Time) -> R,
-    ) -> Result<(R, Vec<Burial>), Error> {
+    ) -> Result<(Done<R>, Vec<Burial>), Error> {
         let (mut state, now) = queue.lock(self);
         if state.deleted {
             return Err(Error::no_queue());
         }
+        state.outbox.changes.extend(departures);
         let result = act(&mut state, now);
+        // Before anyone is handed a message: what is handed out must know what to wait for.
+        self.deliver(queue, &mut state.outbox);
         self.hand_out(queue, &mut state, now);
+        self.deliver(queue, &mut state.outbox);
         self.set_alarm(queue, &mut state);
-        Ok((result, std::mem::take(&mut state.dead)))
+        let dead = std::mem::take(&mut state.dead);
+        Ok((Done::new(result, state.outbox.ticket()), dead))
     }
 
     /// Receives from a queue that the caller holds. Dead letters wait in the state until it is unlocked.
@@ -141,10 +193,12 @@ impl Broker {
             attempt_id: order.attempt_id.as_deref(),
             dead_letter_after: target.as_ref().map(|(policy, _)| policy.max_receive_count),
         };
-        let mut received = state.engine.receive(now, &want, &mut ());
+        let mark = state.outbox.mark();
+        let mut received = state.engine.receive(now, &want, &mut state.outbox.journal);
         if let Some((_, target)) = target.filter(|_| !received.dead.is_empty()) {
             let messages = std::mem::take(&mut received.dead);
-            state.dead.push(Burial { source: queue.clone(), target, messages });
+            let departures = state.outbox.take_departures(mark, queue.uid);
+            state.dead.push(Burial { source: queue.clone(), target, messages, departures });
         }
         received
     }
@@ -164,11 +218,23 @@ impl Broker {
                 return;
             }
             let Some(waiter) = state.line.take(ticket) else { return };
-            if let Err(deliveries) = waiter.hand.send(received.deliveries) {
-                let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
-                state.engine.give_back(now, &receipts, &mut ());
+            let handed = self.ready_to_show(queue, state, received.deliveries);
+            if let Err(handed) = waiter.hand.send(handed) {
+                give_back_to(state, now, &handed.deliveries);
             }
         }
+    }
+
+    /// Messages with what to wait for before they may be shown: that they are there for good, and on a FIFO queue also that
+    /// they were received, because a crash must not let a later message of the group overtake them.
+    pub(super) fn ready_to_show(&self, queue: &Queue, state: &mut State, deliveries: Vec<Delivery>) -> Handed {
+        let ticket = if queue.settings().fifo {
+            self.deliver(queue, &mut state.outbox);
+            state.outbox.ticket()
+        } else {
+            deliveries.iter().map(|delivery| delivery.number).max().and_then(|n| state.outbox.ticket_for(n))
+        };
+        Handed { deliveries, ticket }
     }
 
     fn set_alarm(&self, queue: &Arc<Queue>, state: &mut State) {
@@ -190,25 +256,30 @@ impl Broker {
 
     /// Moves dead letters into their queue; back into the source if the target has just been deleted.
     fn bury(&self, burial: Burial) -> Vec<Burial> {
-        let Burial { source, target, messages } = burial;
+        let Burial { source, target, messages, departures } = burial;
         let fifo = target.settings().fifo;
-        let arn: Arc<str> =
-            super::Arn { region: &source.region, account: &source.account, name: &source.name }.to_string().into();
-        let mut waiting = Some(messages);
-        let moved = self.with_one(&target, |state, now| {
-            for message in waiting.take().into_iter().flatten() {
-                state.engine.insert(now, redrive::as_dead_letter(message, &arn, fifo, now), &mut ());
+        let arn: Arc<str> = super::Arn { region: &source.region, account: &source.account, name: &source.name }
+            .to_string()
+            .into();
+        let mut waiting = Some((messages, departures));
+        let moved = self.with_one(&target, Vec::new(), |state, now| {
+            let (messages, departures) = waiting.take().unwrap_or_default();
+            state.outbox.changes.extend(departures);
+            for message in messages {
+                let letter = redrive::as_dead_letter(message, &arn, fifo, now);
+                state.engine.insert(now, letter, &mut state.outbox.journal);
             }
         });
-        if let Ok(((), burials)) = moved {
+        if let Ok((_, burials)) = moved {
             return burials;
         }
-        let back = self.with_one(&source, |state, now| {
-            for message in waiting.take().into_iter().flatten() {
-                state.engine.insert(now, message, &mut ());
+        let (messages, departures) = waiting.take().unwrap_or_default();
+        let back = self.with_one(&source, departures, |state, now| {
+            for message in messages {
+                state.engine.insert(now, message, &mut state.outbox.journal);
             }
         });
-        back.map(|((), burials)| burials).unwrap_or_default()
+        back.map(|(_, burials)| burials).unwrap_or_default()
     }
 
     /// Takes a receiver out of the line. If it has been handed messages meanwhile they come back.
@@ -216,20 +287,20 @@ impl Broker {
         &self,
         queue: &Arc<Queue>,
         ticket: Ticket,
-        handed: &mut tokio::sync::oneshot::Receiver<Vec<Delivery>>,
-    ) -> Vec<Delivery> {
-        let mut deliveries = Vec::new();
-        let _ = self.with(queue, |state, _| {
-            if !state.line.leave(ticket) {
-                deliveries = handed.try_recv().unwrap_or_default();
-            }
-        });
-        deliveries
+        handed: &mut tokio::sync::oneshot::Receiver<Handed>,
+    ) -> Option<Handed> {
+        let left = self.with(queue, |state, _| if state.line.leave(ticket) { None } else { handed.try_recv().ok() });
+        left.ok().and_then(Done::unwaited)
     }
 
     /// Gives messages back as if they had never been received.
     pub(super) fn give_back(&self, queue: &Arc<Queue>, deliveries: &[Delivery]) {
-        let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
-        let _ = self.with(queue, |state, now| state.engine.give_back(now, &receipts, &mut ()));
+        // An error means that the queue is gone, and its messages with it.
+        let _ = self.with(queue, |state, now| give_back_to(state, now, deliveries));
     }
+}
+
+fn give_back_to(state: &mut State, now: Time, deliveries: &[Delivery]) {
+    let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
+    state.engine.give_back(now, &receipts, &mut state.outbox.journal);
 }

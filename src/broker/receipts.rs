@@ -1,6 +1,7 @@
 //! The actions on receipt handles: delete a message, change its visibility.
 
 use super::batch::{self, Entry};
+use super::durability::Done;
 use super::queue::Queue;
 use super::{Broker, Caller};
 use crate::api::{
@@ -10,7 +11,6 @@ use crate::api::{
 };
 use crate::engine::{Deleted, Receipt, VisibilityChange};
 use crate::error::{Error, ErrorKind};
-use std::sync::Arc;
 
 impl Entry for DeleteMessageBatchEntry {
     const NAME: &'static str = "DeleteMessageBatchRequestEntry";
@@ -46,18 +46,20 @@ struct Change {
 }
 
 impl Broker {
-    pub(super) fn delete_message(&self, caller: &Caller<'_>, r: DeleteMessageRequest) -> Result<Nothing, Error> {
+    pub(super) fn delete_message(&self, caller: &Caller<'_>, r: DeleteMessageRequest) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let receipt = receipt(&queue, r.receipt_handle.as_deref(), "ReceiptHandle")?;
-        self.delete(&queue, receipt, r.receipt_handle.as_deref().unwrap_or_default())?;
-        Ok(Nothing {})
+        let handle = r.receipt_handle.as_deref().unwrap_or_default();
+        let outcome =
+            self.with(&queue, |state, now| state.engine.delete(now, receipt, &mut state.outbox.journal))?;
+        outcome.map(|outcome| deleted(outcome, handle).map(|()| Nothing {})).transpose()
     }
 
     pub(super) fn delete_message_batch(
         &self,
         caller: &Caller<'_>,
         r: DeleteMessageBatchRequest,
-    ) -> Result<BatchResult<BatchResultEntry>, Error> {
+    ) -> Result<Done<BatchResult<BatchResultEntry>>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let entries = batch::check(r.entries)?;
         let outcomes = self.with(&queue, |state, now| {
@@ -66,26 +68,21 @@ impl Broker {
                 let handle = entry.receipt_handle.as_deref();
                 let missing = batch::member::<DeleteMessageBatchEntry>(index, "ReceiptHandle");
                 let outcome = receipt(&queue, handle, &missing).and_then(|receipt| {
-                    let outcome = state.engine.delete(now, receipt, &mut ());
+                    let outcome = state.engine.delete(now, receipt, &mut state.outbox.journal);
                     deleted(outcome, handle.unwrap_or_default())
                 });
                 (id.clone(), outcome.map(|()| BatchResultEntry { id }))
             };
             entries.into_iter().enumerate().map(delete).collect::<Vec<_>>()
         })?;
-        Ok(batch::result(outcomes))
-    }
-
-    fn delete(&self, queue: &Arc<Queue>, receipt: Receipt, handle: &str) -> Result<(), Error> {
-        let outcome = self.with(queue, |state, now| state.engine.delete(now, receipt, &mut ()))?;
-        deleted(outcome, handle)
+        Ok(outcomes.map(batch::result))
     }
 
     pub(super) fn change_message_visibility(
         &self,
         caller: &Caller<'_>,
         r: ChangeMessageVisibilityRequest,
-    ) -> Result<Nothing, Error> {
+    ) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let handle = r.receipt_handle.as_deref().unwrap_or_default();
         if handle.is_empty() {
@@ -95,27 +92,27 @@ impl Broker {
         let seconds = visibility_timeout(seconds, "Must be between 0 and 43200.")?;
         let change = Change { receipt: receipt(&queue, Some(handle), "ReceiptHandle")?, seconds };
         let outcome = self
-            .with(&queue, |state, now| state.engine.change_visibility(now, change.receipt, change.seconds, &mut ()))?;
-        match outcome {
+            .with(&queue, |state, now| state.engine.change_visibility(now, change.receipt, change.seconds, &mut state.outbox.journal))?;
+        let answer = |outcome| match outcome {
             VisibilityChange::NotAvailable => {
                 Err(Error::invalid_value(handle, "ReceiptHandle", format_args!("{NOT_AVAILABLE}.")))
             }
-            other => changed(other, &change),
-        }?;
-        Ok(Nothing {})
+            other => changed(other, &change).map(|()| Nothing {}),
+        };
+        outcome.map(answer).transpose()
     }
 
     pub(super) fn change_message_visibility_batch(
         &self,
         caller: &Caller<'_>,
         r: ChangeMessageVisibilityBatchRequest,
-    ) -> Result<BatchResult<BatchResultEntry>, Error> {
+    ) -> Result<Done<BatchResult<BatchResultEntry>>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let entries = batch::check(r.entries)?;
         let outcomes = self.with(&queue, |state, now| {
             let change = |(index, entry): (usize, ChangeMessageVisibilityBatchEntry)| {
                 let outcome = batch_change(&queue, index, &entry).and_then(|change| {
-                    let outcome = state.engine.change_visibility(now, change.receipt, change.seconds, &mut ());
+                    let outcome = state.engine.change_visibility(now, change.receipt, change.seconds, &mut state.outbox.journal);
                     changed(outcome, &change)
                 });
                 let id = entry.id.unwrap_or_default();
@@ -123,7 +120,7 @@ impl Broker {
             };
             entries.into_iter().enumerate().map(change).collect::<Vec<_>>()
         })?;
-        Ok(batch::result(outcomes))
+        Ok(outcomes.map(batch::result))
     }
 }
 

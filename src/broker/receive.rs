@@ -1,6 +1,7 @@
 //! ReceiveMessage: short and long polls, and what of each message is shown.
 
-use super::queue::Queue;
+use super::durability::settle;
+use super::queue::{Handed, Queue, State};
 use super::waiters::{Order, Ticket};
 use super::{Arn, Broker, Caller, NamespaceMode};
 use crate::api::attributes::{self, MESSAGE_SYSTEM_ATTRIBUTES};
@@ -24,9 +25,9 @@ struct Receive {
 
 /// What a first look at the queue gave.
 enum Look {
-    Found(Vec<Delivery>),
+    Found(Handed),
     /// In line, until then.
-    Wait(Ticket, oneshot::Receiver<Vec<Delivery>>, Time),
+    Wait(Ticket, oneshot::Receiver<Handed>, Time),
     Again,
 }
 
@@ -46,27 +47,9 @@ impl Broker {
     async fn deliveries(&self, queue: &Arc<Queue>, receive: &Receive) -> Result<Vec<Delivery>, Error> {
         let wait = receive.wait_seconds > 0 && !self.is_closing();
         let (ticket, handed, until) = loop {
-            let look = self.with(queue, |state, now| {
-                let received = self.receive_from(queue, state, now, &receive.order);
-                if !received.deliveries.is_empty() {
-                    return Ok(Look::Found(received.deliveries));
-                }
-                // Many dead letters at once are moved in portions.
-                if received.more_dead {
-                    return Ok(Look::Again);
-                }
-                if wait {
-                    let (ticket, handed) = state.line.join(receive.order.clone());
-                    let until = now.plus_seconds(receive.wait_seconds.into());
-                    return Ok(Look::Wait(ticket, handed, until));
-                }
-                if received.over_limit {
-                    return Err(Error::new(ErrorKind::OverLimit, OVER_LIMIT));
-                }
-                Ok(Look::Found(Vec::new()))
-            })??;
-            match look {
-                Look::Found(deliveries) => return Ok(deliveries),
+            let look = self.with(queue, |state, now| self.look(queue, state, now, receive, wait))?;
+            match look.unwaited()? {
+                Look::Found(handed) => return self.settled(queue, handed).await,
                 Look::Wait(ticket, handed, until) => break (ticket, handed, until),
                 Look::Again => {}
             }
@@ -74,21 +57,55 @@ impl Broker {
         let mut place = InLine { broker: self, queue, ticket, handed, done: false };
         // The server may have begun to close between the look above and here.
         if self.is_closing() {
-            return Ok(place.leave());
+            return self.settled(queue, place.leave()).await;
         }
         tokio::select! {
             handed = &mut place.handed => {
                 place.done = true;
                 match handed {
-                    Ok(deliveries) => Ok(deliveries),
+                    Ok(handed) => self.settled(queue, handed).await,
                     // Sent away: the server stops, or the queue is gone (uncertain: AWS's answer to a long poll on a queue
                     // that is deleted meanwhile is not recorded).
                     Err(_) if self.is_closing() => Ok(Vec::new()),
                     Err(_) => Err(Error::no_queue()),
                 }
             }
-            () = self.clock.sleep_until(until) => Ok(place.leave()),
+            () = self.clock.sleep_until(until) => self.settled(queue, place.leave()).await,
         }
+    }
+
+    fn look(
+        &self,
+        queue: &Arc<Queue>,
+        state: &mut State,
+        now: Time,
+        receive: &Receive,
+        wait: bool,
+    ) -> Result<Look, Error> {
+        let received = self.receive_from(queue, state, now, &receive.order);
+        if !received.deliveries.is_empty() {
+            return Ok(Look::Found(self.ready_to_show(queue, state, received.deliveries)));
+        }
+        // Many dead letters at once are moved in portions.
+        if received.more_dead {
+            return Ok(Look::Again);
+        }
+        if wait {
+            let (ticket, handed) = state.line.join(receive.order.clone());
+            return Ok(Look::Wait(ticket, handed, now.plus_seconds(receive.wait_seconds.into())));
+        }
+        if received.over_limit {
+            return Err(Error::new(ErrorKind::OverLimit, OVER_LIMIT));
+        }
+        Ok(Look::Found(Handed::default()))
+    }
+
+    /// The messages, once they may be shown. If the client goes away before, they go back as if never received.
+    async fn settled(&self, queue: &Arc<Queue>, handed: Handed) -> Result<Vec<Delivery>, Error> {
+        let Handed { deliveries, ticket } = handed;
+        let mut held = Held { broker: self, queue, deliveries };
+        settle(ticket).await?;
+        Ok(std::mem::take(&mut held.deliveries))
     }
 
     /// What the receiver sees of a message.
@@ -148,24 +165,37 @@ struct InLine<'a> {
     broker: &'a Broker,
     queue: &'a Arc<Queue>,
     ticket: Ticket,
-    handed: oneshot::Receiver<Vec<Delivery>>,
+    handed: oneshot::Receiver<Handed>,
     done: bool,
 }
 
 impl InLine<'_> {
-    fn leave(&mut self) -> Vec<Delivery> {
+    fn leave(&mut self) -> Handed {
         self.done = true;
-        self.broker.leave_line(self.queue, self.ticket, &mut self.handed)
+        self.broker.leave_line(self.queue, self.ticket, &mut self.handed).unwrap_or_default()
     }
 }
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
         if !self.done {
-            let deliveries = self.leave();
-            if !deliveries.is_empty() {
-                self.broker.give_back(self.queue, &deliveries);
-            }
+            let Handed { deliveries, .. } = self.leave();
+            drop(Held { broker: self.broker, queue: self.queue, deliveries });
+        }
+    }
+}
+
+/// Messages that have been received and not yet shown. Dropped with messages in it, it gives them back.
+struct Held<'a> {
+    broker: &'a Broker,
+    queue: &'a Arc<Queue>,
+    deliveries: Vec<Delivery>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if !self.deliveries.is_empty() {
+            self.broker.give_back(self.queue, &self.deliveries);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! SendMessage and SendMessageBatch.
 
 use super::batch::{self, Entry};
+use super::durability::Done;
 use super::settings::QueueSettings;
 use super::{Broker, Caller};
 use crate::api::digest::{self, Md5Digest, hexadecimal};
@@ -37,7 +38,7 @@ const NEEDS_DEDUPLICATION: &str =
     "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
 
 impl Broker {
-    pub(super) fn send_message(&self, caller: &Caller<'_>, r: SendMessageRequest) -> Result<SendMessageResult, Error> {
+    pub(super) fn send_message(&self, caller: &Caller<'_>, r: SendMessageRequest) -> Result<Done<SendMessageResult>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let settings = queue.settings();
         let message = SendMessageBatchEntry {
@@ -52,15 +53,15 @@ impl Broker {
         required(&message, &settings, Place::Single)?;
         let checked = check(message, &settings, Place::Single, caller, &queue.account)?;
         let (answer, message) = answer(checked);
-        let sent = self.with(&queue, |state, now| state.engine.send(now, message, &mut ()))?;
-        Ok(complete(answer, sent, settings.fifo))
+        let sent = self.with(&queue, |state, now| state.engine.send(now, message, &mut state.outbox.journal))?;
+        Ok(sent.map(|sent| complete(answer, sent, settings.fifo)))
     }
 
     pub(super) fn send_message_batch(
         &self,
         caller: &Caller<'_>,
         r: SendMessageBatchRequest,
-    ) -> Result<BatchResult<SendMessageBatchResultEntry>, Error> {
+    ) -> Result<Done<BatchResult<SendMessageBatchResultEntry>>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let settings = queue.settings();
         let entries = batch::check(r.entries)?;
@@ -77,24 +78,29 @@ impl Broker {
                 .and_then(|()| check(entry, &settings, place, caller, &queue.account));
             messages.push(checked.map(answer));
         }
-        let sent: Vec<_> = self.with(&queue, |state, now| {
-            let mut send =
-                |(answer, message)| complete(answer, state.engine.send(now, message, &mut ()), settings.fifo);
-            messages.into_iter().map(|message| message.map(&mut send)).collect()
+        let sent = self.with(&queue, |state, now| {
+            let mut send = |(answer, message)| {
+                complete(answer, state.engine.send(now, message, &mut state.outbox.journal), settings.fifo)
+            };
+            messages.into_iter().map(|message| message.map(&mut send)).collect::<Vec<_>>()
         })?;
-        let outcomes = ids.into_iter().zip(sent).map(|(id, outcome)| {
-            let entry = outcome.map(|result| SendMessageBatchResultEntry {
-                id: id.clone(),
-                md5_of_message_attributes: result.md5_of_message_attributes,
-                md5_of_message_body: result.md5_of_message_body,
-                md5_of_message_system_attributes: result.md5_of_message_system_attributes,
-                message_id: result.message_id,
-                sequence_number: result.sequence_number,
-            });
-            (id, entry)
-        });
-        Ok(batch::result(outcomes))
+        Ok(sent.map(|sent| batch::result(ids.into_iter().zip(sent).map(entry))))
     }
+}
+
+/// The answer of a batch for one of its entries.
+fn entry(
+    (id, outcome): (String, Result<SendMessageResult, Error>),
+) -> (String, Result<SendMessageBatchResultEntry, Error>) {
+    let entry = outcome.map(|result| SendMessageBatchResultEntry {
+        id: id.clone(),
+        md5_of_message_attributes: result.md5_of_message_attributes,
+        md5_of_message_body: result.md5_of_message_body,
+        md5_of_message_system_attributes: result.md5_of_message_system_attributes,
+        message_id: result.message_id,
+        sequence_number: result.sequence_number,
+    });
+    (id, entry)
 }
 
 /// All messages of a batch together may have 1 MiB, whatever the queue's own limit is (recorded).

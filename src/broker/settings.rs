@@ -6,6 +6,7 @@ use crate::api::fields::LenientText;
 use crate::api::{Map, limits};
 use crate::engine::{DeduplicationScope, Kind, Settings, Time};
 use crate::error::{Error, ErrorKind};
+use crate::store::QueueRecord;
 use std::collections::BTreeMap;
 
 /// What a queue is set to. Immutable: a change makes a new one.
@@ -188,6 +189,18 @@ impl QueueSettings {
         if settings.value(name::DEDUPLICATION_SCOPE).as_deref() == Some("messageGroup") {
             settings.deduplication_scope = DeduplicationScope::MessageGroup;
         }
+        settings
+    }
+
+    /// The settings of a queue that comes back from the store. Attributes that are not known any more are left out.
+    pub fn restored(record: &QueueRecord) -> QueueSettings {
+        let known = |(name, value): (&String, &String)| Some((attributes::find(name)?.name, value.clone()));
+        let values: BTreeMap<_, _> = record.attributes.iter().filter_map(known).collect();
+        let mut settings = QueueSettings::new(record.fifo, &Changes::new(), record.created);
+        settings.values = values;
+        settings.apply(&Changes::new());
+        settings.deduplication_scope = record.deduplication_scope;
+        settings.modified = record.modified;
         settings
     }
 

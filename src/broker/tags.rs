@@ -1,5 +1,6 @@
 //! The tags of a queue.
 
+use super::durability::Done;
 use super::{Broker, Caller};
 use crate::api::fields::LenientText;
 use crate::api::{ListQueueTagsResult, Map, Nothing, QueueRequest, TagQueueRequest, UntagQueueRequest, limits, rules};
@@ -28,7 +29,7 @@ fn too_many(queue: &str) -> Error {
 }
 
 impl Broker {
-    pub(super) fn tag_queue(&self, caller: &Caller<'_>, r: TagQueueRequest) -> Result<Nothing, Error> {
+    pub(super) fn tag_queue(&self, caller: &Caller<'_>, r: TagQueueRequest) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let tags = r.tags.filter(|tags| !tags.is_empty()).ok_or_else(|| Error::missing("Tags"))?;
         let tags = check(&tags, &queue.name)?;
@@ -39,11 +40,13 @@ impl Broker {
                 return Err(too_many(&queue.name));
             }
             state.tags.extend(tags);
+            queue.save(state);
             Ok(Nothing {})
         })?
+        .transpose()
     }
 
-    pub(super) fn untag_queue(&self, caller: &Caller<'_>, r: UntagQueueRequest) -> Result<Nothing, Error> {
+    pub(super) fn untag_queue(&self, caller: &Caller<'_>, r: UntagQueueRequest) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let keys = r.tag_keys.filter(|keys| !keys.is_empty()).ok_or_else(rules::tag_key_length)?;
         keys.iter().try_for_each(|key| rules::check_tag_key(key))?;
@@ -51,12 +54,13 @@ impl Broker {
             for key in &keys {
                 state.tags.remove(key);
             }
+            queue.save(state);
             Nothing {}
         })
     }
 
     pub(super) fn list_queue_tags(&self, caller: &Caller<'_>, r: QueueRequest) -> Result<ListQueueTagsResult, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
-        self.with(&queue, |state, _| ListQueueTagsResult { tags: state.tags.clone() })
+        Ok(self.with(&queue, |state, _| ListQueueTagsResult { tags: state.tags.clone() })?.unwaited())
     }
 }

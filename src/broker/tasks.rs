@@ -3,6 +3,7 @@
 //! A task moves one message at a time: out of its source, then into its destination, never holding both. How many it may have
 //! moved by now follows from the time and its rate, so that nothing depends on when it gets its turn.
 
+use super::durability::Done;
 use super::queue::Queue;
 use super::send::new_uuid;
 use super::{Alarm, Arn, Broker, Caller};
@@ -12,6 +13,7 @@ use crate::api::{
 };
 use crate::engine::{Message, MessageId, Time};
 use crate::error::{Error, ErrorKind};
+use crate::store::{Change, MoveTaskRecord};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -28,6 +30,18 @@ enum Status {
     Completed,
     Cancelled,
     Failed(&'static str),
+}
+
+impl Status {
+    /// The word of the API.
+    fn name(self) -> &'static str {
+        match self {
+            Status::Running => "RUNNING",
+            Status::Completed => "COMPLETED",
+            Status::Cancelled => "CANCELLED",
+            Status::Failed(_) => "FAILED",
+        }
+    }
 }
 
 struct MoveTask {
@@ -55,6 +69,68 @@ pub(super) struct MoveTasks {
 impl MoveTasks {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, VecDeque<MoveTask>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a task and gives the id of one that is no longer remembered.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` if one runs for that source.
+    fn add(&self, task: MoveTask) -> Result<Option<String>, Error> {
+        let mut tasks = self.lock();
+        let of_source = tasks.entry(task.source.uid).or_default();
+        if of_source.iter().any(|task| task.status == Status::Running) {
+            return Err(Error::invalid(
+                "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+            ));
+        }
+        of_source.push_front(task);
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let too_many = of_source.len() > limits::MOVE_TASK_LIST_MAX as usize;
+        Ok(too_many.then(|| of_source.pop_back().map(|task| task.id)).flatten())
+    }
+
+    /// Takes back a task of a queue that comes back from the store; they come oldest first.
+    pub(super) fn restore(&self, source: &Arc<Queue>, record: MoveTaskRecord) {
+        let status = match (record.status.as_str(), record.failure.as_deref()) {
+            ("RUNNING", _) => Status::Running,
+            ("COMPLETED", _) => Status::Completed,
+            ("FAILED", Some(NO_SOURCE)) => Status::Failed(NO_SOURCE),
+            ("FAILED", _) => Status::Failed(NO_DESTINATION),
+            _ => Status::Cancelled,
+        };
+        if status == Status::Running {
+            self.running.fetch_add(1, Ordering::SeqCst);
+        }
+        self.lock().entry(source.uid).or_default().push_front(MoveTask {
+            id: record.id,
+            source: source.clone(),
+            source_arn: record.source_arn,
+            destination_arn: record.destination_arn,
+            rate: record.rate,
+            started: record.started,
+            to_move: record.to_move,
+            moved: record.moved,
+            status,
+        });
+    }
+
+    /// Whether a task of this source runs.
+    pub(super) fn is_running(&self, uid: u64) -> bool {
+        running_task(&self.lock(), uid).is_some()
+    }
+
+    /// Ends a task that runs.
+    fn end(&self, task: &mut MoveTask, status: Status) {
+        task.status = status;
+        self.running.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Counts a message that a task has moved; it counts also if the task was cancelled meanwhile.
+    fn count(&self, uid: u64, id: &str) -> Option<Change> {
+        let mut tasks = self.lock();
+        let task = tasks.get_mut(&uid)?.iter_mut().find(|task| task.id == id)?;
+        task.moved += 1;
+        Some(task.record())
     }
 
     /// Forgets the tasks of a queue that is deleted.
@@ -108,7 +184,7 @@ impl Broker {
         &self,
         caller: &Caller<'_>,
         r: StartMessageMoveTaskRequest,
-    ) -> Result<StartMessageMoveTaskResult, Error> {
+    ) -> Result<Done<StartMessageMoveTaskResult>, Error> {
         let source_arn = r.source_arn.filter(|arn| !arn.is_empty()).ok_or_else(|| Error::missing("SourceArn"))?;
         let source = self.queue_by_arn(caller, &source_arn, "SourceArn")?;
         if self.dead_letter_sources(&source).is_empty() {
@@ -131,33 +207,31 @@ impl Broker {
                 "You must enter a number that's between 1 and 500.",
             ));
         }
-        let (to_move, started) = self.with(&source, |state, now| (state.engine.counts().visible as u64, now))?;
         let id = MessageId(new_uuid()).to_string();
         let task_handle = handle(&id, &source_arn);
-        {
-            let mut tasks = self.move_tasks.lock();
-            let of_source = tasks.entry(source.uid).or_default();
-            if of_source.iter().any(|task| task.status == Status::Running) {
-                return Err(Error::invalid(
-                    "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
-                ));
-            }
-            of_source.push_front(MoveTask {
+        let started = self.with(&source, |state, now| {
+            let task = MoveTask {
                 id,
                 source: source.clone(),
                 source_arn,
                 destination_arn,
                 rate: rate.and_then(|rate| u32::try_from(rate).ok()),
-                started,
-                to_move,
+                started: now,
+                to_move: state.engine.counts().visible as u64,
                 moved: 0,
                 status: Status::Running,
-            });
-            of_source.truncate(limits::MOVE_TASK_LIST_MAX as usize);
-            self.move_tasks.running.fetch_add(1, Ordering::SeqCst);
-        }
+            };
+            let record = task.record();
+            let forgotten = self.move_tasks.add(task)?;
+            if state.outbox.journal.is_some() {
+                state.outbox.changes.push(record);
+                state.outbox.changes.extend(forgotten.map(|id| Change::MoveTaskForgotten { id }));
+            }
+            Ok(StartMessageMoveTaskResult { task_handle })
+        })?;
+        let started = started.transpose()?;
         self.move_task_rings(&source);
-        Ok(StartMessageMoveTaskResult { task_handle })
+        Ok(started)
     }
 
     pub(super) fn list_message_move_tasks(
@@ -183,12 +257,7 @@ impl Broker {
             max_number_of_messages_per_second: task.rate.map(i64::from),
             source_arn: task.source_arn.clone(),
             started_timestamp: task.started.as_ms() as i64,
-            status: match task.status {
-                Status::Running => "RUNNING",
-                Status::Completed => "COMPLETED",
-                Status::Cancelled => "CANCELLED",
-                Status::Failed(_) => "FAILED",
-            },
+            status: task.status.name(),
             task_handle: (task.status == Status::Running).then(|| handle(&task.id, &task.source_arn)),
         };
         let of_source = tasks.get(&source.uid).into_iter().flatten();
@@ -199,22 +268,28 @@ impl Broker {
         &self,
         caller: &Caller<'_>,
         r: CancelMessageMoveTaskRequest,
-    ) -> Result<CancelMessageMoveTaskResult, Error> {
+    ) -> Result<Done<CancelMessageMoveTaskResult>, Error> {
         let given = r.task_handle.filter(|handle| !handle.is_empty()).ok_or_else(|| Error::missing("TaskHandle"))?;
         let invalid = || Error::invalid("Value for parameter TaskHandle is invalid.");
         let json = STANDARD.decode(given).map_err(|_| invalid())?;
         let handle: Handle = serde_json::from_slice(&json).map_err(|_| invalid())?;
         let source =
             self.queue_by_arn(caller, &handle.source_arn, "SourceArn").map_err(|_| no_resource("SourceArn"))?;
-        let mut tasks = self.move_tasks.lock();
-        let task = tasks.get_mut(&source.uid).and_then(|tasks| tasks.iter_mut().find(|task| task.id == handle.task_id));
-        let task = task.ok_or_else(|| Error::new(ErrorKind::ResourceNotFound, "Task does not exist."))?;
-        if task.status != Status::Running {
-            return Err(Error::invalid("Only active tasks can be cancelled."));
-        }
-        task.status = Status::Cancelled;
-        self.move_tasks.running.fetch_sub(1, Ordering::SeqCst);
-        Ok(CancelMessageMoveTaskResult { approximate_number_of_messages_moved: task.moved as i64 })
+        let cancelled = self.with(&source, |state, _| {
+            let mut tasks = self.move_tasks.lock();
+            let mut of_source = tasks.get_mut(&source.uid).into_iter().flatten();
+            let task = of_source.find(|task| task.id == handle.task_id);
+            let task = task.ok_or_else(|| Error::new(ErrorKind::ResourceNotFound, "Task does not exist."))?;
+            if task.status != Status::Running {
+                return Err(Error::invalid("Only active tasks can be cancelled."));
+            }
+            self.move_tasks.end(task, Status::Cancelled);
+            if state.outbox.journal.is_some() {
+                state.outbox.changes.push(task.record());
+            }
+            Ok(CancelMessageMoveTaskResult { approximate_number_of_messages_moved: task.moved as i64 })
+        })?;
+        cancelled.transpose()
     }
 
     /// Lets running tasks move what they may have moved by now. Called before every operation; costs one load if none runs.
@@ -251,38 +326,40 @@ impl Broker {
                 }
                 (task.id.clone(), task.destination_arn.clone())
             };
-            let outcome = self.move_one(source, destination_arn.as_deref());
-            let mut tasks = self.move_tasks.lock();
-            // It may have been cancelled meanwhile; the message that it moved counts all the same.
-            let of_source = tasks.get_mut(&source.uid).into_iter().flatten();
-            let Some(task) = of_source.into_iter().find(|task| task.id == id) else { return Turn::Ended };
-            let end = match outcome {
-                Ok(true) => {
-                    task.moved += 1;
-                    None
-                }
-                Ok(false) => Some(Status::Completed),
-                Err(reason) => Some(Status::Failed(reason)),
+            let end = match self.move_one(source, &id, destination_arn.as_deref()) {
+                Ok(true) => continue,
+                Ok(false) => Status::Completed,
+                Err(reason) => Status::Failed(reason),
             };
-            if let Some(status) = end.filter(|_| task.status == Status::Running) {
-                task.status = status;
-                self.move_tasks.running.fetch_sub(1, Ordering::SeqCst);
-            }
+            // An error means that the source is gone, and its tasks with it.
+            let _ = self.with(source, |state, _| {
+                let mut tasks = self.move_tasks.lock();
+                let mut of_source = tasks.get_mut(&source.uid).into_iter().flatten();
+                // It may have been cancelled meanwhile.
+                if let Some(task) = of_source.find(|task| task.id == id && task.status == Status::Running) {
+                    self.move_tasks.end(task, end);
+                    if state.outbox.journal.is_some() {
+                        state.outbox.changes.push(task.record());
+                    }
+                }
+            });
         }
         Turn::Next(self.clock.now())
     }
 
     /// Moves the oldest message that is visible. `false` if there is none, an error with the failure reason of the API.
-    fn move_one(&self, source: &Arc<Queue>, destination: Option<&str>) -> Result<bool, &'static str> {
-        const NO_DESTINATION: &str = "AWS.SimpleQueueService.NonExistentQueue";
-        const NO_SOURCE: &str = "CouldNotDetermineMessageSource";
+    fn move_one(&self, source: &Arc<Queue>, task: &str, destination: Option<&str>) -> Result<bool, &'static str> {
         let resolve = |text: &str| {
             let arn = Arn::parse(text).ok()?;
             self.namespace.resolve_arn(&arn, &source.account)
         };
         let fixed = destination.map(|arn| resolve(arn).ok_or(NO_DESTINATION)).transpose()?;
-        let taken = self.with(source, |state, now| state.engine.take_oldest_visible(now, &mut ()));
-        let Ok(Some(message)) = taken else { return Ok(false) };
+        let taken = self.with(source, |state, now| {
+            let mark = state.outbox.mark();
+            let message = state.engine.take_oldest_visible(now, &mut state.outbox.journal)?;
+            Some((message, state.outbox.take_departures(mark, source.uid)))
+        });
+        let Some((message, departures)) = taken.ok().and_then(Done::unwaited) else { return Ok(false) };
         let found = match fixed {
             Some(queue) => Ok(queue),
             None => {
@@ -290,37 +367,71 @@ impl Broker {
                 origin.ok_or(NO_SOURCE).and_then(|arn| resolve(arn).ok_or(NO_DESTINATION))
             }
         };
-        let back = |message: Message| {
+        let back = |message: Message, departures: Vec<Change>| {
             // An error means that the source has been deleted, and its messages with it.
-            let _ = self.with(source, |state, now| state.engine.insert(now, message, &mut ()));
+            let _ = self.with_departures(source, departures, |state, now| {
+                state.engine.insert(now, message, &mut state.outbox.journal);
+            });
         };
         let queue = match found {
             Ok(queue) => queue,
             Err(reason) => {
-                back(message);
+                back(message, departures);
                 return Err(reason);
             }
         };
         // What arrives is a new message with the old content (developer guide).
-        let mut original = Some(message);
+        let mut original = Some((message, departures));
         let moved = self.with(&queue, |state, now| {
-            if let Some(message) = original.take() {
-                state.engine.insert(now, message.renewed(MessageId(new_uuid()), now), &mut ());
+            if let Some((message, departures)) = original.take() {
+                // Leaving, arriving and being counted go to the store as one.
+                let counted = self.move_tasks.count(source.uid, task);
+                if state.outbox.journal.is_some() {
+                    state.outbox.changes.extend(departures.into_iter().chain(counted));
+                }
+                let message = message.renewed(MessageId(new_uuid()), now);
+                state.engine.insert(now, message, &mut state.outbox.journal);
             }
         });
         if moved.is_err() {
-            original.into_iter().for_each(back);
+            if let Some((message, departures)) = original {
+                back(message, departures);
+            }
             return Err(NO_DESTINATION);
         }
         Ok(true)
     }
 }
 
+/// The failure reasons of the API.
+const NO_DESTINATION: &str = "AWS.SimpleQueueService.NonExistentQueue";
+const NO_SOURCE: &str = "CouldNotDetermineMessageSource";
+
 fn running_task(tasks: &HashMap<u64, VecDeque<MoveTask>>, uid: u64) -> Option<&MoveTask> {
     tasks.get(&uid)?.front().filter(|task| task.status == Status::Running)
 }
 
 impl MoveTask {
+    /// What the store keeps of it.
+    fn record(&self) -> Change {
+        let failure = match self.status {
+            Status::Failed(reason) => Some(reason.to_owned()),
+            _ => None,
+        };
+        Change::MoveTask(Box::new(MoveTaskRecord {
+            id: self.id.clone(),
+            queue: self.source.uid,
+            source_arn: self.source_arn.clone(),
+            destination_arn: self.destination_arn.clone(),
+            rate: self.rate,
+            started: self.started,
+            to_move: self.to_move,
+            moved: self.moved,
+            status: self.status.name().to_owned(),
+            failure,
+        }))
+    }
+
     /// When it may move its next message, if it has a rate.
     fn not_before(&self) -> Option<Time> {
         let rate = u64::from(self.rate?);

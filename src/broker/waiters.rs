@@ -1,6 +1,6 @@
 //! The line of long polls at one queue: first come, first served, one direct hand-off each.
 
-use crate::engine::Delivery;
+use super::queue::Handed;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
@@ -20,11 +20,11 @@ pub struct Order {
 }
 
 /// Someone who waits.
-pub struct Waiter {
+pub(super) struct Waiter {
     /// What for.
-    pub order: Order,
+    pub(super) order: Order,
     /// Where to hand it.
-    pub hand: oneshot::Sender<Vec<Delivery>>,
+    pub(super) hand: oneshot::Sender<Handed>,
 }
 
 /// Those who wait at a queue, in the order in which they came.
@@ -36,7 +36,7 @@ pub struct Line {
 
 impl Line {
     /// Goes to the end of the line.
-    pub fn join(&mut self, order: Order) -> (Ticket, oneshot::Receiver<Vec<Delivery>>) {
+    pub(super) fn join(&mut self, order: Order) -> (Ticket, oneshot::Receiver<Handed>) {
         let (hand, receiver) = oneshot::channel();
         let ticket = Ticket(self.next);
         self.next += 1;
@@ -55,7 +55,7 @@ impl Line {
     }
 
     /// Calls a ticket.
-    pub fn take(&mut self, ticket: Ticket) -> Option<Waiter> {
+    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Waiter> {
         self.waiting.remove(&ticket)
     }
 

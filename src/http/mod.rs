@@ -133,7 +133,8 @@ impl Service {
         let page = match self.options.origins.check(&parts.method, &parts.headers) {
             origin::Verdict::NoPage => None,
             origin::Verdict::Allowed(origin) => Some(origin),
-            origin::Verdict::Preflight(answer) | origin::Verdict::Refused(answer) => return answer,
+            origin::Verdict::Preflight(answer) => return answer,
+            origin::Verdict::Refused => return refuse_page(&parts),
         };
         let mut answer = match health(&parts.method, &parts.uri) {
             Some(answer) => answer,
@@ -150,20 +151,7 @@ impl Service {
         B: Body<Data = Bytes> + Unpin,
     {
         let headers = &parts.headers;
-        let head = Head {
-            method: match parts.method {
-                hyper::Method::GET => Method::Get,
-                hyper::Method::HEAD => Method::Head,
-                hyper::Method::POST => Method::Post,
-                _ => Method::Other,
-            },
-            path: parts.uri.path(),
-            query: parts.uri.query(),
-            content_type: text(headers, &header::CONTENT_TYPE),
-            target: text(headers, &TARGET),
-            accept: text(headers, &header::ACCEPT),
-            authorization: text(headers, &header::AUTHORIZATION),
-        };
+        let head = head_of(parts);
         let request_id = Uuid::random();
         let bytes = match self.read(parts, body).await {
             Ok(bytes) => bytes,
@@ -282,25 +270,35 @@ impl Service {
         if let Some(url) = &self.options.external_url {
             return url.clone();
         }
-        let scheme = match text(headers, &FORWARDED_PROTO) {
-            Some("https") => "https",
-            _ => "http",
-        };
-        let usable = |host: &&str| {
-            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]%".contains(&b))
-        };
-        match text(headers, &header::HOST).filter(usable) {
+        // Each proxy on the way adds to the list; the first entry is how the client came in.
+        let proto = text(headers, &FORWARDED_PROTO).and_then(|list| list.split(',').next()).unwrap_or_default();
+        let scheme = if proto.trim().eq_ignore_ascii_case("https") { "https" } else { "http" };
+        match text(headers, &header::HOST).and_then(split_host) {
+            Some((host, Some(port))) => format!("{scheme}://{host}:{port}"),
             // Some clients leave the port out of `Host`; without it in the URL they would go to port 80 next.
-            Some(host) if !has_port(host) && port != 80 && scheme == "http" => format!("{scheme}://{host}:{port}"),
-            Some(host) => format!("{scheme}://{host}"),
+            Some((host, None)) if port != 80 && scheme == "http" => format!("{scheme}://{host}:{port}"),
+            Some((host, None)) => format!("{scheme}://{host}"),
             None => format!("{scheme}://localhost:{port}"),
         }
     }
 }
 
-fn has_port(host: &str) -> bool {
-    host.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
-        && (!host.starts_with('[') || host.contains("]:"))
+/// Host and port of a `Host` header; `None` if it is not one that a URL could be built from.
+fn split_host(text: &str) -> Option<(&str, Option<&str>)> {
+    let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+    let (host, port) = text.split_at(end);
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let allowed: &[u8] = if inside.is_some() { b":.%" } else { b"-._" };
+    let name = inside.unwrap_or(host);
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || allowed.contains(&b)) {
+        return None;
+    }
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Some((host, None)),
+        Some("") => Some((host, None)),
+        Some(digits) if digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()) => Some((host, Some(digits))),
+        _ => None,
+    }
 }
 
 fn body_is_there(headers: &HeaderMap) -> bool {
@@ -325,6 +323,34 @@ fn health(method: &hyper::Method, uri: &hyper::Uri) -> Option<Answer> {
     let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Some(answer)
+}
+
+fn head_of(parts: &hyper::http::request::Parts) -> Head<'_> {
+    let headers = &parts.headers;
+    Head {
+        method: match parts.method {
+            hyper::Method::GET => Method::Get,
+            hyper::Method::HEAD => Method::Head,
+            hyper::Method::POST => Method::Post,
+            _ => Method::Other,
+        },
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        content_type: text(headers, &header::CONTENT_TYPE),
+        target: text(headers, &TARGET),
+        accept: text(headers, &header::ACCEPT),
+        authorization: text(headers, &header::AUTHORIZATION),
+    }
+}
+
+/// The answer to a web page that may not. The body of its request is not looked at.
+fn refuse_page(parts: &hyper::http::request::Parts) -> Answer {
+    let error = Error::new(ErrorKind::AccessDenied, origin::REFUSAL);
+    let request_id = Uuid::random();
+    let reply = wire::encode_error(wire::protocol_of(&head_of(parts)), &error, &request_id);
+    let mut answer = http(reply, &request_id, body_is_there(&parts.headers));
+    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
+    answer
 }
 
 /// Gives a reply the headers that all answers have.

@@ -26,13 +26,17 @@ pub(super) enum Verdict {
     Allowed(HeaderValue),
     /// The question before a request, with its answer.
     Preflight(Answer),
-    /// A page that may not, with the answer.
-    Refused(Answer),
+    /// A page that may not.
+    Refused,
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
+/// What a page that may not is told; a person finds it in the browser's developer tools.
+pub(super) const REFUSAL: &str =
+    "A web page asked, and its origin is not allowed. Start kew with --cors ORIGIN to allow it.";
 
 /// Headers of answers that a page may read beside the usual ones.
 const EXPOSED: &str = "x-amzn-requestid, x-amzn-query-error, date, content-length";
@@ -83,7 +87,7 @@ impl Origins {
         };
         let asks = *method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         match origin {
-            _ if !may => Verdict::Refused(refusal()),
+            _ if !may => Verdict::Refused,
             Some(origin) if asks => Verdict::Preflight(preflight(headers, origin)),
             Some(origin) => Verdict::Allowed(origin),
             None => Verdict::NoPage,
@@ -96,14 +100,6 @@ fn origin_of(address: &str) -> Option<HeaderValue> {
     let (scheme, rest) = address.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next()?;
     HeaderValue::try_from(format!("{scheme}://{host}")).ok()
-}
-
-fn refusal() -> Answer {
-    let text = "A web page asked, and its origin is not allowed. Start kew with --cors ORIGIN to allow it.\n";
-    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-    *answer.status_mut() = StatusCode::FORBIDDEN;
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    answer
 }
 
 fn preflight(asked: &HeaderMap, origin: HeaderValue) -> Answer {
@@ -143,7 +139,7 @@ mod tests {
             Verdict::NoPage => "no page",
             Verdict::Allowed(_) => "allowed",
             Verdict::Preflight(_) => "preflight",
-            Verdict::Refused(_) => "refused",
+            Verdict::Refused => "refused",
         }
     }
 

@@ -207,7 +207,8 @@ fn a_form_may_have_so_many_pairs_and_no_more() {
     peer.ask(form(pairs(FORM_PAIRS_MAX))).ok();
     peer.ask(form(pairs(FORM_PAIRS_MAX + 1))).xml_error(400, "MalformedInput");
     peer.ask(form(pairs(1_000_000))).xml_error(400, "MalformedInput");
-    peer.ask(form(format!("Action=ListQueues&{}=1", "n".repeat(10_000)))).xml_error(400, "MalformedInput");
+    // Names too long to mean anything are ignored, like all that mean nothing.
+    peer.ask(form(format!("Action=ListQueues&{}=1", "n".repeat(10_000)))).ok();
     peer.ask(form(format!("Action=ListQueues&A{}=1", ".1".repeat(100)))).ok();
     peer.assert_open();
 }

@@ -3,4 +3,12 @@
 //! Where the SDK cannot say a thing, or the bytes matter, a request is made by hand, in both protocols.
 
 mod checklist;
+mod dead_letters;
+mod deduplication;
+mod fifo;
+mod limits;
+mod long_polling;
+mod messages;
 mod support;
+mod time_limits;
+mod visibility;

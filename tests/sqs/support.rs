@@ -2,8 +2,6 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{Credentials, Region};
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::operation::RequestId;
 use aws_sdk_sqs::operation::send_message::SendMessageOutput;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use base64::Engine;
@@ -55,24 +53,6 @@ pub fn client_as(server: &kew::Server, access_key: &str, region: &str) -> Client
         .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
         .build();
     Client::from_conf(config)
-}
-
-/// The error that an SDK call must have given.
-pub trait Refused {
-    fn refused(self) -> Failure;
-}
-
-impl<T: std::fmt::Debug, E> Refused for Result<T, SdkError<E>>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    fn refused(self) -> Failure {
-        let error = self.expect_err("SQS refuses this");
-        let status = error.raw_response().map(|response| response.status().as_u16()).unwrap_or_default();
-        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        assert!(error.request_id().is_some(), "an error carries a request id: {error:?}");
-        Failure { status, code: text(error.code()), message: text(error.message()) }
-    }
 }
 
 pub fn string_value(text: &str) -> MessageAttributeValue {

@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+folder=$(cd "$(dirname "$0")" && pwd)
+exec "$folder/../_java/setup.sh" "$folder"

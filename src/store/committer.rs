@@ -1,0 +1,363 @@
+//! Group commit: one thread writes everything that came together while it was writing what came before.
+//!
+//! [`Committer::submit`] puts changes at the end of the newest batch and gives back a [`Ticket`] for it; it takes two
+//! short locks and never waits for the disk, so it may be called while a queue is locked, and must be, for the
+//! changes of one queue to be in order. The thread takes the oldest batch, commits it, and wakes those who wait for
+//! that batch, and nobody else.
+//!
+//! **Invariant:** batches settle in the order in which they were made. So a ticket that settled well also vouches for
+//! everything submitted before it.
+//!
+//! **Invariant:** once a commit has failed, or the thread has died, every ticket that had not settled and every later
+//! one settles with [`Poisoned`], and the store is not touched again. What the failed commit left on the disk is
+//! uncertain (a failed sync may have dropped pages that a second one would report as written), so only a restart,
+//! which reads what is really there, can go on.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::Notify;
+
+use super::{Change, Store, StoreError};
+use crate::engine::Time;
+
+/// With more bytes than this waiting to be committed, [`Committer::ready`] holds new requests back.
+pub const PENDING_BYTES_MAX: usize = 64 << 20;
+
+/// A batch that has grown to this many bytes is closed, so that a transaction stays bounded and the first to wait for
+/// it does not wait for all that come later.
+const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// The store has failed, and acknowledges nothing any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poisoned {
+    /// What failed first.
+    pub reason: Arc<StoreError>,
+}
+
+impl fmt::Display for Poisoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store has failed and nothing more is acknowledged: {}", self.reason)
+    }
+}
+
+impl std::error::Error for Poisoned {}
+
+/// Those who wait for one batch, and what they wait for.
+#[derive(Debug, Default)]
+struct Outcome {
+    result: OnceLock<Result<(), Poisoned>>,
+    settled: Notify,
+}
+
+impl Outcome {
+    fn settle(&self, result: Result<(), Poisoned>) {
+        // A batch settles once: it is settled by whoever took it out of the line.
+        let _ = self.result.set(result);
+        self.settled.notify_waiters();
+    }
+}
+
+/// Stands for everything submitted up to one moment. Cheap to clone and to keep.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    outcome: Arc<Outcome>,
+}
+
+impl Ticket {
+    /// Whether it is known how the commit went; [`Ticket::settled`] then answers at once.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.outcome.result.get().is_some()
+    }
+
+    /// Waits until the changes are as durable as the store promises.
+    ///
+    /// # Errors
+    ///
+    /// If they may not be: the store failed at this batch or before.
+    pub async fn settled(&self) -> Result<(), Poisoned> {
+        loop {
+            // Enlisted before the look, so that a settlement in between is not missed.
+            let notified = self.outcome.settled.notified();
+            if let Some(result) = self.outcome.result.get() {
+                return result.clone();
+            }
+            notified.await;
+        }
+    }
+}
+
+/// Changes that will be committed together.
+#[derive(Default)]
+struct Batch {
+    changes: Vec<Change>,
+    bytes: usize,
+    outcome: Arc<Outcome>,
+}
+
+struct Line {
+    /// The last one is still open. Empty batches are never in line.
+    batches: VecDeque<Batch>,
+    /// The outcome of the newest batch ever made, in line or not.
+    newest: Arc<Outcome>,
+    /// Set once; nothing is put in line after that.
+    failed: Option<Poisoned>,
+    closing: bool,
+    /// The thread waits for work.
+    idle: bool,
+}
+
+struct Shared {
+    line: Mutex<Line>,
+    work: Condvar,
+    /// Bytes submitted and not settled.
+    pending_bytes: AtomicUsize,
+    /// Something settled, so there may be room.
+    room: Notify,
+    /// Settles, with an error, when the store is poisoned.
+    poison: Outcome,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        // Nothing that can panic happens under this lock.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next batch to commit, or, if there is none, `None`: at once if `hurried`, otherwise when closing.
+    fn next(&self, hurried: bool) -> Option<Batch> {
+        let mut line = self.lock();
+        loop {
+            if let Some(batch) = line.batches.pop_front() {
+                return Some(batch);
+            }
+            if hurried || line.closing {
+                return None;
+            }
+            line.idle = true;
+            line = self.work.wait(line).unwrap_or_else(PoisonError::into_inner);
+            line.idle = false;
+        }
+    }
+
+    fn settle(&self, batch: &Outcome, bytes: usize, result: Result<(), Poisoned>) {
+        batch.settle(result);
+        self.pending_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.room.notify_waiters();
+    }
+
+    fn fail(&self, reason: StoreError) -> Poisoned {
+        let poisoned = Poisoned { reason: Arc::new(reason) };
+        let batches = {
+            let mut line = self.lock();
+            line.failed = Some(poisoned.clone());
+            std::mem::take(&mut line.batches)
+        };
+        for batch in batches {
+            self.settle(&batch.outcome, batch.bytes, Err(poisoned.clone()));
+        }
+        self.poison.settle(Err(poisoned.clone()));
+        self.room.notify_waiters();
+        poisoned
+    }
+}
+
+/// The thread that commits, and the way to it.
+pub struct Committer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Starts the thread. The store must have been loaded.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn start(store: Box<dyn Store>, clock: Box<dyn Fn() -> Time + Send>) -> Result<Committer, StoreError> {
+        let newest = Arc::<Outcome>::default();
+        // There is nothing to wait for yet.
+        newest.settle(Ok(()));
+        let shared = Arc::new(Shared {
+            line: Mutex::new(Line { batches: VecDeque::new(), newest, failed: None, closing: false, idle: false }),
+            work: Condvar::new(),
+            pending_bytes: AtomicUsize::new(0),
+            room: Notify::new(),
+            poison: Outcome::default(),
+        });
+        let for_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("committer".into())
+            .spawn(move || run(&for_thread, store, &*clock))
+            .map_err(|error| StoreError::Internal { detail: format!("no thread for the store: {error}") })?;
+        Ok(Committer { shared, thread: Some(thread) })
+    }
+
+    /// Hands over changes, to be committed after everything submitted before.
+    ///
+    /// Call it while the queue that the changes are of is still locked. Without changes, the ticket stands for
+    /// everything submitted so far.
+    pub fn submit(&self, changes: Vec<Change>) -> Ticket {
+        let bytes: usize = changes.iter().map(Change::weight).sum();
+        let mut line = self.shared.lock();
+        if let Some(poisoned) = &line.failed {
+            let outcome = Arc::<Outcome>::default();
+            outcome.settle(Err(poisoned.clone()));
+            return Ticket { outcome };
+        }
+        if changes.is_empty() {
+            return Ticket { outcome: Arc::clone(&line.newest) };
+        }
+        if line.batches.back().is_none_or(|batch| batch.bytes >= BATCH_BYTES_MAX) {
+            let batch = Batch::default();
+            line.newest = Arc::clone(&batch.outcome);
+            line.batches.push_back(batch);
+        }
+        self.shared.pending_bytes.fetch_add(bytes, Ordering::AcqRel);
+        if let Some(batch) = line.batches.back_mut() {
+            batch.bytes += bytes;
+            if batch.changes.is_empty() {
+                batch.changes = changes;
+            } else {
+                batch.changes.extend(changes);
+            }
+        }
+        let ticket = Ticket { outcome: Arc::clone(&line.newest) };
+        let wake = line.idle;
+        // Cleared here too, so that the next submitter does not wake the thread a second time.
+        line.idle = false;
+        drop(line);
+        if wake {
+            self.shared.work.notify_one();
+        }
+        ticket
+    }
+
+    /// Waits while more than [`PENDING_BYTES_MAX`] bytes wait to be committed. To be awaited before a request that
+    /// may change something takes any lock; the bound is then exceeded by at most the requests under way.
+    pub async fn ready(&self) {
+        loop {
+            let room = self.shared.room.notified();
+            let pending = self.shared.pending_bytes.load(Ordering::Acquire);
+            if pending < PENDING_BYTES_MAX || self.failure().is_some() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Bytes that wait to be committed, or are being committed.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.shared.pending_bytes.load(Ordering::Acquire)
+    }
+
+    /// Why the store is poisoned, if it is.
+    #[must_use]
+    pub fn failure(&self) -> Option<Poisoned> {
+        self.shared.poison.result.get()?.clone().err()
+    }
+
+    /// Resolves when the store is poisoned, and never if that does not happen. Does not borrow the committer.
+    pub fn poisoned(&self) -> impl Future<Output = Poisoned> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        async move {
+            loop {
+                let notified = shared.poison.settled.notified();
+                if let Some(Err(poisoned)) = shared.poison.result.get() {
+                    return poisoned.clone();
+                }
+                notified.await;
+            }
+        }
+    }
+
+    /// Commits what is there, closes the store and ends the thread. Blocks until that is done; dropping the committer
+    /// does the same.
+    ///
+    /// # Errors
+    ///
+    /// If the store is poisoned, now or since long.
+    pub fn close(mut self) -> Result<(), Poisoned> {
+        self.end();
+        self.failure().map_or(Ok(()), Err)
+    }
+
+    fn end(&mut self) {
+        self.shared.lock().closing = true;
+        self.shared.work.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It cannot panic: what could is caught inside.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Committer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Committer").field("pending_bytes", &self.pending_bytes()).finish_non_exhaustive()
+    }
+}
+
+/// A panic inside the store is a failure like any other: whoever waits must hear of it.
+fn guarded<T>(step: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(step))
+        .unwrap_or_else(|_| Err(StoreError::Internal { detail: "the store panicked".into() }))
+}
+
+fn run(shared: &Shared, mut store: Box<dyn Store>, clock: &dyn Fn() -> Time) {
+    // What an earlier run left to tidy up.
+    let mut more_upkeep = true;
+    while let Some(batch) = wait(shared, &mut more_upkeep, &mut *store, clock) {
+        let Batch { changes, bytes, outcome } = batch;
+        match guarded(|| store.commit(clock(), changes)) {
+            Ok(()) => shared.settle(&outcome, bytes, Ok(())),
+            Err(error) => {
+                tracing::error!(%error, "a commit failed; nothing more is acknowledged");
+                let poisoned = shared.fail(error);
+                shared.settle(&outcome, bytes, Err(poisoned));
+                return;
+            }
+        }
+        match guarded(|| store.upkeep(clock())) {
+            Ok(more) => more_upkeep = more,
+            Err(error) => {
+                tracing::error!(%error, "upkeep of the store failed; nothing more is acknowledged");
+                shared.fail(error);
+                return;
+            }
+        }
+    }
+}
+
+/// The next batch; while there is none, upkeep goes on as long as it is due.
+fn wait(shared: &Shared, more_upkeep: &mut bool, store: &mut dyn Store, clock: &dyn Fn() -> Time) -> Option<Batch> {
+    while *more_upkeep && !shared.lock().closing {
+        if let Some(batch) = shared.next(true) {
+            return Some(batch);
+        }
+        match guarded(|| store.upkeep(clock())) {
+            Ok(more) => *more_upkeep = more,
+            Err(error) => {
+                tracing::error!(%error, "upkeep of the store failed; nothing more is acknowledged");
+                shared.fail(error);
+                return None;
+            }
+        }
+    }
+    shared.next(false)
+}
+
+#[cfg(test)]
+mod tests;

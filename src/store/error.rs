@@ -1,0 +1,131 @@
+//! What can go wrong with a store, each in one sentence that says what to do.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why a store cannot be opened, read or written. The text is for the person who runs kew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process holds the lock of the directory.
+    InUse {
+        /// The data directory.
+        dir: PathBuf,
+        /// Who holds it, if that could be found out.
+        process: Option<u32>,
+    },
+    /// The directory or the file cannot be written.
+    ReadOnly {
+        /// What cannot be written.
+        path: PathBuf,
+        /// What the system says.
+        detail: String,
+    },
+    /// There is no room left.
+    DiskFull {
+        /// The file that could not grow.
+        path: PathBuf,
+    },
+    /// The system could not bring data to the disk. What it holds is uncertain, so nothing more is written.
+    SyncFailed {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        detail: String,
+    },
+    /// Reading or writing failed in another way.
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        detail: String,
+    },
+    /// The file is damaged.
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Where and how.
+        detail: String,
+    },
+    /// The file was written by a newer kew.
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The newest version this kew knows.
+        known: i64,
+    },
+    /// The file is not a store of kew.
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// How that was noticed.
+        detail: String,
+    },
+    /// Another program holds the file's write lock and does not let go.
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A copy would overwrite something.
+    Occupied {
+        /// What is there already.
+        path: PathBuf,
+    },
+    /// Something does not fit into the store.
+    Limit {
+        /// What, and how large it may be.
+        detail: String,
+    },
+    /// A defect of kew.
+    Internal {
+        /// What happened.
+        detail: String,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::InUse { dir, process } => {
+                write!(f, "the data directory {} is in use by another kew", dir.display())?;
+                if let Some(process) = process {
+                    write!(f, " (process {process})")?;
+                }
+                f.write_str("; stop that one first, or choose another directory")
+            }
+            StoreError::ReadOnly { path, detail } => {
+                write!(f, "{} cannot be written ({detail}); give the user who runs kew the right to write there, or choose another directory", path.display())
+            }
+            StoreError::DiskFull { path } => {
+                write!(f, "no room is left for {}; free some space, then start kew again: everything acknowledged is there", path.display())
+            }
+            StoreError::SyncFailed { path, detail } => {
+                write!(f, "{} could not be brought to the disk ({detail}); check the disk, then start kew again: everything acknowledged before is there", path.display())
+            }
+            StoreError::Io { path, detail } => {
+                write!(f, "{} cannot be read or written ({detail}); check the disk and the directory, then start kew again", path.display())
+            }
+            StoreError::Corrupt { path, detail } => {
+                write!(f, "{} is damaged ({detail}); kew does not start with less than was stored: put a copy made with `kew backup` in its place, or rescue what can be read with `sqlite3 {} .recover`", path.display(), path.display())
+            }
+            StoreError::Newer { path, found, known } => {
+                write!(f, "{} was written by a newer kew (schema {found}, this one knows up to {known}); use that version or a newer one", path.display())
+            }
+            StoreError::Foreign { path, detail } => {
+                write!(f, "{} is not a store of kew, or its beginning is damaged ({detail}); choose another directory, or put a copy made with `kew backup` in its place", path.display())
+            }
+            StoreError::Busy { path } => {
+                write!(f, "another program holds the write lock of {}; end its transaction, then start kew again", path.display())
+            }
+            StoreError::Occupied { path } => {
+                write!(f, "{} exists already and is not overwritten; choose an empty directory", path.display())
+            }
+            StoreError::Limit { detail } => write!(f, "{detail}"),
+            StoreError::Internal { detail } => write!(f, "a defect of kew, please report it: {detail}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}

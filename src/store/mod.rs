@@ -1,0 +1,201 @@
+//! What survives a restart: the words between the broker and a durable store, and the trait a store fulfils.
+//!
+//! A store is the mirror of the state in memory. The broker turns everything that happens into [`Change`]s and hands
+//! them to the [`Committer`], whose one thread writes all that came together in one commit and then releases everyone
+//! who waited for it. Reading takes place once, at the start: [`Store::load`] tells everything as [`Loaded`].
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `committer.rs` | group commit: the thread, tickets, poisoning, the bound on what may pend |
+//! | `fold.rs` | many changes become few: a message stored and removed in one batch is never written |
+//! | `error.rs` | what can go wrong, each with a sentence that says what to do |
+//! | `sqlite/` | the store of `--data DIR` (feature `store`) |
+//!
+//! **Invariant:** `store/` knows only the engine. It decides nothing about queues; it writes down what it is told.
+//!
+//! **Invariant:** batches are committed whole and in the order in which they were submitted, and after a commit has
+//! failed nothing is ever acknowledged again.
+
+mod committer;
+mod error;
+pub mod fold;
+#[cfg(feature = "store")]
+pub mod sqlite;
+
+use std::collections::BTreeMap;
+
+use crate::engine::{DeduplicationScope, Effect, Time};
+
+pub use committer::{Committer, PENDING_BYTES_MAX, Poisoned, Ticket};
+pub use error::StoreError;
+#[cfg(feature = "store")]
+pub use sqlite::{Durability, SqliteStore, backup};
+
+/// For how long the name of a deleted queue is remembered, in milliseconds (AWS: "you must wait at least 60 seconds
+/// after the queue is deleted before you can create another one with this name").
+pub const DELETED_NAME_MS: u64 = 60_000;
+
+/// A queue, without what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueRecord {
+    /// The number that its receipt handles carry; no other queue's, ever.
+    pub uid: u64,
+    /// The account it belongs to, 12 digits.
+    pub account: String,
+    /// The region it was created in.
+    pub region: String,
+    /// Its name, `.fifo` included.
+    pub name: String,
+    /// `CreatedTimestamp`.
+    pub created: Time,
+    /// `LastModifiedTimestamp`.
+    pub modified: Time,
+    /// When it was last purged, for the rule of one purge in 60 seconds.
+    pub purged: Option<Time>,
+    /// Whether it is a FIFO queue.
+    pub fifo: bool,
+    /// `DeduplicationScope` as it was at creation, which is what counts.
+    pub deduplication_scope: DeduplicationScope,
+    /// The attributes that were set explicitly, by name.
+    pub attributes: BTreeMap<String, String>,
+    /// The tags of the queue.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A message move task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveTaskRecord {
+    /// The id inside its task handle.
+    pub id: String,
+    /// The uid of the source queue.
+    pub queue: u64,
+    /// `SourceArn`.
+    pub source_arn: String,
+    /// `DestinationArn`; `None` sends each message back to where it came from.
+    pub destination_arn: Option<String>,
+    /// `MaxNumberOfMessagesPerSecond`.
+    pub rate: Option<u32>,
+    /// `StartedTimestamp`.
+    pub started: Time,
+    /// `ApproximateNumberOfMessagesToMove`.
+    pub to_move: u64,
+    /// `ApproximateNumberOfMessagesMoved`.
+    pub moved: u64,
+    /// `Status`, as SQS writes it.
+    pub status: String,
+    /// `FailureReason`.
+    pub failure: Option<String>,
+}
+
+/// One thing that is to survive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A queue was created, or something of its record changed.
+    Queue(Box<QueueRecord>),
+    /// A queue was deleted with everything in it. Its name is remembered for [`DELETED_NAME_MS`].
+    QueueDeleted {
+        /// The queue's uid.
+        uid: u64,
+        /// When.
+        at: Time,
+    },
+    /// Something happened in a queue. Passed over if there is no such queue (any more).
+    Effect {
+        /// The queue's uid.
+        queue: u64,
+        /// What happened.
+        effect: Effect,
+    },
+    /// A move task was started, went on or ended.
+    MoveTask(Box<MoveTaskRecord>),
+    /// A move task is of no interest any more.
+    MoveTaskForgotten {
+        /// Its id.
+        id: String,
+    },
+}
+
+impl Change {
+    /// About how many bytes this holds on to while it waits to be committed.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        /// What a change takes beside its texts; measured, and rounded up.
+        const BASE: usize = 256;
+        let texts = match self {
+            Change::Effect { effect: Effect::Stored(stored), .. } => {
+                let message = &stored.message;
+                let extra = message.extra.as_deref();
+                let attributes = extra.and_then(|extra| extra.attributes.as_ref());
+                message.body.len() + attributes.map_or(0, |attributes| attributes.encoded.len())
+            }
+            Change::Effect { effect: Effect::Attempted { receipts, .. }, .. } => receipts.len() * 32,
+            Change::Queue(queue) => {
+                let length = |map: &BTreeMap<String, String>| -> usize { map.iter().map(|(k, v)| k.len() + v.len()).sum() };
+                length(&queue.attributes) + length(&queue.tags)
+            }
+            _ => 0,
+        };
+        BASE + texts
+    }
+}
+
+/// One thing that had survived.
+///
+/// The order: for each queue its record, its messages by ascending number (as `Stored`), what it remembers by
+/// ascending time (`Remembered`, then `Attempted`) and its `Counter`; after all queues the move tasks, then the
+/// deleted names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loaded {
+    /// A queue.
+    Queue(QueueRecord),
+    /// A queue of this name was deleted less than [`DELETED_NAME_MS`] ago.
+    DeletedName {
+        /// Its account.
+        account: String,
+        /// Its region.
+        region: String,
+        /// Its name.
+        name: String,
+        /// When it was deleted.
+        at: Time,
+    },
+    /// An effect to be replayed into the queue whose record came last.
+    Effect {
+        /// The queue's uid.
+        queue: u64,
+        /// What to replay.
+        effect: Effect,
+    },
+    /// A move task.
+    MoveTask(MoveTaskRecord),
+}
+
+/// Where state survives. Narrow on purpose: load everything, commit a batch.
+pub trait Store: Send {
+    /// Tells everything there is, in the order described at [`Loaded`]. `now` decides what is too old to count.
+    ///
+    /// To be called once, before the first commit.
+    ///
+    /// # Errors
+    ///
+    /// If anything cannot be read; what was told so far is then incomplete and must not be used.
+    fn load(&mut self, now: Time, visit: &mut dyn FnMut(Loaded)) -> Result<(), StoreError>;
+
+    /// Makes a batch as durable as the store promises: all of it, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be sure. Nothing must be committed after that.
+    fn commit(&mut self, now: Time, batch: Vec<Change>) -> Result<(), StoreError>;
+
+    /// One small step of upkeep: forgetting what is too old, giving space back. Called between commits, after those
+    /// who waited have been released. Returns whether more is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`].
+    fn upkeep(&mut self, now: Time) -> Result<bool, StoreError> {
+        let _ = now;
+        Ok(false)
+    }
+}

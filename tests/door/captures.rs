@@ -1,0 +1,243 @@
+//! The requests that 28 real clients wrote, replayed to a server as it runs: each is answered as its scenario expects.
+
+#[path = "../wire/support.rs"]
+#[allow(dead_code, reason = "the tests of the wire use the rest")]
+mod recorded;
+
+use crate::support::*;
+use kew::Server;
+use recorded::{Raw, captures};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+/// The account in the captures; their access keys name none.
+const ACCOUNT: &str = "123456789012";
+/// Receipt handles of the server that the captures were made with are long runs of lower-case letters.
+const CAPTURED_HANDLE_LENGTH_MIN: usize = 100;
+
+const NO_QUEUE: (u16, &str) = (400, "AWS.SimpleQueueService.NonExistentQueue");
+const BAD_HANDLE: (u16, &str) = (404, "ReceiptHandleIsInvalid");
+/// A second task for a queue that has one; the first was answered, and its retries come to a server that has it.
+const BUSY: (u16, &str) = (400, "InvalidParameterValue");
+/// The clients cancel a task with the handle `abc`.
+const NO_TASK: (u16, &str) = (400, "InvalidParameterValue");
+/// This client gives the queue's name among its attributes, which SQS does not allow; its users create the queue beforehand.
+const UNKNOWN_ATTRIBUTE: (u16, &str) = (400, "InvalidAttributeName");
+const GIVES_NAME_AS_ATTRIBUTE: &str = "js-serverless-offline-sqs-8.0.0";
+
+/// Requests that fail, and how: client, number and operation, status and code. All others succeed.
+const FAILING: &[(&str, &[&str], (u16, &str))] = &[
+    ("aiobotocore-3.10.0", &["14-GetQueueUrl"], NO_QUEUE),
+    ("awscli-v1-1.46.2", &["10-DeleteMessage"], BAD_HANDLE),
+    ("awscli-v1-1.46.2", &["11-SendMessage"], NO_QUEUE),
+    ("awscli-v2-2.9.19-query", &["10-DeleteMessage"], BAD_HANDLE),
+    ("awscli-v2-2.9.19-query", &["11-SendMessage"], NO_QUEUE),
+    ("boto2-2.49.0-query", &["12-GetQueueUrl"], NO_QUEUE),
+    ("boto3-1.24.96-query", &["25-SendMessage", "27-GetQueueUrl"], NO_QUEUE),
+    ("boto3-1.24.96-query", &["26-DeleteMessage"], BAD_HANDLE),
+    (
+        "boto3-1.35.0",
+        &["26-StartMessageMoveTask", "27-StartMessageMoveTask", "28-StartMessageMoveTask", "29-StartMessageMoveTask"],
+        BUSY,
+    ),
+    (
+        "boto3-1.35.0",
+        &[
+            "35-CancelMessageMoveTask",
+            "36-CancelMessageMoveTask",
+            "37-CancelMessageMoveTask",
+            "38-CancelMessageMoveTask",
+            "39-CancelMessageMoveTask",
+        ],
+        NO_TASK,
+    ),
+    ("boto3-1.35.0", &["40-SendMessage", "42-GetQueueUrl"], NO_QUEUE),
+    ("boto3-1.35.0", &["41-DeleteMessage"], BAD_HANDLE),
+    ("boto3-1.44.5", &["26-StartMessageMoveTask", "27-StartMessageMoveTask"], BUSY),
+    (
+        "boto3-1.44.5",
+        &["31-CancelMessageMoveTask", "32-CancelMessageMoveTask", "33-CancelMessageMoveTask"],
+        NO_TASK,
+    ),
+    ("boto3-1.44.5", &["34-SendMessage", "36-GetQueueUrl"], NO_QUEUE),
+    ("boto3-1.44.5", &["35-DeleteMessage"], BAD_HANDLE),
+    // Looks first whether the queue is there.
+    ("dramatiq-sqs-0.4.4", &["01-GetQueueUrl", "03-GetQueueUrl"], NO_QUEUE),
+    ("go-v1-1.44.133-query", &["11-SendMessage"], NO_QUEUE),
+    ("go-v1-1.55.6", &["11-SendMessage"], NO_QUEUE),
+    ("go-v2-1.17.1-query", &["11-SendMessage"], NO_QUEUE),
+    (GIVES_NAME_AS_ATTRIBUTE, &["01-CreateQueue"], UNKNOWN_ATTRIBUTE),
+    ("js-v2-2.1300.0-query", &["11-SendMessage"], NO_QUEUE),
+    ("js-v2-2.1693.0", &["11-SendMessage"], NO_QUEUE),
+    ("js-v3-3.1169.0", &["14-SendMessage"], NO_QUEUE),
+    ("js-v3-3.1169.0", &["15-DeleteMessage"], BAD_HANDLE),
+    ("js-v3-3.300.0-query", &["14-SendMessage"], NO_QUEUE),
+    ("js-v3-3.300.0-query", &["15-DeleteMessage"], BAD_HANDLE),
+    ("php-async-aws-sqs-1.7.0-query", &["11-SendMessage"], NO_QUEUE),
+    ("php-symfony-messenger-sqs-5.4-asyncaws-1.7", &["01-GetQueueUrl"], NO_QUEUE),
+    ("ruby-aws-sdk-1.67.0-query", &["10-SendMessage"], NO_QUEUE),
+    ("ruby-aws-sdk-sqs-v3", &["12-SendMessage", "13-GetQueueUrl"], NO_QUEUE),
+    ("rust-aws-sdk-sqs-1.119.0", &["14-SendMessage"], NO_QUEUE),
+    ("rust-aws-sdk-sqs-1.119.0", &["15-DeleteMessage"], BAD_HANDLE),
+];
+
+/// A client's session with its own server.
+struct Session {
+    server: Server,
+    client: Peer,
+    /// Handles that the server gave out and no request has named yet, by queue.
+    fresh: HashMap<String, VecDeque<String>>,
+    /// Our handle for each captured one.
+    known: HashMap<String, String>,
+}
+
+impl Session {
+    fn new(client: &str) -> Session {
+        let mut builder = Server::builder().manual_clock().account(ACCOUNT);
+        if client == GIVES_NAME_AS_ATTRIBUTE {
+            builder = builder.queue("slsq");
+        }
+        let server = builder.start().unwrap();
+        let client = Peer::of(&server);
+        Session { server, client, fresh: HashMap::new(), known: HashMap::new() }
+    }
+
+    /// Sends one captured request, with our handles in it, and gives its answer.
+    fn replay(&mut self, raw: &Raw) -> Answer {
+        let queue = queue_of(raw);
+        let (mut target, mut body) = (target_of(raw), raw.body.clone());
+        for captured in captured_handles(raw) {
+            let ours = self.handle_for(&captured, &queue);
+            let ours = if raw.is_json() { ours } else { encoded(&ours) };
+            target = target.replace(&captured, &ours);
+            body = String::from_utf8(body).unwrap().replace(&captured, &ours).into_bytes();
+        }
+        let answer = self.ask(raw, &target, &body, &queue);
+        if raw.operation() == "ReceiveMessage" {
+            self.fresh.entry(queue).or_default().extend(handles_in(&answer));
+        }
+        answer
+    }
+
+    fn ask(&mut self, raw: &Raw, target: &str, body: &[u8], queue: &str) -> Answer {
+        let mut bytes = format!("{} {target} HTTP/1.1\r\n", raw.method).into_bytes();
+        for (name, value) in &raw.headers {
+            let value = if name == "content-length" { body.len().to_string() } else { value.clone() };
+            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(body);
+        self.client.send(bytes);
+        if raw.operation() == "ReceiveMessage" {
+            let_it_work(&self.server);
+            if self.server.waiting_receivers(queue) > 0 {
+                // The longest wait in the captures.
+                self.server.advance(Duration::from_secs(5));
+            }
+        }
+        let answer = self.client.answer();
+        if answer.header("connection") == Some("close") {
+            self.client.assert_closed();
+            self.client = Peer::of(&self.server);
+        }
+        answer
+    }
+
+    /// Our handle in place of a captured one: the next that no request has named. The captures were made by clients that
+    /// received and sent at the same time; where the message had come by then, and has not come here, it is received now.
+    fn handle_for(&mut self, captured: &str, queue: &str) -> String {
+        if let Some(ours) = self.known.get(captured) {
+            return ours.clone();
+        }
+        let fresh = self.fresh.entry(queue.to_owned()).or_default();
+        if fresh.is_empty() {
+            let members = serde_json::json!({"QueueUrl": queue, "MaxNumberOfMessages": 1}).to_string();
+            fresh.extend(handles_in(&Peer::of(&self.server).ask(json("ReceiveMessage", members))));
+        }
+        let ours = fresh.pop_front().unwrap_or_else(|| panic!("no message of {queue} is left to name"));
+        self.known.insert(captured.to_owned(), ours.clone());
+        ours
+    }
+}
+
+fn queue_of(raw: &Raw) -> String {
+    let mut request = raw.decode().request;
+    let url = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
+    url.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+fn target_of(raw: &Raw) -> String {
+    raw.query.as_ref().map_or_else(|| raw.path.clone(), |query| format!("{}?{query}", raw.path))
+}
+
+/// The receipt handles in a request, each once.
+fn captured_handles(raw: &Raw) -> Vec<String> {
+    if !matches!(raw.operation().get(..6), Some("Delete" | "Change")) {
+        return Vec::new();
+    }
+    let text = format!("{} {}", target_of(raw), std::str::from_utf8(&raw.body).unwrap());
+    let runs = text.split(|c: char| !c.is_ascii_lowercase()).filter(|run| run.len() >= CAPTURED_HANDLE_LENGTH_MIN);
+    let mut handles: Vec<String> = Vec::new();
+    for run in runs {
+        if !handles.iter().any(|handle| handle == run) {
+            handles.push(run.to_owned());
+        }
+    }
+    handles
+}
+
+fn handles_in(answer: &Answer) -> Vec<String> {
+    if answer.header("content-type") == Some("text/xml") {
+        let parts = answer.text().split("<ReceiptHandle>").skip(1);
+        return parts.map(|part| part.split('<').next().unwrap().to_owned()).collect();
+    }
+    let messages = answer.json()["Messages"].as_array().cloned().unwrap_or_default();
+    messages.iter().map(|message| message["ReceiptHandle"].as_str().unwrap().to_owned()).collect()
+}
+
+fn encoded(text: &str) -> String {
+    serde_urlencoded::to_string([("", text)]).unwrap()[1..].to_owned()
+}
+
+/// Status and code of an answer, after a look at its shape.
+fn outcome(raw: &Raw, answer: &Answer) -> (u16, String) {
+    let text = answer.text();
+    if answer.status == 200 {
+        // A batch may fail in part behind a 200.
+        assert!(!text.contains("BatchResultErrorEntry") && !text.contains("\"Failed\""), "{} {text}", raw.name);
+        return (200, String::new());
+    }
+    let between = |from: &str, to: &str| Some(text.split_once(from)?.1.split_once(to)?.0.to_owned());
+    let code = match answer.header("x-amzn-query-error") {
+        Some(header) => header.split(';').next().unwrap().to_owned(),
+        None => between("<Code>", "</Code>").unwrap_or_else(|| panic!("{} {text}", raw.name)),
+    };
+    (answer.status, code)
+}
+
+#[test]
+fn every_captured_request_is_answered_as_its_scenario_expects() {
+    let mut by_client = BTreeMap::<String, Vec<Raw>>::new();
+    for raw in captures() {
+        by_client.entry(raw.client.clone()).or_default().push(raw);
+    }
+    let mut replayed = 0;
+    let mut wrong = Vec::new();
+    for (client, requests) in &by_client {
+        let mut session = Session::new(client);
+        for raw in requests {
+            let answer = session.replay(raw);
+            let found = outcome(raw, &answer);
+            let failing = FAILING.iter().find(|(of, names, _)| *of == client.as_str() && names.contains(&raw.name.as_str()));
+            let expected = failing.map_or((200, String::new()), |(_, _, (status, code))| (*status, code.to_string()));
+            if found != expected {
+                wrong.push(format!("{client}/{}: {found:?}, not {expected:?}: {}", raw.name, answer.text()));
+            }
+            let json = if raw.is_json() { AMZ_JSON } else { "text/xml" };
+            assert_eq!(answer.header("content-type"), Some(json), "{client}/{}", raw.name);
+            replayed += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(replayed, 479);
+}

@@ -1,0 +1,58 @@
+//! What health checks ask, and what is not there.
+
+use crate::support::*;
+
+#[test]
+fn the_health_routes_answer_exactly() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    for (target, content_type, body) in [
+        ("/", "text/plain", "kew is running.\n"),
+        ("/?verbose=1", "text/plain", "kew is running.\n"),
+        ("/health", "text/plain", "ok\n"),
+        ("/health?x=Action=", "text/plain", "ok\n"),
+    ] {
+        let answer = peer.ask(get(target)).ok();
+        assert_eq!((answer.header("content-type"), answer.text()), (Some(content_type), body), "{target}");
+    }
+    let answer = peer.ask(get("/_localstack/health")).ok();
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let expected = serde_json::json!({"services": {"sqs": "running"}, "edition": "kew",
+        "version": env!("CARGO_PKG_VERSION")});
+    assert_eq!(answer.json(), expected);
+}
+
+#[test]
+fn an_action_at_the_root_is_an_action() {
+    let server = server();
+    let answer = Peer::of(&server).ask(get("/?Action=ListQueues")).ok();
+    assert_eq!(answer.header("content-type"), Some("text/xml"));
+    assert!(answer.text().contains("<QueueUrl>http://door.test:1234/000000000000/q</QueueUrl>"), "{}", answer.text());
+}
+
+#[test]
+fn nothing_else_is_there() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    for target in [
+        "/health/",
+        "/healthz",
+        "/HEALTH",
+        "//",
+        "/_localstack",
+        "/_localstack/health/",
+        "/_localstack/info",
+        "/favicon.ico",
+        "/000000000000/q",
+        "/metrics",
+        "/../etc/passwd",
+        "/%2e%2e/%00",
+    ] {
+        let answer = peer.ask(get(target));
+        assert_eq!((answer.status, answer.text()), (404, "<UnknownOperationException/>"), "{target}");
+        assert_eq!(answer.header("content-type"), Some("text/xml"));
+    }
+    for target in ["/health", "/_localstack/health"] {
+        assert_eq!(peer.ask(request("POST", target, &[], "")).status, 404, "{target}");
+    }
+}
