@@ -2,8 +2,8 @@
 
 use crate::broker::NamespaceMode;
 use crate::config::{
-    self, Config, Mode, QueueConfig, check_account, check_external_url, check_log, check_region, parse_limit,
-    parse_listen, parse_namespace, parse_switch, parse_threads,
+    self, Config, Durability, Mode, QueueConfig, check_account, check_external_url, check_log, check_region,
+    parse_limit, parse_listen, parse_namespace, parse_switch, parse_threads,
 };
 use crate::http::Origins;
 use clap::{Args, Parser, Subcommand};
@@ -31,6 +31,8 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Ask a running kew whether it is well: exit code 0 if so, 1 if not
     Healthcheck(HealthcheckArgs),
+    /// Copy the data directory of a kew, running or not, to a new directory that a kew can be started on
+    Backup(BackupArgs),
 }
 
 /// Flags of `kew serve`. Each has an environment variable; a flag beats a variable beats the file.
@@ -47,8 +49,16 @@ pub struct ServeArgs {
     /// A file with the same settings in TOML, and queues
     #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
     pub config: Option<PathBuf>,
+    /// A directory to keep everything in; without it everything is in memory
+    #[arg(long, value_name = "DIR", env = "KEW_DATA")]
+    pub data: Option<PathBuf>,
+    /// With --data, what is done before an answer: synced to disk (full), or safe from a crash of kew only (process)
+    /// [default: full]
+    #[arg(long, value_enum, env = "KEW_DURABILITY")]
+    pub durability: Option<Durability>,
     /// Create a queue when it is asked for and not there
-    #[arg(long, env = "KEW_AUTO_CREATE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, env = "KEW_AUTO_CREATE", num_args = 0..=1, default_missing_value = "on", value_name = "on|off",
+          value_parser = parse_switch)]
     pub auto_create: Option<bool>,
     /// dev: one namespace, no 60-second rules; aws: everything as on AWS [default: dev]
     #[arg(long, value_enum, env = "KEW_MODE")]
@@ -94,6 +104,17 @@ pub struct HealthcheckArgs {
     pub listen: Vec<SocketAddr>,
 }
 
+/// Flags of `kew backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The data directory to copy
+    #[arg(long, value_name = "DIR", env = "KEW_DATA")]
+    pub data: PathBuf,
+    /// The directory to copy it to; must not hold a store yet
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
 impl ServeArgs {
     /// The configuration: file first, then variables and flags over it. The second is the log filter.
     ///
@@ -122,6 +143,8 @@ impl ServeArgs {
         config.body_bytes_max = self.body_limit.unwrap_or(config.body_bytes_max);
         config.connections_max = self.connection_limit.unwrap_or(config.connections_max);
         config.threads = self.threads.or(config.threads);
+        config.data = self.data.or(config.data);
+        config.durability = self.durability.unwrap_or(config.durability);
         let log = self.log.or(log).unwrap_or_else(|| "info".to_owned());
         Ok((config, log))
     }

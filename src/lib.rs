@@ -107,7 +107,6 @@ pub mod engine;
 pub mod error;
 pub mod http;
 mod server;
-#[path = "store_stub.rs"]
 pub mod store;
 pub mod wire;
 

@@ -1,8 +1,8 @@
 //! The `kew` command: arguments and environment to a configuration, a server, signals, and what is printed. No other file prints.
 
 use clap::Parser;
-use kew::cli::{Cli, Command, HealthcheckArgs, ServeArgs};
-use kew::{Clock, Server};
+use kew::cli::{BackupArgs, Cli, Command, HealthcheckArgs, ServeArgs};
+use kew::{Clock, Config, Server};
 use std::io::{IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -14,6 +14,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The exit code for anything that is wrong before or at the start.
 const FAILED: u8 = 1;
+/// The exit code when the store has failed: EX_IOERR of sysexits.h.
+const STORE_FAILED: u8 = 74;
 /// The exit code after a second signal.
 const CUT_OFF: u8 = 130;
 /// How long a health check waits for an answer.
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Some(Command::Serve(args)) => serve(*args),
         Some(Command::Healthcheck(args)) => healthcheck(&args),
+        Some(Command::Backup(args)) => backup(&args),
         None => serve(cli.serve),
     };
     outcome.unwrap_or_else(|error| {
@@ -38,14 +41,24 @@ fn serve(args: ServeArgs) -> Result<ExitCode, String> {
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colours);
     log.with_writer(std::io::stderr).init();
+    // Each connection takes a descriptor, and systems still begin with a soft limit of 1024.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
     // Before the server is there, so that a signal that comes early is not lost.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let server = Server::start(&config, Clock::system()).map_err(|error| error.to_string())?;
-        greet(&server, &config.region);
-        signals.next().await;
+        greet(&server, &config);
+        tokio::select! {
+            () = signals.next() => {}
+            failure = server.failed() => {
+                tracing::error!("{failure}; stopping");
+                return Ok(ExitCode::from(STORE_FAILED));
+            }
+        }
         tracing::info!("stopping; a second signal ends at once");
         tokio::select! {
             () = server.shutdown() => Ok(ExitCode::SUCCESS),
@@ -56,13 +69,16 @@ fn serve(args: ServeArgs) -> Result<ExitCode, String> {
 }
 
 /// Says where the server is, and how to point an SDK at it.
-fn greet(server: &Server, region: &str) {
-    let url = server.endpoint_url();
-    let others: Vec<String> =
-        server.addresses().iter().skip(1).map(|address| format!(" and http://{address}")).collect();
+fn greet(server: &Server, config: &Config) {
+    let (url, region) = (server.endpoint_url(), &config.region);
+    let listens = server.addresses().iter().map(|address| format!("http://{address}"));
+    // The first is shown as it can be reached from here, unless clients reach it by a URL of its own.
+    let first = config.external_url.is_none().then(|| url.to_owned());
+    let first = first.into_iter().chain(listens.clone().take(1)).take(1);
+    let places: Vec<String> = first.chain(listens.skip(1)).collect();
     let mut out = std::io::stdout().lock();
     // Standard output may be closed; the server runs on all the same.
-    let _ = writeln!(out, "kew {} on {url}{}. Ready.", env!("CARGO_PKG_VERSION"), others.concat());
+    let _ = writeln!(out, "kew {} on {}. Ready.", env!("CARGO_PKG_VERSION"), places.join(" and "));
     let _ = writeln!(out, "\n  export AWS_ENDPOINT_URL={url}");
     let _ = writeln!(out, "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test");
     let _ = writeln!(out, "  export AWS_DEFAULT_REGION={region} AWS_REGION={region}\n");
@@ -101,6 +117,12 @@ impl Signals {
     async fn next(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
     }
+}
+
+fn backup(args: &BackupArgs) -> Result<ExitCode, String> {
+    kew::store::backup(&args.data, &args.to).map_err(|error| error.to_string())?;
+    println!("copied {} to {}", args.data.display(), args.to.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn healthcheck(args: &HealthcheckArgs) -> Result<ExitCode, String> {

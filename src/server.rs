@@ -2,11 +2,13 @@
 
 use crate::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
 use crate::clock::Clock;
-use crate::config::{Config, LISTEN_DEFAULT, MAX_RECEIVE_COUNT_DEFAULT, Mode, QueueConfig, redrive_policy};
+use crate::config::{Config, Durability, LISTEN_DEFAULT, MAX_RECEIVE_COUNT_DEFAULT, Mode, QueueConfig, redrive_policy};
 use crate::error::Error;
 use crate::http::{self, HttpOptions, Origins, Running, Service};
+use crate::store::StoreError;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use std::time::Duration;
 pub enum StartError {
     /// An address cannot be listened on, or a thread cannot be had.
     Http(http::StartError),
+    /// The data directory cannot be used.
+    Store(StoreError),
     /// A configured queue is not one that SQS would create.
     Queue {
         /// Its name.
@@ -28,6 +32,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Http(error) => error.fmt(f),
+            StartError::Store(error) => error.fmt(f),
             StartError::Queue { name, error } => write!(f, "queue {name}: {}", error.message),
         }
     }
@@ -174,6 +179,13 @@ impl Builder {
         self
     }
 
+    /// Keeps everything in a directory, and comes back with what is in it. Needs the feature `store`.
+    pub fn data(mut self, dir: impl Into<PathBuf>, durability: Durability) -> Builder {
+        self.config.data = Some(dir.into());
+        self.config.durability = durability;
+        self
+    }
+
     /// Starts the server. When this returns it answers.
     ///
     /// # Errors
@@ -207,7 +219,11 @@ impl Server {
             cooldowns: config.cooldowns(),
             auto_create: config.auto_create,
         };
-        let broker = Arc::new(Broker::new(options, clock));
+        let mut broker = Broker::new(options, clock);
+        if let Some(dir) = &config.data {
+            open_store(&mut broker, dir, config.durability)?;
+        }
+        let broker = Arc::new(broker);
         declare(&broker, config)?;
         let defaults = HttpOptions::default();
         let options = HttpOptions {
@@ -265,11 +281,56 @@ impl Server {
         self.broker.waiting_receivers(&self.account, &self.region, queue_name)
     }
 
+    /// Waits until the store has failed, if there is one and that happens. From then on nothing is acknowledged any more; the
+    /// server should be stopped.
+    pub async fn failed(&self) -> String {
+        match self.broker.store() {
+            Some(store) => store.poisoned().await.to_string(),
+            None => std::future::pending().await,
+        }
+    }
+
     /// Stops accepting, answers long polls with an empty result, lets requests that are under way finish, and returns when
     /// all is done or [`http::SHUTDOWN_TIME_LIMIT`] is over.
     pub async fn shutdown(self) {
         self.running.shutdown().await;
     }
+}
+
+/// Loads what is in a data directory, and has everything from now on written there.
+#[cfg(feature = "store")]
+fn open_store(broker: &mut Broker, dir: &Path, durability: Durability) -> Result<(), StartError> {
+    use crate::store::{Committer, SqliteStore, Store};
+    const MESSAGES_PER_REPORT: u64 = 100_000;
+    let durability = match durability {
+        Durability::Full => crate::store::Durability::Full,
+        Durability::Process => crate::store::Durability::Process,
+    };
+    let clock = broker.clock().clone();
+    let mut store = SqliteStore::open(dir, durability).map_err(StartError::Store)?;
+    let mut restoring = broker.restore();
+    let mut messages = 0_u64;
+    let loaded = store.load(clock.now(), &mut |loaded| {
+        if loaded.is_message() {
+            messages += 1;
+            if messages.is_multiple_of(MESSAGES_PER_REPORT) {
+                tracing::info!("loading: {messages} messages so far");
+            }
+        }
+        restoring.take(loaded);
+    });
+    loaded.map_err(StartError::Store)?;
+    let queues = restoring.finish();
+    tracing::info!("{queues} queues with {messages} messages are back from {}", dir.display());
+    let committer = Committer::start(Box::new(store), Box::new(move || clock.now())).map_err(StartError::Store)?;
+    broker.attach(committer);
+    Ok(())
+}
+
+#[cfg(not(feature = "store"))]
+fn open_store(_: &mut Broker, dir: &Path, _: Durability) -> Result<(), StartError> {
+    let detail = "this kew was built without the feature `store`".to_owned();
+    Err(StartError::Store(StoreError::Io { path: dir.to_owned(), detail }))
 }
 
 /// Creates the configured queues, then links those with dead-letter queues, in whatever order they are listed.

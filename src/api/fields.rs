@@ -17,8 +17,13 @@ fn boolean_token(value: bool) -> &'static str {
     if value { "TRUE_VALUE" } else { "FALSE_VALUE" }
 }
 
+/// A list stands where the value of a queue attribute should.
+const LIST_IN_MAP: &str = "Unrecognized collection type class java.lang.String";
+
 struct TextVisitor {
     lenient: bool,
+    /// The text for a list in its place.
+    list: &'static str,
 }
 
 impl<'de> Visitor<'de> for TextVisitor {
@@ -60,7 +65,7 @@ impl<'de> Visitor<'de> for TextVisitor {
         Err(de::Error::custom(STRUCTURE))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-        Err(de::Error::custom(if self.lenient { "Unrecognized collection type class java.lang.String" } else { LIST }))
+        Err(de::Error::custom(self.list))
     }
 }
 
@@ -75,12 +80,12 @@ impl TextVisitor {
 
 /// A text member; `null` counts as absent.
 pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    from.deserialize_any(TextVisitor { lenient: false })
+    from.deserialize_any(TextVisitor { lenient: false, list: LIST })
 }
 
 /// A text member that SQS also takes as a number or boolean (message body, batch entry id, queue attribute values).
 pub fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    from.deserialize_any(TextVisitor { lenient: true })
+    from.deserialize_any(TextVisitor { lenient: true, list: LIST })
 }
 
 /// A text inside a list or map, read leniently; `null` is an absent value.
@@ -89,7 +94,7 @@ pub struct LenientText(pub Option<String>);
 
 impl<'de> Deserialize<'de> for LenientText {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        lenient_text(from).map(LenientText)
+        from.deserialize_any(TextVisitor { lenient: true, list: LIST_IN_MAP }).map(LenientText)
     }
 }
 

@@ -95,12 +95,12 @@ impl Outbox {
     /// What has to be waited for before messages up to this number may be shown, or before it may be said that they are there.
     pub(super) fn ticket_for(&self, number: u64) -> Option<Ticket> {
         let entry = self.unsettled.iter().find(|(highest, _)| *highest >= number);
-        entry.map(|(_, ticket)| ticket.clone()).filter(|ticket| !ticket.is_settled())
+        entry.map(|(_, ticket)| ticket.clone()).filter(|ticket| !ticket.is_durable())
     }
 
     /// What has to be waited for before it may be said that everything up to now has been done.
     pub(super) fn ticket(&self) -> Option<Ticket> {
-        self.last.clone().filter(|ticket| !ticket.is_settled())
+        self.last.clone().filter(|ticket| !ticket.is_durable())
     }
 }
 
@@ -119,7 +119,7 @@ impl Broker {
         let mut changes = std::mem::take(&mut outbox.changes);
         changes.extend(journal.drain(..).map(|effect| Change::Effect { queue: queue.uid, effect }));
         let ticket = store.submit(changes);
-        while outbox.unsettled.front().is_some_and(|(_, ticket)| ticket.is_settled()) {
+        while outbox.unsettled.front().is_some_and(|(_, ticket)| ticket.is_durable()) {
             outbox.unsettled.pop_front();
         }
         if let Some(number) = highest {

@@ -23,7 +23,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Broker {
-    pub(super) fn create_queue(&self, caller: &Caller<'_>, r: CreateQueueRequest) -> Result<Done<QueueUrlResult>, Error> {
+    pub(super) fn create_queue(
+        &self,
+        caller: &Caller<'_>,
+        r: CreateQueueRequest,
+    ) -> Result<Done<QueueUrlResult>, Error> {
         let attributes = r.attributes.unwrap_or_default();
         let queue = self.create(caller, r.queue_name.as_deref(), &attributes, &r.tags.unwrap_or_default())?;
         Ok(queue.map(|queue| QueueUrlResult { queue_url: self.url(caller, &queue) }))
@@ -239,12 +243,16 @@ impl Broker {
         super::Arn { region: caller.region, account: caller.account, name }.to_string()
     }
 
-    /// Sets one attribute of a queue.
+    /// Sets one attribute of a queue, unless it is set so already.
     ///
     /// # Errors
     /// Those of SetQueueAttributes.
     pub fn set_attribute(&self, caller: &Caller<'_>, queue: &str, key: &str, value: &str) -> Result<(), Error> {
         let attributes = Map::from([(key.to_owned(), LenientText(Some(value.to_owned())))]);
+        let settings = self.find(caller, Some(queue))?.settings();
+        if settings.first_difference(&settings::check(&attributes, Purpose::Set(&settings))?).is_none() {
+            return Ok(());
+        }
         let request = SetQueueAttributesRequest { attributes: Some(attributes), queue_url: Some(queue.to_owned()) };
         self.set_queue_attributes(caller, request).map(|done| drop(done.unwaited()))
     }
@@ -266,6 +274,20 @@ impl Broker {
         let mut attributes = lenient(attributes);
         if name.ends_with(FIFO_SUFFIX) {
             attributes.entry(name::FIFO_QUEUE.to_owned()).or_insert(LenientText(Some("true".to_owned())));
+        }
+        if let Some(queue) = self.namespace.get(caller.account, caller.region, name) {
+            // It came back from the store: what is declared holds again, the rest stays as it was.
+            attributes.remove(name::FIFO_QUEUE);
+            for (key, value) in attributes {
+                self.set_attribute(caller, name, &key, value.0.as_deref().unwrap_or_default())?;
+            }
+            let tags = super::tags::check(&lenient(tags), name)?;
+            let tagged = self.with(&queue, |state, _| {
+                state.tags.extend(tags);
+                queue.save(state);
+            })?;
+            tagged.unwaited();
+            return Ok(self.url(caller, &queue));
         }
         let queue = self.create(caller, Some(name), &attributes, &lenient(tags))?.unwaited();
         Ok(self.url(caller, &queue))

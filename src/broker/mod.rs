@@ -28,16 +28,16 @@ mod tasks;
 mod timers;
 mod waiters;
 
-pub use restore::Restoring;
 pub use namespace::{Arn, ArnError, NamespaceMode, QueueAddress};
+pub use restore::Restoring;
 
 use crate::api::{Request, Response};
 use crate::clock::Clock;
 use crate::error::Error;
-use namespace::Namespace;
-use queue::Queue;
 use crate::store::Committer;
 use durability::Done;
+use namespace::Namespace;
+use queue::Queue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tasks::MoveTasks;
@@ -105,6 +105,9 @@ impl Broker {
     /// # Errors
     /// What SQS answers.
     pub async fn execute(&self, caller: &Caller<'_>, request: Request) -> Result<Response, Error> {
+        if let Some(store) = &self.store {
+            store.ready().await;
+        }
         self.move_tasks_due();
         // What changes something is told when it is as durable as was asked for.
         macro_rules! settled {

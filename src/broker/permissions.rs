@@ -1,7 +1,7 @@
 //! AddPermission and RemovePermission, which write the queue's access policy. Policies are kept, not enforced.
 
-use super::namespace::partition;
 use super::durability::Done;
+use super::namespace::partition;
 use super::queue::Queue;
 use super::{Broker, Caller};
 use crate::api::attributes::name::POLICY;
@@ -170,7 +170,11 @@ impl Broker {
         })
     }
 
-    pub(super) fn remove_permission(&self, caller: &Caller<'_>, r: RemovePermissionRequest) -> Result<Done<Nothing>, Error> {
+    pub(super) fn remove_permission(
+        &self,
+        caller: &Caller<'_>,
+        r: RemovePermissionRequest,
+    ) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let label = r.label.filter(|label| !label.is_empty()).ok_or_else(|| Error::missing("Label"))?;
         self.edit_policy(&queue, |policy| {

@@ -6,8 +6,8 @@ use super::waiters::{Line, Order, Ticket};
 use super::{Alarm, Broker, redrive};
 use crate::engine::{self, Delivery, Message, Receipt, Received, Time, Want};
 use crate::error::Error;
-use std::collections::BTreeMap;
 use crate::store::{Change, Ticket as StoreTicket};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// A queue with its names, its settings and its state.
@@ -258,9 +258,8 @@ impl Broker {
     fn bury(&self, burial: Burial) -> Vec<Burial> {
         let Burial { source, target, messages, departures } = burial;
         let fifo = target.settings().fifo;
-        let arn: Arc<str> = super::Arn { region: &source.region, account: &source.account, name: &source.name }
-            .to_string()
-            .into();
+        let arn: Arc<str> =
+            super::Arn { region: &source.region, account: &source.account, name: &source.name }.to_string().into();
         let mut waiting = Some((messages, departures));
         let moved = self.with_one(&target, Vec::new(), |state, now| {
             let (messages, departures) = waiting.take().unwrap_or_default();

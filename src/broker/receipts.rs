@@ -50,8 +50,7 @@ impl Broker {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let receipt = receipt(&queue, r.receipt_handle.as_deref(), "ReceiptHandle")?;
         let handle = r.receipt_handle.as_deref().unwrap_or_default();
-        let outcome =
-            self.with(&queue, |state, now| state.engine.delete(now, receipt, &mut state.outbox.journal))?;
+        let outcome = self.with(&queue, |state, now| state.engine.delete(now, receipt, &mut state.outbox.journal))?;
         outcome.map(|outcome| deleted(outcome, handle).map(|()| Nothing {})).transpose()
     }
 
@@ -91,8 +90,9 @@ impl Broker {
         let seconds = r.visibility_timeout.ok_or_else(|| Error::missing("VisibilityTimeout"))?;
         let seconds = visibility_timeout(seconds, "Must be between 0 and 43200.")?;
         let change = Change { receipt: receipt(&queue, Some(handle), "ReceiptHandle")?, seconds };
-        let outcome = self
-            .with(&queue, |state, now| state.engine.change_visibility(now, change.receipt, change.seconds, &mut state.outbox.journal))?;
+        let outcome = self.with(&queue, |state, now| {
+            state.engine.change_visibility(now, change.receipt, change.seconds, &mut state.outbox.journal)
+        })?;
         let answer = |outcome| match outcome {
             VisibilityChange::NotAvailable => {
                 Err(Error::invalid_value(handle, "ReceiptHandle", format_args!("{NOT_AVAILABLE}.")))
@@ -112,7 +112,8 @@ impl Broker {
         let outcomes = self.with(&queue, |state, now| {
             let change = |(index, entry): (usize, ChangeMessageVisibilityBatchEntry)| {
                 let outcome = batch_change(&queue, index, &entry).and_then(|change| {
-                    let outcome = state.engine.change_visibility(now, change.receipt, change.seconds, &mut state.outbox.journal);
+                    let outcome =
+                        state.engine.change_visibility(now, change.receipt, change.seconds, &mut state.outbox.journal);
                     changed(outcome, &change)
                 });
                 let id = entry.id.unwrap_or_default();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 impl Broker {
     /// Takes what a store has loaded, one thing after the other: a queue before its messages.
     pub fn restore(&self) -> Restoring<'_> {
-        Restoring { broker: self, queues: HashMap::new(), messages: 0 }
+        Restoring { broker: self, queues: HashMap::new() }
     }
 
     /// From now on everything that happens goes to this store.
@@ -23,18 +23,12 @@ impl Broker {
     pub fn store(&self) -> Option<&Committer> {
         self.store.as_ref()
     }
-
-    /// Takes the store away, so that it can be closed.
-    pub fn detach(&mut self) -> Option<Committer> {
-        self.store.take()
-    }
 }
 
 /// A broker that is being restored.
 pub struct Restoring<'a> {
     broker: &'a Broker,
     queues: HashMap<u64, Arc<Queue>>,
-    messages: u64,
 }
 
 impl Restoring<'_> {
@@ -48,7 +42,6 @@ impl Restoring<'_> {
             Loaded::Effect { queue, effect } => {
                 // An effect of a queue that is not there is one that was on its way when the queue was deleted.
                 if let Some(queue) = self.queues.get(&queue) {
-                    self.messages += u64::from(matches!(effect, crate::engine::Effect::Stored(_)));
                     queue.lock_new().engine.replay(effect);
                 }
             }
@@ -70,13 +63,13 @@ impl Restoring<'_> {
         self.queues.insert(record.uid, queue);
     }
 
-    /// Sets running move tasks going again, and tells how many queues and messages there are.
-    pub fn finish(self) -> (usize, u64) {
+    /// Sets running move tasks going again, and tells how many queues there are.
+    pub fn finish(self) -> usize {
         for queue in self.queues.values() {
             if self.broker.move_tasks.is_running(queue.uid) {
                 self.broker.timers.set(Alarm::MoveTask(queue.uid), None, self.broker.clock.now(), queue);
             }
         }
-        (self.queues.len(), self.messages)
+        self.queues.len()
     }
 }

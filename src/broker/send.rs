@@ -38,7 +38,11 @@ const NEEDS_DEDUPLICATION: &str =
     "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
 
 impl Broker {
-    pub(super) fn send_message(&self, caller: &Caller<'_>, r: SendMessageRequest) -> Result<Done<SendMessageResult>, Error> {
+    pub(super) fn send_message(
+        &self,
+        caller: &Caller<'_>,
+        r: SendMessageRequest,
+    ) -> Result<Done<SendMessageResult>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let settings = queue.settings();
         let message = SendMessageBatchEntry {

@@ -220,3 +220,36 @@ impl Drop for Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bare_error_of_hyper_is_replaced() {
+        let bare = |status: &str| {
+            format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\ndate: Fri, 20 Nov 2026 10:00:00 GMT\r\n\r\n")
+        };
+        let status = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes[9..12].to_vec()).unwrap());
+        assert_eq!(status(in_place_of(bare("400 Bad Request").as_bytes())).as_deref(), Some("400"));
+        assert_eq!(status(in_place_of(bare("414 URI Too Long").as_bytes())).as_deref(), Some("431"));
+        assert_eq!(status(in_place_of(bare("431 Request Header Fields Too Large").as_bytes())).as_deref(), Some("431"));
+        for other in ["200 OK", "100 Continue", "413 Content Too Large", "500 Internal Server Error"] {
+            assert_eq!(in_place_of(bare(other).as_bytes()), None, "{other}");
+        }
+        let ours = "HTTP/1.1 400 Bad Request\r\nX-Amzn-RequestId: a\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(in_place_of(ours.as_bytes()), None);
+    }
+
+    #[test]
+    fn the_rest_of_a_long_answer_is_never_replaced() {
+        // A message may hold any text, and a piece of an answer may begin anywhere in it.
+        let text = "HTTP/1.1 400 Bad Request\\r\\n\\r\\n".repeat(100);
+        for end in ["", "\"}]}", "</Body></Message>"] {
+            assert_eq!(in_place_of(format!("{text}{end}").as_bytes()), None);
+        }
+        for piece in ["", "H", "HTTP/1.1", "HTTP/1.1 400"] {
+            assert_eq!(in_place_of(piece.as_bytes()), None);
+        }
+    }
+}

@@ -75,6 +75,12 @@ impl Ticket {
         self.outcome.result.get().is_some()
     }
 
+    /// Whether the changes are as durable as the store promises; [`Ticket::settled`] then succeeds at once.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        matches!(self.outcome.result.get(), Some(Ok(())))
+    }
+
     /// Waits until the changes are as durable as the store promises.
     ///
     /// # Errors

@@ -96,28 +96,61 @@ impl fmt::Display for StoreError {
                 f.write_str("; stop that one first, or choose another directory")
             }
             StoreError::ReadOnly { path, detail } => {
-                write!(f, "{} cannot be written ({detail}); give the user who runs kew the right to write there, or choose another directory", path.display())
+                write!(
+                    f,
+                    "{} cannot be written ({detail}); give the user who runs kew the right to write there, or choose another directory",
+                    path.display()
+                )
             }
             StoreError::DiskFull { path } => {
-                write!(f, "no room is left for {}; free some space, then start kew again: everything acknowledged is there", path.display())
+                write!(
+                    f,
+                    "no room is left for {}; free some space, then start kew again: everything acknowledged is there",
+                    path.display()
+                )
             }
             StoreError::SyncFailed { path, detail } => {
-                write!(f, "{} could not be brought to the disk ({detail}); check the disk, then start kew again: everything acknowledged before is there", path.display())
+                write!(
+                    f,
+                    "{} could not be brought to the disk ({detail}); check the disk, then start kew again: everything acknowledged before is there",
+                    path.display()
+                )
             }
             StoreError::Io { path, detail } => {
-                write!(f, "{} cannot be read or written ({detail}); check the disk and the directory, then start kew again", path.display())
+                write!(
+                    f,
+                    "{} cannot be read or written ({detail}); check the disk and the directory, then start kew again",
+                    path.display()
+                )
             }
             StoreError::Corrupt { path, detail } => {
-                write!(f, "{} is damaged ({detail}); kew does not start with less than was stored: put a copy made with `kew backup` in its place, or rescue what can be read with `sqlite3 {} .recover`", path.display(), path.display())
+                write!(
+                    f,
+                    "{} is damaged ({detail}); kew does not start with less than was stored: put a copy made with `kew backup` in its place, or rescue what can be read with `sqlite3 {} .recover`",
+                    path.display(),
+                    path.display()
+                )
             }
             StoreError::Newer { path, found, known } => {
-                write!(f, "{} was written by a newer kew (schema {found}, this one knows up to {known}); use that version or a newer one", path.display())
+                write!(
+                    f,
+                    "{} was written by a newer kew (schema {found}, this one knows up to {known}); use that version or a newer one",
+                    path.display()
+                )
             }
             StoreError::Foreign { path, detail } => {
-                write!(f, "{} is not a store of kew, or its beginning is damaged ({detail}); choose another directory, or put a copy made with `kew backup` in its place", path.display())
+                write!(
+                    f,
+                    "{} is not a store of kew, or its beginning is damaged ({detail}); choose another directory, or put a copy made with `kew backup` in its place",
+                    path.display()
+                )
             }
             StoreError::Busy { path } => {
-                write!(f, "another program holds the write lock of {}; end its transaction, then start kew again", path.display())
+                write!(
+                    f,
+                    "another program holds the write lock of {}; end its transaction, then start kew again",
+                    path.display()
+                )
             }
             StoreError::Occupied { path } => {
                 write!(f, "{} exists already and is not overwritten; choose an empty directory", path.display())

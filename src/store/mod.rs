@@ -130,7 +130,8 @@ impl Change {
             }
             Change::Effect { effect: Effect::Attempted { receipts, .. }, .. } => receipts.len() * 32,
             Change::Queue(queue) => {
-                let length = |map: &BTreeMap<String, String>| -> usize { map.iter().map(|(k, v)| k.len() + v.len()).sum() };
+                let length =
+                    |map: &BTreeMap<String, String>| -> usize { map.iter().map(|(k, v)| k.len() + v.len()).sum() };
                 length(&queue.attributes) + length(&queue.tags)
             }
             _ => 0,
@@ -168,6 +169,14 @@ pub enum Loaded {
     },
     /// A move task.
     MoveTask(MoveTaskRecord),
+}
+
+impl Loaded {
+    /// Whether this is a message.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        matches!(self, Loaded::Effect { effect: Effect::Stored(_), .. })
+    }
 }
 
 /// Where state survives. Narrow on purpose: load everything, commit a batch.

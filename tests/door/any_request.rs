@@ -256,7 +256,8 @@ fn assert_xml(text: &str) {
             Event::Start(_) => depth += 1,
             Event::End(_) => depth -= 1,
             Event::GeneralRef(entity) => {
-                let named = ["lt", "gt", "amp", "quot", "apos"].iter().any(|name| AsRef::<str>::as_ref(&*entity) == *name);
+                let named =
+                    ["lt", "gt", "amp", "quot", "apos"].iter().any(|name| AsRef::<str>::as_ref(&*entity) == *name);
                 let number = entity.resolve_char_ref().unwrap_or_else(|e| panic!("{e}: {text}"));
                 assert!(named || number.is_some_and(in_xml), "{entity:?} in {text}");
             }

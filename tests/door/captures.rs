@@ -54,11 +54,7 @@ const FAILING: &[(&str, &[&str], (u16, &str))] = &[
     ("boto3-1.35.0", &["40-SendMessage", "42-GetQueueUrl"], NO_QUEUE),
     ("boto3-1.35.0", &["41-DeleteMessage"], BAD_HANDLE),
     ("boto3-1.44.5", &["26-StartMessageMoveTask", "27-StartMessageMoveTask"], BUSY),
-    (
-        "boto3-1.44.5",
-        &["31-CancelMessageMoveTask", "32-CancelMessageMoveTask", "33-CancelMessageMoveTask"],
-        NO_TASK,
-    ),
+    ("boto3-1.44.5", &["31-CancelMessageMoveTask", "32-CancelMessageMoveTask", "33-CancelMessageMoveTask"], NO_TASK),
     ("boto3-1.44.5", &["34-SendMessage", "36-GetQueueUrl"], NO_QUEUE),
     ("boto3-1.44.5", &["35-DeleteMessage"], BAD_HANDLE),
     // Looks first whether the queue is there.
@@ -228,7 +224,8 @@ fn every_captured_request_is_answered_as_its_scenario_expects() {
         for raw in requests {
             let answer = session.replay(raw);
             let found = outcome(raw, &answer);
-            let failing = FAILING.iter().find(|(of, names, _)| *of == client.as_str() && names.contains(&raw.name.as_str()));
+            let failing =
+                FAILING.iter().find(|(of, names, _)| *of == client.as_str() && names.contains(&raw.name.as_str()));
             let expected = failing.map_or((200, String::new()), |(_, _, (status, code))| (*status, code.to_string()));
             if found != expected {
                 wrong.push(format!("{client}/{}: {found:?}, not {expected:?}: {}", raw.name, answer.text()));

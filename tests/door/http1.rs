@@ -229,17 +229,3 @@ fn every_answer_has_its_length_date_and_id() {
         assert_eq!(answer.header("transfer-encoding"), None);
     }
 }
-
-#[test]
-fn an_answer_that_looks_like_an_error_of_http_is_not_touched() {
-    let server = server();
-    let mut peer = Peer::of(&server);
-    // Long enough that it is written in pieces, each of which may begin anywhere.
-    let body = "HTTP/1.1 400 ".repeat(70_000);
-    for _ in 0..8 {
-        peer.ask(send(&body)).ok();
-    }
-    let bodies = received(&peer.ask(receive(0)));
-    assert_eq!(bodies.len(), 8);
-    assert!(bodies.iter().all(|(got, _)| *got == body));
-}

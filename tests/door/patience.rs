@@ -15,7 +15,8 @@ const SHORT: Duration = Duration::from_millis(20);
 fn patient(head: Duration, body: Duration) -> Running {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: true };
     let broker = Broker::new(options, Clock::manual());
-    let service = Service::new(Arc::new(broker), HttpOptions { threads: 1, ..HttpOptions::default() }).time_limits(head, body);
+    let service =
+        Service::new(Arc::new(broker), HttpOptions { threads: 1, ..HttpOptions::default() }).time_limits(head, body);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     Running::start(Arc::new(service), vec![listener]).unwrap()
@@ -55,7 +56,9 @@ fn a_body_that_does_not_end_is_answered_in_its_protocol() {
     peer.assert_closed();
 
     let mut peer = Peer::at(server.addresses()[0]);
-    peer.send(format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Type: {AMZ_JSON}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{{"));
+    peer.send(format!(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: {AMZ_JSON}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{{"
+    ));
     peer.answer().json_error(408, "RequestTimeoutException", "RequestTimeout");
 }
 

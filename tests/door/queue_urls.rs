@@ -21,7 +21,8 @@ fn port(server: &Server) -> u16 {
 #[test]
 fn the_host_header_is_taken_as_it_is() {
     let server = server();
-    for host in ["localhost:9324", "sqs:4566", "127.0.0.1:1", "a-b_c.example.com:65535", "[::1]:9324", "[fe80::1%25eth0]:80"]
+    for host in
+        ["localhost:9324", "sqs:4566", "127.0.0.1:1", "a-b_c.example.com:65535", "[::1]:9324", "[fe80::1%25eth0]:80"]
     {
         assert_eq!(url(&server, &format!("Host: {host}\r\n")), format!("http://{host}/000000000000/q"));
     }

@@ -80,8 +80,7 @@ async fn a_dead_letter_keeps_what_it_was() {
     assert_eq!(body_of(&after), "x");
     assert_eq!(after.message_attributes(), before.message_attributes());
     assert_eq!(after.md5_of_message_attributes(), sent.md5_of_message_attributes());
-    let same =
-        ["SentTimestamp", "SenderId", "AWSTraceHeader", "MessageGroupId", "ApproximateFirstReceiveTimestamp"];
+    let same = ["SentTimestamp", "SenderId", "AWSTraceHeader", "MessageGroupId", "ApproximateFirstReceiveTimestamp"];
     for name in same {
         assert!(system(&after, name).is_some());
         assert_eq!(system(&after, name), system(&before, name), "{name}");
@@ -235,9 +234,8 @@ async fn what_is_wrong_with_a_redrive_policy_is_said() {
     let target = kew.arn("dead");
     let count = |v: &str| format!(r#"{{"deadLetterTargetArn":"{target}","maxReceiveCount":{v}}}"#);
     let to = |arn: &str| format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":1}}"#);
-    let range = |v: &str| {
-        format!("Invalid value for maxReceiveCount: {v}, valid values are from 1 to 1000 both inclusive.")
-    };
+    let range =
+        |v: &str| format!("Invalid value for maxReceiveCount: {v}, valid values are from 1 to 1000 both inclusive.");
     let table = [
         (
             format!(r#"{{"deadLetterTargetArn":"{target}"}}"#),
@@ -260,10 +258,7 @@ async fn what_is_wrong_with_a_redrive_policy_is_said() {
             "Only SQS queues are valid resources for deadLetterTargetArn.".to_owned(),
         ),
         (to(&kew.arn("gone")), "Dead letter target does not exist.".to_owned()),
-        (
-            to(&kew.arn("dead.fifo")),
-            "Dead-letter queue must be same type of queue as the source..".to_owned(),
-        ),
+        (to(&kew.arn("dead.fifo")), "Dead-letter queue must be same type of queue as the source..".to_owned()),
     ];
     for (policy, reason) in table {
         let text = format!("Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}");

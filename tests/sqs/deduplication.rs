@@ -143,8 +143,7 @@ async fn a_duplicate_inside_one_batch_succeeds_with_the_same_id() {
 async fn deduplication_ids_have_rules() {
     let kew = Kew::holding(&[("q.fifo", &[])]).await;
     for bad in ["", "a b", "ä", &"d".repeat(129)] {
-        let send =
-            json!({"QueueUrl": kew.url("q.fifo"), "MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": bad});
+        let send = json!({"QueueUrl": kew.url("q.fifo"), "MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": bad});
         let text = format!(
             "Value {bad} for parameter MessageDeduplicationId is invalid. Reason: MessageDeduplicationId can only include \
              alphanumeric and punctuation characters. 1 to 128 in length."

@@ -273,3 +273,41 @@ async fn a_group_goes_on_after_its_head_expired() {
     kew.turn(30);
     assert_eq!(kew.receive_bodies("q.fifo", 1).await, ["g-2"]);
 }
+
+#[tokio::test]
+async fn a_purge_unlocks_the_groups() {
+    let kew = queue().await;
+    kew.send_all("q.fifo", &["g-1"]).await;
+    kew.receive_one("q.fifo").await;
+    kew.client.purge_queue().queue_url(kew.url("q.fifo")).send().await.unwrap();
+    kew.send_all("q.fifo", &["g-2"]).await;
+    assert_eq!(kew.receive_bodies("q.fifo", 1).await, ["g-2"]);
+}
+
+#[tokio::test]
+async fn sequence_numbers_go_on_rising_after_a_purge() {
+    let kew = queue().await;
+    let before = kew.send_in("q.fifo", "g", "1").await.sequence_number.unwrap();
+    kew.client.purge_queue().queue_url(kew.url("q.fifo")).send().await.unwrap();
+    assert!(kew.send_in("q.fifo", "g", "2").await.sequence_number.unwrap() > before);
+}
+
+#[tokio::test]
+async fn a_thousand_groups_are_served_once_each() {
+    let kew = queue().await;
+    for batch in 0..100 {
+        let entry = |n: usize| {
+            let id = format!("{batch}-{n}");
+            json!({"Id": id, "MessageBody": id, "MessageGroupId": id, "MessageDeduplicationId": id})
+        };
+        let entries: Vec<Value> = (0..10).map(entry).collect();
+        kew.json("SendMessageBatch", &json!({"QueueUrl": kew.url("q.fifo"), "Entries": entries})).ok();
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        let bodies = kew.receive_bodies("q.fifo", 10).await;
+        assert_eq!(bodies.len(), 10);
+        assert!(bodies.into_iter().all(|body| seen.insert(body)));
+    }
+    assert_eq!(kew.counts("q.fifo").await, [0, 1000, 0]);
+}

@@ -114,6 +114,18 @@ async fn a_new_send_into_a_locked_group_wakes_nobody() {
 }
 
 #[tokio::test]
+async fn a_group_freed_by_the_expiry_of_its_message_in_flight_wakes_a_long_poll() {
+    let kew = Kew::holding(&[("q.fifo", &[("MessageRetentionPeriod", "60")])]).await;
+    kew.send_all("q.fifo", &["g-1"]).await;
+    kew.receive_for("q.fifo", 1, 1000).await;
+    kew.turn(50);
+    kew.send_all("q.fifo", &["g-2"]).await;
+    let poll = kew.parked("q.fifo", 20).await;
+    kew.turn(10);
+    assert_eq!(bodies(&poll.await.unwrap()), ["g-2"]);
+}
+
+#[tokio::test]
 async fn a_dead_letter_wakes_a_long_poll_at_its_queue() {
     let kew = Kew::start();
     kew.create("dead", &[]).await;
@@ -138,6 +150,34 @@ async fn a_long_poll_at_the_source_moves_the_dead_letter_too() {
     assert_eq!(bodies(&dead.await.unwrap()), ["x"]);
     kew.turn(19);
     assert!(source.await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_dead_fifo_head_frees_its_group_and_wakes_both_long_polls() {
+    let kew = Kew::start();
+    kew.create("dead.fifo", &[]).await;
+    let policy = kew.redrive("dead.fifo", 1);
+    kew.create("q.fifo", &[("RedrivePolicy", &policy), ("VisibilityTimeout", "1")]).await;
+    kew.send_all("q.fifo", &["g-1", "g-2"]).await;
+    kew.receive_one("q.fifo").await;
+    let (source, dead) = (kew.parked("q.fifo", 20).await, kew.parked("dead.fifo", 20).await);
+    kew.turn(1);
+    assert_eq!(bodies(&source.await.unwrap()), ["g-2"]);
+    assert_eq!(bodies(&dead.await.unwrap()), ["g-1"]);
+}
+
+#[tokio::test]
+async fn a_message_move_task_with_a_rate_wakes_a_long_poll_when_its_time_comes() {
+    let kew = Kew::start();
+    kew.create("dead", &[]).await;
+    kew.create("q", &[("RedrivePolicy", &kew.redrive("dead", 1))]).await;
+    kew.send("dead", "x").await;
+    let poll = kew.parked("q", 20).await;
+    let call = kew.client.start_message_move_task().source_arn(kew.arn("dead")).destination_arn(kew.arn("q"));
+    call.max_number_of_messages_per_second(1).send().await.unwrap();
+    kew.waiting("q", 1).await;
+    kew.turn(1);
+    assert_eq!(bodies(&poll.await.unwrap()), ["x"]);
 }
 
 #[tokio::test]

@@ -2,13 +2,22 @@
 //!
 //! Where the SDK cannot say a thing, or the bytes matter, a request is made by hand, in both protocols.
 
+mod addressing;
+mod batches;
 mod checklist;
+mod checks;
+mod create_queue;
 mod dead_letters;
 mod deduplication;
+mod fair_queues;
 mod fifo;
 mod limits;
+mod listing;
 mod long_polling;
 mod messages;
+mod move_tasks;
+mod queue_attributes;
+mod recorded;
 mod support;
 mod time_limits;
 mod visibility;

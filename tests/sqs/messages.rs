@@ -15,7 +15,8 @@ fn trace_value(text: &str) -> MessageSystemAttributeValue {
 #[tokio::test]
 async fn bodies_have_their_md5_on_the_way_in_and_out() {
     let kew = Kew::holding(&[("q", &[])]).await;
-    for (body, md5) in [("message", "78e731027d8fd50ed642340b7c9a63b3"), ("hello", "5d41402abc4b2a76b9719d911017c592")] {
+    for (body, md5) in [("message", "78e731027d8fd50ed642340b7c9a63b3"), ("hello", "5d41402abc4b2a76b9719d911017c592")]
+    {
         let sent = kew.send("q", body).await;
         assert_eq!(sent.md5_of_message_body(), Some(md5));
         assert_eq!(sent.md5_of_message_attributes(), None);
@@ -168,7 +169,8 @@ async fn system_attributes_are_selected_by_either_list_or_by_both() {
     assert_eq!(names(json!({"QueueUrl": url, "AttributeNames": ["All"]})).len(), 4);
     let both = json!({"QueueUrl": url, "AttributeNames": ["SenderId"], "MessageSystemAttributeNames": ["All"]});
     assert_eq!(names(both).len(), 4);
-    let both = json!({"QueueUrl": url, "AttributeNames": ["SenderId"], "MessageSystemAttributeNames": ["SentTimestamp"]});
+    let both =
+        json!({"QueueUrl": url, "AttributeNames": ["SenderId"], "MessageSystemAttributeNames": ["SentTimestamp"]});
     assert_eq!(names(both), ["SenderId", "SentTimestamp"]);
     // Known, but not there.
     assert_eq!(names(json!({"QueueUrl": url, "AttributeNames": ["SequenceNumber", "AWSTraceHeader"]})), none);
@@ -255,18 +257,21 @@ async fn standard_messages_come_in_the_order_of_sending() {
 }
 
 #[tokio::test]
-async fn a_message_that_keeps_coming_back_goes_to_the_end() {
+async fn with_a_redrive_policy_a_message_received_more_than_three_times_goes_to_the_end() {
     let kew = Kew::start();
     kew.create("dead", &[]).await;
     kew.create("q", &[("RedrivePolicy", &kew.redrive("dead", 10)), ("VisibilityTimeout", "5")]).await;
-    kew.send("q", "poison").await;
-    for _ in 0..4 {
-        assert_eq!(kew.receive_bodies("q", 1).await, ["poison"]);
-        kew.turn(6);
+    kew.create("plain", &[("VisibilityTimeout", "5")]).await;
+    for queue in ["q", "plain"] {
+        kew.send(queue, "poison").await;
+        kew.send(queue, "other").await;
+        for _ in 0..4 {
+            assert_eq!(kew.receive_bodies(queue, 1).await, ["poison"], "{queue}");
+            kew.turn(6);
+        }
     }
-    kew.send("q", "fresh").await;
-    let order = kew.receive_bodies("q", 10).await;
-    assert_eq!(order, ["poison", "fresh"], "what was there before stays before what is sent later");
+    assert_eq!(kew.receive_bodies("q", 10).await, ["other", "poison"]);
+    assert_eq!(kew.receive_bodies("plain", 10).await, ["poison", "other"]);
 }
 
 #[tokio::test]

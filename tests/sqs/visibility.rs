@@ -120,9 +120,8 @@ async fn a_change_needs_its_parameters_in_range() {
     let kew = Kew::holding(&[("q", &[])]).await;
     let handle = received(&kew, "q").await.receipt_handle.unwrap();
     for value in [-1, 43_201] {
-        let text = format!(
-            "Value {value} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200."
-        );
+        let text =
+            format!("Value {value} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.");
         kew.invalid("ChangeMessageVisibility", &change(&kew, "q", &handle, value), &text);
     }
     let action = "ChangeMessageVisibility";
@@ -223,7 +222,8 @@ async fn a_fifo_handle_with_timeout_zero_has_expired_at_once() {
     let kew = Kew::holding(&[("q.fifo", &[])]).await;
     kew.send_in("q.fifo", "g", "x").await;
     let handle = kew.receive_for("q.fifo", 1, 0).await.remove(0).receipt_handle.unwrap();
-    let text = format!("Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.");
+    let text =
+        format!("Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.");
     kew.invalid("DeleteMessage", &json!({"QueueUrl": kew.url("q.fifo"), "ReceiptHandle": handle}), &text);
 }
 

@@ -50,8 +50,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
         }
         Err(TryLockError::Error(error)) => return Err(file_error(&path, &error)),
     }
-    let written =
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(|error| file_error(&path, &error))?;
     Ok(file)
 }

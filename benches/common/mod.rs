@@ -1,0 +1,174 @@
+//! What is measured: one list of operations, for the micro-benchmarks and for the instruction counts.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use kew::Server;
+use kew::api::{Body, ReceiveMessageResult, ReceivedMessage, Response, SystemAttributes};
+use kew::engine::{DeduplicationScope, Kind, MessageId, NewMessage, Queue, Settings, Time, Want};
+use kew::wire::{self, Head, Method, Protocol};
+use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+/// Does it once.
+pub type Operation = Box<dyn FnMut()>;
+
+/// Bytes of a message body.
+const SIZE: usize = 256;
+const JSON: &str = "application/x-amz-json-1.0";
+const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
+const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/sqs/aws4_request, \
+     SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=0123456789abcdef0123456789abcdef";
+const REQUEST_ID: &str = "7a62c49f-347e-4fc4-9331-6e8e7a96aa73";
+
+/// All operations by name. What is to be set up for one is set up when its function is called.
+pub const OPERATIONS: &[(&str, fn() -> Operation)] = &[
+    ("codec/json/decode-send", || decode(Protocol::Json, SEND_JSON)),
+    ("codec/query/decode-send", || decode(Protocol::Query, SEND_QUERY)),
+    ("codec/json/encode-receive-10", || encode(Protocol::Json)),
+    ("codec/query/encode-receive-10", || encode(Protocol::Query)),
+    ("engine/standard/10k", || engine(Kind::Standard, 10_000, 0)),
+    ("engine/fifo/10k", || engine(Kind::Fifo, 10_000, 100)),
+    ("service/json/cycle", || service(Protocol::Json)),
+    ("service/query/cycle", || service(Protocol::Query)),
+];
+
+/// The same with more in the queue: too slow to set up for counting instructions.
+pub const DEEP: &[(&str, fn() -> Operation)] = &[
+    ("engine/standard/1m", || engine(Kind::Standard, 1_000_000, 0)),
+    ("engine/fifo/1m", || engine(Kind::Fifo, 1_000_000, 100)),
+    ("engine/fifo/1m-100k-groups", || engine(Kind::Fifo, 1_000_000, 100_000)),
+];
+
+fn text() -> String {
+    "x".repeat(SIZE)
+}
+
+const URL: &str = "http://127.0.0.1:9324/000000000000/bench";
+const SEND_JSON: &str = "{\"QueueUrl\":\"URL\",\"MessageBody\":\"TEXT\"}";
+const SEND_QUERY: &str = "Action=SendMessage&Version=2012-11-05&QueueUrl=URL&MessageBody=TEXT";
+
+fn filled(pattern: &str) -> String {
+    pattern.replace("URL", URL).replace("TEXT", &text())
+}
+
+fn decode(protocol: Protocol, pattern: &str) -> Operation {
+    let body = filled(pattern);
+    let json = protocol == Protocol::Json;
+    Box::new(move || {
+        let head = Head {
+            method: Method::Post,
+            path: "/",
+            query: None,
+            content_type: Some(if json { JSON } else { FORM }),
+            target: json.then_some("AmazonSQS.SendMessage"),
+            accept: None,
+            authorization: Some(SIGNATURE),
+        };
+        let call = wire::decode(black_box(&head), black_box(body.as_bytes()));
+        assert!(black_box(call).is_ok());
+    })
+}
+
+fn encode(protocol: Protocol) -> Operation {
+    let message = ReceivedMessage {
+        attributes: SystemAttributes(vec![("SentTimestamp", "1767225600000".to_owned())]),
+        body: Body::Owned(text().into()),
+        md5_of_body: "fafb00f5732ab283681e124bf8747ed1".to_owned(),
+        md5_of_message_attributes: None,
+        message_attributes: Default::default(),
+        message_id: REQUEST_ID.to_owned(),
+        receipt_handle: "AQEB".repeat(12),
+    };
+    let response = Response::ReceiveMessage(ReceiveMessageResult { messages: vec![message; 10] });
+    Box::new(move || {
+        black_box(wire::encode(protocol, black_box(&response), REQUEST_ID));
+    })
+}
+
+/// Send, receive and delete of one message, straight at the engine, with `depth` others in the queue. A new message is
+/// received last, so what is deleted is what has been there longest.
+fn engine(kind: Kind, depth: u64, groups: u64) -> Operation {
+    let settings = Settings {
+        kind,
+        deduplication_scope: DeduplicationScope::Queue,
+        retention_seconds: 345_600,
+        fifo_delay_seconds: 0,
+        in_flight_max: 120_000,
+        redrive_max_receive_count: None,
+    };
+    let mut queue = Queue::new(1, settings);
+    let fifo = kind == Kind::Fifo;
+    let new = move |number: u64| NewMessage {
+        id: MessageId(u128::from(number).to_be_bytes()),
+        body: "x".repeat(SIZE).into(),
+        body_md5: [0; 16],
+        attributes: None,
+        trace_header: None,
+        sender: None,
+        group: fifo.then(|| format!("g{}", number % groups).into()),
+        deduplication_id: fifo.then(|| number.to_string().into()),
+        delay_seconds: 0,
+    };
+    // One message a millisecond, so that deduplication ids are forgotten after 300,000 of them.
+    for number in 0..depth {
+        queue.send(Time(number), new(number), &mut ());
+    }
+    let mut number = depth;
+    Box::new(move || {
+        let now = Time(number);
+        queue.tick(now, &mut ());
+        queue.send(now, new(number), &mut ());
+        number += 1;
+        let want = Want { max: 1, visibility_timeout_seconds: 30, attempt_id: None, dead_letter_after: None };
+        for delivery in queue.receive(now, &want, &mut ()).deliveries {
+            black_box(queue.delete(now, delivery.receipt, &mut ()));
+        }
+    })
+}
+
+/// SendMessage, ReceiveMessage and DeleteMessage through the front door, but for sockets and HTTP itself.
+fn service(protocol: Protocol) -> Operation {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let server = Server::builder().queue("bench").manual_clock().start().expect("a server");
+    let service = server.service().clone();
+    let send = filled(if protocol == Protocol::Json { SEND_JSON } else { SEND_QUERY });
+    let json = protocol == Protocol::Json;
+    let answer = move |action: &str, body: String| -> String {
+        let request = Request::post("/").header(HOST, "127.0.0.1:9324").header(AUTHORIZATION, SIGNATURE);
+        let request = match json {
+            true => request.header(CONTENT_TYPE, JSON).header("x-amz-target", format!("AmazonSQS.{action}")),
+            false => request.header(CONTENT_TYPE, FORM),
+        };
+        let request = request.body(Full::new(Bytes::from(body))).expect("a request");
+        let answer = async { service.answer(request, 9324).await.into_body().collect().await };
+        // Nothing in a cycle waits, so one poll is enough.
+        match pin!(answer).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(body)) => String::from_utf8(body.to_bytes().into()).expect("text"),
+            _ => panic!("{action} did not answer at once"),
+        }
+    };
+    let receive = match json {
+        true => format!("{{\"QueueUrl\":\"{URL}\",\"MaxNumberOfMessages\":1}}"),
+        false => format!("Action=ReceiveMessage&QueueUrl={URL}&MaxNumberOfMessages=1"),
+    };
+    Box::new(move || {
+        let _time = runtime.enter();
+        let _keep = &server;
+        answer("SendMessage", send.clone());
+        let received = answer("ReceiveMessage", receive.clone());
+        let (before, end) = if json { ("\"ReceiptHandle\":\"", '"') } else { ("<ReceiptHandle>", '<') };
+        let handle = received.split_once(before).and_then(|(_, rest)| rest.split_once(end));
+        let (handle, _) = handle.expect("a message");
+        let delete = match json {
+            true => format!("{{\"QueueUrl\":\"{URL}\",\"ReceiptHandle\":\"{handle}\"}}"),
+            false => format!(
+                "Action=DeleteMessage&QueueUrl={URL}&ReceiptHandle={}",
+                handle.replace('+', "%2B").replace('=', "%3D")
+            ),
+        };
+        black_box(answer("DeleteMessage", delete));
+    })
+}

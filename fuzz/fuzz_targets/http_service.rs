@@ -1,0 +1,169 @@
+//! Any bytes at the HTTP service: no panic, no answer that blames the server, and a well-formed body.
+//!
+//! An input is a request as it goes over the wire, or several with a line `=====` between them, so the recorded requests of
+//! `tests/fixtures/captures` are a corpus as they stand. The head is read leniently: whatever cannot be told to hyper is left
+//! out, for what hyper refuses never reaches the service.
+
+#![no_main]
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
+use kew::Clock;
+use kew::broker::{Broker, BrokerOptions, NamespaceMode};
+use kew::http::{HttpOptions, Service};
+use libfuzzer_sys::fuzz_target;
+use std::cell::LazyCell;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+const SEPARATOR: &[u8] = b"\n=====\n";
+/// Requests of one input that are looked at.
+const REQUESTS_MAX: usize = 16;
+const PORT: u16 = 9324;
+/// The longest that a long poll may last.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// What the queues hold when an input comes: the names are those of the captures.
+const BEFORE: &[&str] = &[
+    "Action=CreateQueue&QueueName=cap-dead",
+    "Action=CreateQueue&QueueName=cap-queue&Attribute.1.Name=RedrivePolicy&Attribute.1.Value=\
+     %7B%22deadLetterTargetArn%22%3A%22arn%3Aaws%3Asqs%3Aus-east-1%3A000000000000%3Acap-dead%22%2C%22maxReceiveCount%22%3A1%7D",
+    "Action=CreateQueue&QueueName=cap-queue.fifo&Attribute.1.Name=FifoQueue&Attribute.1.Value=true",
+    "Action=SendMessage&QueueUrl=cap-queue&MessageBody=one&MessageAttribute.1.Name=a&\
+     MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue=v",
+    "Action=SendMessage&QueueUrl=cap-queue&MessageBody=two&DelaySeconds=5",
+    "Action=SendMessage&QueueUrl=cap-dead&MessageBody=dead",
+    "Action=SendMessage&QueueUrl=cap-queue.fifo&MessageBody=f&MessageGroupId=g&MessageDeduplicationId=d",
+];
+
+thread_local! {
+    /// For the limit on the time that a body may take, which needs a timer.
+    static RUNTIME: LazyCell<tokio::runtime::Runtime> = const {
+        LazyCell::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap())
+    };
+}
+
+fn service() -> Service {
+    let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
+    let broker = Broker::new(options, Clock::manual());
+    let service = Service::new(Arc::new(broker), HttpOptions { threads: 1, ..HttpOptions::default() });
+    for form in BEFORE {
+        let request = Request::post("/").header("content-type", "application/x-www-form-urlencoded");
+        let answer = answer(&service, request.body(Full::new(Bytes::from_static(form.as_bytes()))).unwrap());
+        assert_eq!(answer.status(), 200, "{form}");
+    }
+    service
+}
+
+/// The part before and the part after the first place where `mark` stands.
+fn cut<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
+    Some((&bytes[..at], &bytes[at + mark.len()..]))
+}
+
+fn request(bytes: &[u8]) -> Request<Full<Bytes>> {
+    let (head, body) = cut(bytes, b"\r\n\r\n").unwrap_or((bytes, b""));
+    let mut lines = head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    let mut words = lines.next().unwrap_or_default().splitn(3, |&b| b == b' ');
+    let mut request = Request::new(Full::new(Bytes::copy_from_slice(body)));
+    *request.method_mut() = Method::from_bytes(words.next().unwrap_or_default()).unwrap_or(Method::POST);
+    *request.uri_mut() = Uri::try_from(words.next().unwrap_or_default()).unwrap_or_default();
+    for line in lines {
+        let Some((name, value)) = cut(line, b":") else { continue };
+        let (name, value) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value.trim_ascii()));
+        if let (Ok(name), Ok(value)) = (name, value) {
+            request.headers_mut().append(name, value);
+        }
+    }
+    request
+}
+
+/// Drives a request to its answer. A long poll ends because the clock is turned.
+fn answer(service: &Service, request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut answer = pin!(service.answer(request, PORT));
+    for _ in 0..3 {
+        if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
+            return answer;
+        }
+        service.broker().advance(LONGEST_WAIT);
+    }
+    panic!("no answer, though more time has passed than a long poll may take");
+}
+
+fn body_of(answer: Response<Full<Bytes>>) -> Bytes {
+    let mut body = pin!(answer.into_body().collect());
+    match body.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(body) => body.unwrap().to_bytes(),
+        Poll::Pending => panic!("the body of an answer is there at once"),
+    }
+}
+
+/// Whether XML 1.0 allows a character.
+fn in_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+fn assert_xml(text: &str) {
+    use quick_xml::events::Event;
+    assert!(text.chars().all(in_xml), "a character that XML does not allow: {text:?}");
+    let mut reader = quick_xml::Reader::from_str(text);
+    let mut depth = 0;
+    loop {
+        match reader.read_event().unwrap_or_else(|e| panic!("{e}: {text}")) {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            Event::GeneralRef(entity) => {
+                let number = entity.resolve_char_ref().unwrap_or_else(|e| panic!("{e}: {text}"));
+                let named = matches!(AsRef::<str>::as_ref(&*entity), "lt" | "gt" | "amp" | "quot" | "apos");
+                assert!(named || number.is_some_and(in_xml), "{entity:?} in {text}");
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!(depth, 0, "{text}");
+}
+
+fn check(answer: Response<Full<Bytes>>) {
+    let status = answer.status().as_u16();
+    assert!(status < 500, "{status}");
+    let kind = answer.headers().get("content-type").map(|value| value.as_bytes().to_owned());
+    let body = body_of(answer);
+    let text = std::str::from_utf8(&body).expect("UTF-8");
+    match kind.as_deref() {
+        Some(b"text/xml") => assert_xml(text),
+        Some(b"application/x-amz-json-1.0") if text.is_empty() => assert_eq!(status, 200),
+        Some(b"application/x-amz-json-1.0" | b"application/json") => {
+            assert!(serde_json::from_str::<serde_json::Value>(text).expect("JSON").is_object());
+        }
+        Some(b"text/plain") => assert_eq!(status, 200),
+        other => panic!("content type {other:?}"),
+    }
+}
+
+fuzz_target!(|input: &[u8]| {
+    RUNTIME.with(|runtime| {
+        let _inside = runtime.enter();
+        let service = service();
+        let mut rest = Some(input);
+        for _ in 0..REQUESTS_MAX {
+            let Some(bytes) = rest else { break };
+            let one = match cut(bytes, SEPARATOR) {
+                Some((one, others)) => {
+                    rest = Some(others);
+                    one
+                }
+                None => {
+                    rest = None;
+                    bytes
+                }
+            };
+            check(answer(&service, request(one)));
+        }
+    });
+});

@@ -1,0 +1,50 @@
+//! A copy of a live store.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::OpenFlags;
+use rusqlite::backup::{Backup, StepResult};
+
+use super::open;
+use crate::store::StoreError;
+
+/// Copies the store of `dir`, which a running kew may use, into the directory `to`, from which another kew can then
+/// start. The copy is the state after some commit during the call; kew goes on committing meanwhile, but its
+/// write-ahead log grows until the copy is done.
+///
+/// # Errors
+///
+/// If there is no store in `dir`, one in `to`, or reading or writing fails. The copy appears under its name only when
+/// it is whole.
+pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
+    let from = dir.join(open::FILE);
+    let target = to.join(open::FILE);
+    let partial = to.join(format!("{}.partial", open::FILE));
+    fs::metadata(&from).map_err(|error| open::file_error(&from, &error))?;
+    if target.exists() {
+        return Err(StoreError::Occupied { path: target });
+    }
+    fs::create_dir_all(to).map_err(|error| open::file_error(to, &error))?;
+    // A copy that was broken off.
+    let _ = fs::remove_file(&partial);
+
+    // Not read-only, because of a log that nobody has recovered yet.
+    let source = open::connect(&from, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
+    open::check_is_ours(&source, &from)?;
+    let mut copy = open::connect(&partial, OpenFlags::default(), None)?;
+    let copied = (|| {
+        let backup = Backup::new(&source, &mut copy)?;
+        // All in one step: between steps the source could change, and the copy would begin again.
+        while backup.step(-1)? != StepResult::Done {}
+        Ok(())
+    })();
+    copied.map_err(|error| open::sql_error(&partial, &error))?;
+    drop(copy);
+
+    let told = |error: std::io::Error| open::file_error(&partial, &error);
+    fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(told)?;
+    fs::rename(&partial, &target).map_err(told)?;
+    open::sync_dir(to);
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! The store of `--data DIR`: one SQLite file in write-ahead-log mode, one row for each message.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `schema.sql` `schema.rs` | the tables, the views for people, and the migrations |
+//! | `open.rs` | the lock of the directory, the checks, the settings of SQLite, its errors in our words |
+//! | `read.rs` `columns.rs` | loading: rows become effects |
+//! | `write.rs` | committing: a folded batch becomes one transaction |
+//! | `shelves.rs` | what is known of each queue between commits |
+//! | `upkeep.rs` | checkpoints, clearing away, giving space back |
+//! | `attributes.rs` | message attributes as readable JSON |
+//! | `backup.rs` | a copy of a live store |
+//!
+//! Files of a data directory: `kew.sqlite3`, beside it SQLite's own `-wal` and `-shm` (part of the store: never delete
+//! or copy one without the others), and `kew.lock`, which is empty of meaning when no kew runs.
+//!
+//! **Invariant:** the file holds everything that was acknowledged, or the store does not open. A file that is
+//! damaged, foreign or of a newer schema is refused, never repaired or replaced in silence.
+//!
+//! **Invariant:** the size of a transaction is bounded by its batch. What would not be (a purge, a deleted queue) is
+//! noted in one row and cleared away in small steps later.
+
+mod attributes;
+mod backup;
+mod columns;
+mod open;
+mod read;
+mod schema;
+mod shelves;
+mod upkeep;
+mod write;
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::{Change, Loaded, Store, StoreError, fold};
+use crate::engine::Time;
+use shelves::Shelves;
+
+pub use backup::backup;
+
+/// What an acknowledged change survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A crash of the process, of the system, and a loss of power: synced to the disk before it is acknowledged.
+    Full,
+    /// A crash of the process (`kill -9`), for it has been handed to the operating system. A crash of the system or a
+    /// loss of power may take back the last acknowledged changes, but leaves the file whole.
+    Process,
+}
+
+impl Durability {
+    /// SQLite's `synchronous`.
+    ///
+    /// `Process` is `NORMAL` rather than `OFF`: no commit waits for the disk with either, but `NORMAL` syncs around
+    /// each checkpoint (one in thousands of commits), without which a loss of power could destroy the whole file.
+    fn synchronous(self) -> &'static str {
+        match self {
+            Durability::Full => "FULL",
+            Durability::Process => "NORMAL",
+        }
+    }
+}
+
+/// Told of how many messages have been loaded, every [`PROGRESS_STEP`] messages.
+pub type Progress = Box<dyn FnMut(u64) + Send>;
+
+/// After this many messages, loading tells how far it has come.
+pub const PROGRESS_STEP: u64 = 100_000;
+
+/// What is seldom needed when a store is opened.
+#[derive(Default)]
+pub struct Options {
+    /// Told how far loading has come.
+    pub progress: Option<Progress>,
+    /// The file never grows beyond this many pages of 4096 bytes; a commit that would need more fails as on a full
+    /// disk.
+    pub pages_max: Option<u32>,
+    /// After this many pages, the write-ahead log is moved into the file; for tests.
+    #[doc(hidden)]
+    pub log_pages: Option<u32>,
+    /// Another of SQLite's file layers, by name; for tests.
+    #[doc(hidden)]
+    pub vfs: Option<String>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("pages_max", &self.pages_max).field("vfs", &self.vfs).finish_non_exhaustive()
+    }
+}
+
+/// The store of one data directory.
+pub struct SqliteStore {
+    // Dropped in this order: the directory is free when the file is closed.
+    connection: Connection,
+    path: PathBuf,
+    shelves: Shelves,
+    upkeep: upkeep::State,
+    progress: Option<Progress>,
+    failed: Option<StoreError>,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store of a directory, or makes a new one. Nobody else may use the directory until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the directory is in use or cannot be written, and if what is there is not a whole store of this version or
+    /// an older one.
+    pub fn open(dir: &Path, durability: Durability) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_with(dir, durability, Options::default())
+    }
+
+    /// The same, with more to say.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteStore::open`].
+    pub fn open_with(dir: &Path, durability: Durability, options: Options) -> Result<SqliteStore, StoreError> {
+        let lock = open::lock(dir)?;
+        let connection = open::database(dir, durability, &options)?;
+        let path = dir.join(open::FILE);
+        let shelves = Shelves::read(&connection).map_err(|error| open::sql_error(&path, &error))?;
+        let upkeep =
+            upkeep::State::new(&connection, options.log_pages).map_err(|error| open::sql_error(&path, &error))?;
+        Ok(SqliteStore { connection, path, shelves, upkeep, progress: options.progress, failed: None, _lock: lock })
+    }
+
+    /// Remembers an error for good. The file is then left as it is, also when it is closed.
+    fn fail(&mut self, error: StoreError) -> StoreError {
+        self.failed = Some(error.clone());
+        // Closing would otherwise move the log into the file, with syncs that cannot be trusted any more.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        error
+    }
+
+    fn unless_failed(&self) -> Result<(), StoreError> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Store for SqliteStore {
+    fn load(&mut self, now: Time, visit: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+        let mut loading = read::Loading {
+            connection: &self.connection,
+            path: &self.path,
+            shelves: &mut self.shelves,
+            progress: self.progress.as_mut(),
+            now,
+            visit,
+            messages: 0,
+        };
+        loading.run()?;
+        // The pages that were read are of no use for what comes now.
+        let _ = self.connection.release_memory();
+        Ok(())
+    }
+
+    fn commit(&mut self, now: Time, batch: Vec<Change>) -> Result<(), StoreError> {
+        self.unless_failed()?;
+        let folded = fold::fold(batch);
+        write::commit(&self.connection, &self.path, &mut self.shelves, &mut self.upkeep, now, folded)
+            .map_err(|error| self.fail(error))
+    }
+
+    fn upkeep(&mut self, now: Time) -> Result<bool, StoreError> {
+        self.unless_failed()?;
+        let done = self.upkeep.step(&self.connection, &mut self.shelves, now);
+        done.map_err(|error| self.fail(open::sql_error(&self.path, &error)))
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}

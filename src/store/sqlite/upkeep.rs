@@ -1,0 +1,185 @@
+//! Keeping the file small: checkpoints, clearing away what is gone, giving space back, all in small steps.
+//!
+//! Steps run between commits, when those who waited have been released, so none makes a request wait for longer than
+//! the step takes.
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
+
+use super::shelves::{Shelves, ids_of, shelf_of};
+use crate::engine::{ATTEMPT_WINDOW_MS, Time};
+use crate::store::DELETED_NAME_MS;
+
+/// With this many pages of 4096 bytes in the write-ahead log, they are moved into the file.
+const LOG_PAGES: u32 = 4096;
+
+/// Rows that are cleared away in one step, and long bodies, each of which may take 256 pages.
+const ROWS_PER_STEP: i64 = 4000;
+const LONG_BODIES_PER_STEP: i64 = 64;
+
+/// Marks of old deduplication ids that one commit clears away; each stands for about a second of a queue.
+const MARKS_PER_COMMIT: usize = 16;
+
+/// Attempts and deleted names are looked through every so many milliseconds.
+const FORGET_MS: u64 = 10_000;
+
+/// Whether the file has too many free pages is looked at every so many commits.
+const SPACE_COMMITS: u32 = 64;
+
+/// Fewer free pages than this (4 MiB) are never given back: they will be used again.
+const FREE_PAGES_MIN: i64 = 1024;
+
+/// Pages given back in one step.
+const FREE_PAGES_PER_STEP: i64 = 512;
+
+/// What there may be to do.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Whether there may be long bodies.
+    pub long_bodies: bool,
+    /// Whether there may be attempts.
+    pub attempts: bool,
+    /// Whether there may be names of deleted queues.
+    pub names: bool,
+    /// Whether there are discarded rows.
+    pub discarded: bool,
+    log_pages: i64,
+    forgot: Time,
+    commits: u32,
+    /// Free pages are being given back.
+    shrinking: bool,
+}
+
+impl State {
+    /// Looks at what an earlier run left.
+    pub(super) fn new(connection: &Connection, log_pages: Option<u32>) -> rusqlite::Result<State> {
+        let any = |table: &str| {
+            connection.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), [], |row| row.get::<_, bool>(0))
+        };
+        Ok(State {
+            long_bodies: any("long_bodies")?,
+            attempts: any("attempts")?,
+            names: any("deleted_queues")?,
+            discarded: any("discarded")?,
+            log_pages: log_pages.unwrap_or(LOG_PAGES).into(),
+            forgot: Time(0),
+            commits: SPACE_COMMITS,
+            shrinking: false,
+        })
+    }
+
+    /// Forgets what has become too old, as a part of a commit.
+    pub(super) fn forget(&mut self, connection: &Connection, shelves: &mut Shelves, now: Time) -> rusqlite::Result<()> {
+        for _ in 0..MARKS_PER_COMMIT {
+            let Some(ids) = shelves.faded(now) else { break };
+            connection
+                .prepare_cached("DELETE FROM deduplication WHERE id BETWEEN ? AND ?")?
+                .execute([ids.start(), ids.end()])?;
+        }
+        // A clock that went back must not stop this for long.
+        if now >= self.forgot && now.ms_since(self.forgot) < FORGET_MS {
+            return Ok(());
+        }
+        self.forgot = now;
+        let before = |window_ms: u64| i64::try_from(now.as_ms().saturating_sub(window_ms)).unwrap_or(i64::MAX);
+        if self.attempts {
+            connection.prepare_cached("DELETE FROM attempts WHERE at_ms <= ?")?.execute([before(ATTEMPT_WINDOW_MS)])?;
+        }
+        if self.names {
+            connection
+                .prepare_cached("DELETE FROM deleted_queues WHERE at_ms <= ?")?
+                .execute([before(DELETED_NAME_MS)])?;
+        }
+        Ok(())
+    }
+
+    /// One step. Returns whether more is due.
+    pub(super) fn step(&mut self, connection: &Connection, shelves: &mut Shelves, _: Time) -> rusqlite::Result<bool> {
+        checkpoint(connection, self.log_pages)?;
+        if self.discarded {
+            self.discarded = clear_some(connection, shelves)?;
+            self.commits = SPACE_COMMITS;
+            return Ok(true);
+        }
+        self.commits += 1;
+        if self.shrinking || self.commits >= SPACE_COMMITS {
+            self.commits = 0;
+            self.shrink(connection)?;
+        }
+        Ok(self.shrinking)
+    }
+
+    /// Gives free pages back once they are more than half of the file, until they are a quarter.
+    fn shrink(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let free = pragma(connection, "PRAGMA freelist_count")?;
+        let pages = pragma(connection, "PRAGMA page_count")?;
+        let share = if self.shrinking { pages / 4 } else { pages / 2 };
+        let shrunk = self.shrinking;
+        self.shrinking = free > share.max(FREE_PAGES_MIN);
+        if shrunk && !self.shrinking {
+            // The file is cut when the log that says so is moved into it.
+            checkpoint(connection, 1)?;
+        }
+        if self.shrinking {
+            let mut statement =
+                connection.prepare_cached(&format!("PRAGMA incremental_vacuum({FREE_PAGES_PER_STEP})"))?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        Ok(())
+    }
+}
+
+/// Moves the log into the file if it has become long. A reader that holds an old state (a backup, a `sqlite3` inside
+/// a transaction) delays this; then the log grows until it ends.
+fn checkpoint(connection: &Connection, pages_max: i64) -> rusqlite::Result<()> {
+    let pages = |mode: &str| {
+        connection
+            .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
+            .query_row([], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
+    };
+    let (log, moved) = pages("NOOP")?;
+    if log - moved >= pages_max {
+        pages("PASSIVE")?;
+    }
+    Ok(())
+}
+
+/// Clears away some discarded rows. Returns whether there are more.
+fn clear_some(connection: &Connection, shelves: &mut Shelves) -> rusqlite::Result<bool> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let range: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT first_id, last_id FROM discarded LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((first, last)) = range else { return Ok(false) };
+    let mut room = ROWS_PER_STEP;
+    for (table, rows_max) in
+        [("long_bodies", LONG_BODIES_PER_STEP), ("messages", ROWS_PER_STEP), ("deduplication", ROWS_PER_STEP)]
+    {
+        let cleared = connection
+            .prepare_cached(&format!(
+                "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE id BETWEEN ? AND ? LIMIT ?)"
+            ))?
+            .execute([first, last, rows_max.min(room)])?;
+        let cleared = i64::try_from(cleared).unwrap_or(i64::MAX);
+        // A table that may have more of them is not left for the next one.
+        room = if cleared == rows_max { 0 } else { room - cleared };
+        if room <= 0 {
+            break;
+        }
+    }
+    let done = room > 0;
+    if done {
+        connection.prepare_cached("DELETE FROM discarded WHERE first_id = ?")?.execute([first])?;
+    }
+    transaction.commit()?;
+    // A range that ends before its shelf does is a purge: the queue is still there.
+    if done && last == *ids_of(shelf_of(first)).end() {
+        shelves.cleared(shelf_of(first));
+    }
+    Ok(true)
+}
+
+fn pragma(connection: &Connection, text: &str) -> rusqlite::Result<i64> {
+    connection.prepare_cached(text)?.query_row([], |row| row.get(0))
+}

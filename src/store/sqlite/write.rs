@@ -1,0 +1,353 @@
+//! Committing: a folded batch becomes one transaction.
+
+use std::path::Path;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use serde_json::json;
+
+use super::shelves::{Shelves, ids_of};
+use super::upkeep;
+use super::{attributes, open};
+use crate::engine::{DeduplicationScope, State, Status, Stored, Time};
+use crate::store::fold::{Attempted, Folded, MessageFold, QueueFold, Remembered};
+use crate::store::{MoveTaskRecord, QueueRecord, StoreError};
+
+/// Bodies longer than this many bytes stand in a table of their own. A receive changes a message's row, and SQLite
+/// writes a changed row whole; with this bound a row fits into one page of 4096 bytes.
+const BODY_APART_FROM: usize = 2048;
+
+/// The words for `messages.state`.
+pub(super) const STATES: [(State, &str); 3] =
+    [(State::Visible, "visible"), (State::InFlight, "in flight"), (State::Delayed, "delayed")];
+
+/// What goes wrong while a batch is written.
+enum Trouble {
+    Sql(rusqlite::Error),
+    /// Something does not fit.
+    Limit(String),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Trouble {
+        Trouble::Sql(error)
+    }
+}
+
+/// Writes a batch, all of it or nothing.
+pub(super) fn commit(
+    connection: &Connection,
+    path: &Path,
+    shelves: &mut Shelves,
+    upkeep: &mut upkeep::State,
+    now: Time,
+    folded: Folded,
+) -> Result<(), StoreError> {
+    let written = (|| -> Result<(), Trouble> {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let mut writer = Writer::new(connection, shelves, upkeep)?;
+        for (uid, queue) in folded.queues {
+            writer.queue(uid, queue)?;
+        }
+        for (id, task) in folded.tasks {
+            match task {
+                Some(task) => put_task(connection, &task)?,
+                None => drop(connection.prepare_cached("DELETE FROM move_tasks WHERE id = ?")?.execute([id])?),
+            }
+        }
+        drop(writer);
+        // Forgotten here and not in a transaction of its own, which would cost a sync of its own.
+        upkeep.forget(connection, shelves, now)?;
+        transaction.commit()?;
+        Ok(())
+    })();
+    written.map_err(|trouble| match trouble {
+        Trouble::Sql(error) => open::sql_error(path, &error),
+        Trouble::Limit(detail) => StoreError::Limit { detail },
+    })
+}
+
+/// The statements of a commit.
+struct Writer<'a> {
+    connection: &'a Connection,
+    shelves: &'a mut Shelves,
+    upkeep: &'a mut upkeep::State,
+    insert: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+    delete: CachedStatement<'a>,
+    remember: CachedStatement<'a>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(
+        connection: &'a Connection,
+        shelves: &'a mut Shelves,
+        upkeep: &'a mut upkeep::State,
+    ) -> rusqlite::Result<Writer<'a>> {
+        Ok(Writer {
+            connection,
+            shelves,
+            upkeep,
+            insert: connection.prepare_cached(
+                "INSERT OR REPLACE INTO messages (id, slot, place, state, deadline_ms, receive_count, \
+                 first_received_ms, received_ms, sent_ms, retained_ms, message_id, body_md5, message_group, \
+                 deduplication_id, sender, trace_header, dead_letter_source, received_elsewhere, attributes, \
+                 attributes_md5, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            )?,
+            update: connection.prepare_cached(
+                "UPDATE messages SET slot = ?2, place = ?3, state = ?4, deadline_ms = ?5, receive_count = ?6, \
+                 first_received_ms = ?7, received_ms = ?8 WHERE id = ?1",
+            )?,
+            delete: connection.prepare_cached("DELETE FROM messages WHERE id = ?")?,
+            remember: connection.prepare_cached(
+                "INSERT OR REPLACE INTO deduplication (id, message_group, deduplication_id, first_sent_ms, message_id) \
+                 VALUES (?,?,?,?,?)",
+            )?,
+        })
+    }
+
+    fn queue(&mut self, uid: u64, queue: QueueFold) -> Result<(), Trouble> {
+        if let Some(at) = queue.deleted {
+            return self.delete_queue(uid, queue.record.as_deref(), at);
+        }
+        if let Some(record) = &queue.record {
+            self.put_queue(record)?;
+        }
+        let Some(shelf) = self.shelves.of(uid).map(|shelf| shelf.number) else {
+            tracing::debug!(uid, "changes of a queue that is not there were passed over");
+            return Ok(());
+        };
+        if let Some(below) = queue.purged_below
+            && below > 0
+        {
+            self.discard(shelf, ids_of(shelf).start() | (below - 1).min(super::schema::NUMBER_MAX).cast_signed())?;
+        }
+        for (number, message) in queue.messages {
+            self.message(uid, number, message)?;
+        }
+        for remembered in queue.remembered {
+            self.remembered(uid, &remembered)?;
+        }
+        for (id, attempt) in queue.attempts {
+            self.attempted(uid, &id, &attempt)?;
+        }
+        let Some(shelf) = self.shelves.of(uid) else { return Ok(()) };
+        shelf.next_number = shelf.next_number.max(queue.next_number);
+        if queue.removed_any && shelf.next_number != shelf.counter {
+            shelf.counter = shelf.next_number;
+            self.connection
+                .prepare_cached("INSERT OR REPLACE INTO counters (shelf, next_number) VALUES (?,?)")?
+                .execute(params![shelf.number, whole(shelf.counter)])?;
+        }
+        Ok(())
+    }
+
+    fn put_queue(&mut self, queue: &QueueRecord) -> Result<(), Trouble> {
+        let shelf = match self.shelves.of(queue.uid) {
+            Some(shelf) => shelf.number,
+            None => self
+                .shelves
+                .add(queue.uid)
+                .ok_or_else(|| Trouble::Limit(format!("a store holds at most {} queues", super::schema::SHELF_MAX)))?,
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO queues (uid, shelf, account, region, name, kind, deduplication_scope, \
+                 created_ms, modified_ms, purged_ms, attributes, tags) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            )?
+            .execute(params![
+                queue.uid.cast_signed(),
+                shelf,
+                queue.account,
+                queue.region,
+                queue.name,
+                if queue.fifo { "fifo" } else { "standard" },
+                match queue.deduplication_scope {
+                    DeduplicationScope::Queue => "queue",
+                    DeduplicationScope::MessageGroup => "messageGroup",
+                },
+                ms(queue.created),
+                ms(queue.modified),
+                queue.purged.map(ms),
+                json!(queue.attributes).to_string(),
+                json!(queue.tags).to_string(),
+            ])?;
+        Ok(())
+    }
+
+    fn delete_queue(&mut self, uid: u64, record: Option<&QueueRecord>, at: Time) -> Result<(), Trouble> {
+        let name = match record {
+            Some(record) => Some((record.account.clone(), record.region.clone(), record.name.clone())),
+            None => self
+                .connection
+                .prepare_cached("SELECT account, region, name FROM queues WHERE uid = ?")?
+                .query_row([uid.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?,
+        };
+        if let Some((account, region, name)) = name {
+            self.upkeep.names = true;
+            self.connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO deleted_queues (account, region, name, at_ms) VALUES (?,?,?,?)",
+                )?
+                .execute(params![account, region, name, ms(at)])?;
+        }
+        let Some(shelf) = self.shelves.remove(uid) else { return Ok(()) };
+        self.connection.prepare_cached("DELETE FROM queues WHERE uid = ?")?.execute([uid.cast_signed()])?;
+        self.connection.prepare_cached("DELETE FROM counters WHERE shelf = ?")?.execute([shelf.number])?;
+        self.discard(shelf.number, *shelf.ids().end())?;
+        Ok(())
+    }
+
+    /// Everything on a shelf up to this row is gone.
+    fn discard(&mut self, shelf: i64, last_id: i64) -> rusqlite::Result<()> {
+        self.upkeep.discarded = true;
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO discarded (first_id, last_id) VALUES (?,?)")?
+            .execute([*ids_of(shelf).start(), last_id])?;
+        Ok(())
+    }
+
+    fn message(&mut self, uid: u64, number: u64, message: MessageFold) -> Result<(), Trouble> {
+        let id = self.shelves.of(uid).and_then(|shelf| shelf.id(number));
+        match (message, id) {
+            (MessageFold::Stored(stored), Some(id)) => self.insert(id, &stored)?,
+            (MessageFold::Stored(_), None) => {
+                let detail = format!("a store holds no message numbers above {}", super::schema::NUMBER_MAX);
+                return Err(Trouble::Limit(detail));
+            }
+            (MessageFold::Changed { slot, status }, Some(id)) => {
+                self.update.execute(params![
+                    id,
+                    slot,
+                    place(&status, number),
+                    word(status.state),
+                    status.deadline.map(ms),
+                    status.receive_count,
+                    status.first_received.map(ms),
+                    status.received_at.map(ms),
+                ])?;
+            }
+            (MessageFold::Removed, Some(id)) => {
+                self.delete.execute([id])?;
+                if self.upkeep.long_bodies {
+                    self.connection.prepare_cached("DELETE FROM long_bodies WHERE id = ?")?.execute([id])?;
+                }
+            }
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, id: i64, stored: &Stored) -> rusqlite::Result<()> {
+        let Stored { slot, number, status, message } = stored;
+        let extra = message.extra.as_deref();
+        let attributes = extra.and_then(|extra| extra.attributes.as_ref());
+        let text = message.body.as_str();
+        let apart = text.len() > BODY_APART_FROM;
+        self.insert.execute(params![
+            id,
+            slot,
+            place(status, *number),
+            word(status.state),
+            status.deadline.map(ms),
+            status.receive_count,
+            status.first_received.map(ms),
+            status.received_at.map(ms),
+            ms(message.sent),
+            (message.retained_from != message.sent).then_some(ms(message.retained_from)),
+            message.id.to_string(),
+            message.body_md5,
+            message.group.as_deref(),
+            extra.and_then(|extra| extra.deduplication_id.as_deref()),
+            extra.and_then(|extra| extra.sender.as_deref()),
+            extra.and_then(|extra| extra.trace_header.as_deref()),
+            extra.and_then(|extra| extra.dead_letter_source.as_deref()),
+            extra.map(|extra| extra.received_elsewhere).filter(|&count| count > 0),
+            attributes.map(|attributes| attributes::to_json(&attributes.encoded)),
+            attributes.map(|attributes| attributes.md5),
+            (!apart).then_some(text),
+        ])?;
+        if apart {
+            self.upkeep.long_bodies = true;
+            self.connection
+                .prepare_cached("INSERT OR REPLACE INTO long_bodies (id, body) VALUES (?,?)")?
+                .execute(params![id, text])?;
+        }
+        Ok(())
+    }
+
+    fn remembered(&mut self, uid: u64, remembered: &Remembered) -> rusqlite::Result<()> {
+        let id = self.shelves.of(uid).and_then(|shelf| shelf.id(remembered.number));
+        let Some(id) = id else { return Ok(()) };
+        self.remember.execute(params![
+            id,
+            remembered.group.as_deref(),
+            &*remembered.deduplication_id,
+            ms(remembered.first_sent),
+            remembered.id.to_string(),
+        ])?;
+        self.shelves.remember(uid, remembered.first_sent, remembered.number, false);
+        Ok(())
+    }
+
+    fn attempted(&mut self, uid: u64, attempt_id: &str, attempt: &Attempted) -> rusqlite::Result<()> {
+        let mut receipts = Vec::with_capacity(attempt.receipts.len());
+        for (receipt, deadline) in &attempt.receipts {
+            let deadline = match (deadline, self.shelves.of(uid).and_then(|shelf| shelf.id(receipt.number))) {
+                (Some(deadline), _) => Some(ms(*deadline)),
+                (None, Some(id)) => self
+                    .connection
+                    .prepare_cached("SELECT deadline_ms FROM messages WHERE id = ?")?
+                    .query_row([id], |row| row.get::<_, Option<i64>>(0))
+                    .optional()?
+                    .flatten(),
+                (None, None) => None,
+            };
+            receipts.push(json!([receipt.slot, receipt.number, receipt.receive, deadline]));
+        }
+        self.upkeep.attempts = true;
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO attempts (queue, attempt_id, at_ms, receipts) VALUES (?,?,?,?)")?
+            .execute(params![uid.cast_signed(), attempt_id, ms(attempt.at), json!(receipts).to_string()])?;
+        Ok(())
+    }
+}
+
+fn put_task(connection: &Connection, task: &MoveTaskRecord) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO move_tasks (id, queue, source_arn, destination_arn, rate, started_ms, to_move, \
+             moved, status, failure) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        )?
+        .execute(params![
+            task.id,
+            task.queue.cast_signed(),
+            task.source_arn,
+            task.destination_arn,
+            task.rate,
+            ms(task.started),
+            whole(task.to_move),
+            whole(task.moved),
+            task.status,
+            task.failure,
+        ])?;
+    Ok(())
+}
+
+/// SQLite's whole numbers have a sign; nothing counts so far.
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn ms(time: Time) -> i64 {
+    whole(time.as_ms())
+}
+
+fn word(state: State) -> &'static str {
+    STATES.iter().find(|(known, _)| *known == state).map_or("visible", |(_, word)| word)
+}
+
+/// The place of most messages is their number, and then not worth a column's bytes.
+fn place(status: &Status, number: u64) -> Option<i64> {
+    (status.order != number).then(|| whole(status.order))
+}

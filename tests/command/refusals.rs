@@ -1,0 +1,92 @@
+//! A start that fails: one clear line on standard error, nothing on standard output, and an exit code that is not zero.
+
+use crate::kew::*;
+use std::net::TcpListener;
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = refused(&["--listen", &address]);
+    let expected =
+        format!("kew: cannot listen on {address}: the port is in use; choose another with --listen HOST:PORT\n");
+    assert_eq!((ended.code, ended.errors), (Some(1), expected));
+    // One of several is enough, and the others are let go.
+    let ended = refused(&["--listen", "127.0.0.1:0", "--listen", &address]);
+    assert_eq!(ended.errors.lines().count(), 1);
+}
+
+#[test]
+fn a_port_in_use_by_another_kew_is_named() {
+    let kew = Kew::start(&[]);
+    let address = kew.addresses()[0].to_string();
+    let ended = refused(&["--listen", &address]);
+    assert!(ended.errors.contains("the port is in use"), "{ended:?}");
+}
+
+#[test]
+fn an_address_that_is_not_here_is_named() {
+    // An address of a network that is for documentation only.
+    let ended = refused(&["--listen", "192.0.2.1:9324"]);
+    assert!(ended.errors.starts_with("kew: cannot listen on 192.0.2.1:9324: "), "{ended:?}");
+    assert_eq!((ended.code, ended.errors.lines().count()), (Some(1), 1));
+}
+
+/// Wrong flags, and what the first line says after `error: `.
+const WRONG: &[(&str, &str, &str)] = &[
+    ("--listen", "nonsense", "`nonsense` is not HOST:PORT, as in 127.0.0.1:9324 or 0.0.0.0:9324"),
+    ("--queue", "q,x", "`x` is not Attribute=value, as in orders,VisibilityTimeout=45"),
+    ("--queue", "q,VisibilityTimeout=x", "VisibilityTimeout must be a whole number from 0 to 43200, not `x`"),
+    ("--queue", "q,MaxReceiveCount=0", "MaxReceiveCount must be a number from 1 to 1000"),
+    ("--queue", "q,MaxReceiveCount=3", "MaxReceiveCount needs a DeadLetterQueue to go to"),
+    (
+        "--queue",
+        "bad!",
+        "a queue's name is 1 to 80 letters, digits, hyphens and underscores, with .fifo at the end for a FIFO queue; \
+         `bad!` is not",
+    ),
+    ("--queue", ",x=1", "a queue needs a name: NAME or NAME,Attribute=value,..."),
+    ("--namespace", "x", "`x` is neither merged nor aws"),
+    ("--cooldowns", "x", "`x` is neither on nor off"),
+    ("--account", "12", "an account is 12 digits, as in 000000000000"),
+    ("--region", "a b", "a region is letters, digits and hyphens, as in us-east-1"),
+    ("--external-url", "x", "a URL of scheme and host is wanted, as in http://sqs.local:9324"),
+    ("--body-limit", "0", "`0` is not a whole number of at least 1"),
+    ("--connection-limit", "x", "`x` is not a whole number of at least 1"),
+    ("--threads", "1025", "`1025` is not a whole number from 1 to 1024"),
+    ("--log", "loud", "`loud` is not error, warn, info, debug or trace"),
+];
+
+#[test]
+fn a_wrong_value_is_told_what_would_be_right() {
+    for (flag, value, what) in WRONG {
+        let ended = refused(&[flag, value]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        let first = ended.errors.lines().next().unwrap();
+        assert!(first.starts_with(&format!("error: invalid value '{value}' for '{flag}")), "{first}");
+        assert!(first.ends_with(what), "{first}, not {what}");
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_refused_like_the_flag() {
+    for (flag, value, what) in WRONG.iter().filter(|(flag, value, _)| *flag != "--queue" && !value.contains(' ')) {
+        let variable = format!("KEW_{}", flag.trim_start_matches("--").to_uppercase().replace('-', "_"));
+        let ended = finish(command(&[]).env(&variable, value));
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");
+        assert!(ended.errors.lines().next().unwrap().ends_with(what), "{variable}: {}", ended.errors);
+    }
+}
+
+#[test]
+fn an_unknown_flag_word_or_mode_is_refused() {
+    let first = |args: &[&str]| refused(args).errors.lines().next().unwrap().to_owned();
+    assert_eq!(first(&["--nope"]), "error: unexpected argument '--nope' found");
+    assert_eq!(first(&["--mode", "prod"]), "error: invalid value 'prod' for '--mode <MODE>'");
+    let word = finish(&mut command(&["server"]));
+    assert_eq!(word.code, Some(2));
+    assert!(word.errors.starts_with("error: unrecognized subcommand 'server'"), "{word:?}");
+    let cors = refused(&["--cors", "localhost:3000"]);
+    let expected = "kew: --cors: `localhost:3000` is not an origin, as in http://localhost:3000, or *\n";
+    assert_eq!((cors.code, cors.errors.as_str()), (Some(1), expected));
+}

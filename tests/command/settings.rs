@@ -1,0 +1,268 @@
+//! Every setting that can be observed: its default, the file, the variable over the file, and the flag over both.
+
+use crate::door::{Answer, Peer, get, json, json_with, request};
+use crate::kew::*;
+
+/// How a setting is given in each place, and what is then seen.
+struct Setting {
+    flag: &'static str,
+    flag_value: &'static str,
+    variable_value: &'static str,
+    in_file: &'static str,
+    see: fn(&Kew) -> String,
+    /// What is seen by default, and with file, variable and flag.
+    seen: [&'static str; 4],
+}
+
+fn created_url(kew: &Kew) -> String {
+    kew.ask(json("CreateQueue", r#"{"QueueName":"seen"}"#)).ok().json()["QueueUrl"].as_str().unwrap().to_owned()
+}
+
+fn account(kew: &Kew) -> String {
+    created_url(kew).rsplit('/').nth(1).unwrap().to_owned()
+}
+
+fn base_url(kew: &Kew) -> String {
+    created_url(kew).strip_suffix("/000000000000/seen").unwrap().to_owned()
+}
+
+fn region(kew: &Kew) -> String {
+    created_url(kew);
+    let all = kew.ask(json("GetQueueAttributes", r#"{"QueueUrl":"seen","AttributeNames":["QueueArn"]}"#)).ok().json();
+    all["Attributes"]["QueueArn"].as_str().unwrap().split(':').nth(3).unwrap().to_owned()
+}
+
+fn auto_creates(kew: &Kew) -> String {
+    let answer = kew.ask(json("SendMessage", r#"{"QueueUrl":"new","MessageBody":"x"}"#));
+    if answer.status == 200 { "creates" } else { "refuses" }.to_owned()
+}
+
+/// Asks as someone who signs for a region.
+fn in_region(kew: &Kew, region: &str, action: &str, body: &str) -> Answer {
+    let credential = format!("AWS4-HMAC-SHA256 Credential=k/20261120/{region}/sqs/aws4_request, Signature=x");
+    kew.ask(json_with(action, &[("Authorization", &credential)], body))
+}
+
+fn separates_regions(kew: &Kew) -> String {
+    in_region(kew, "eu-west-1", "CreateQueue", r#"{"QueueName":"seen"}"#).ok();
+    let elsewhere = in_region(kew, "us-west-2", "GetQueueUrl", r#"{"QueueName":"seen"}"#);
+    if elsewhere.status == 200 { "merged" } else { "separate" }.to_owned()
+}
+
+fn makes_wait(kew: &Kew) -> String {
+    created_url(kew);
+    let purge = || kew.ask(json("PurgeQueue", r#"{"QueueUrl":"seen"}"#));
+    purge().ok();
+    if purge().status == 200 { "at once" } else { "a minute" }.to_owned()
+}
+
+fn mode(kew: &Kew) -> String {
+    format!("{}, {}", separates_regions(kew), makes_wait(kew))
+}
+
+fn allowed_pages(kew: &Kew) -> String {
+    let may = |page: &&str| kew.ask(json_with("ListQueues", &[("Origin", page)], "{}")).status == 200;
+    ["http://a", "http://b", "http://c"].iter().filter(|page| may(page)).copied().collect::<Vec<_>>().join(" ")
+}
+
+fn body_limit(kew: &Kew) -> String {
+    // Declared, and never sent.
+    let headers = [("Content-Type", crate::door::AMZ_JSON)];
+    let mut head = String::from_utf8(request("POST", "/", &headers, "")).unwrap();
+    head = head.replace("Content-Length: 0", "Content-Length: 99999999999");
+    kew.ask(head).json()["message"].as_str().unwrap().to_owned()
+}
+
+fn connections(kew: &Kew) -> String {
+    let mut peers: Vec<Peer> = Vec::new();
+    for _ in 0..6 {
+        let mut peer = kew.peer();
+        peer.send_what_goes(get("/health"));
+        if peer.answer().status != 200 {
+            break;
+        }
+        peers.push(peer);
+    }
+    peers.len().to_string()
+}
+
+fn addresses(kew: &Kew) -> String {
+    kew.addresses().len().to_string()
+}
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        flag: "--account",
+        flag_value: "333333333333",
+        variable_value: "222222222222",
+        in_file: r#"account = "111111111111""#,
+        see: account,
+        seen: ["000000000000", "111111111111", "222222222222", "333333333333"],
+    },
+    Setting {
+        flag: "--region",
+        flag_value: "eu-west-3",
+        variable_value: "eu-west-2",
+        in_file: r#"region = "eu-west-1""#,
+        see: region,
+        seen: ["us-east-1", "eu-west-1", "eu-west-2", "eu-west-3"],
+    },
+    Setting {
+        flag: "--external-url",
+        flag_value: "http://c.example",
+        variable_value: "http://b.example",
+        in_file: r#"external-url = "http://a.example""#,
+        see: base_url,
+        seen: ["http://door.test:1234", "http://a.example", "http://b.example", "http://c.example"],
+    },
+    Setting {
+        flag: "--auto-create",
+        flag_value: "on",
+        variable_value: "off",
+        in_file: "auto-create = true",
+        see: auto_creates,
+        seen: ["refuses", "creates", "refuses", "creates"],
+    },
+    Setting {
+        flag: "--namespace",
+        flag_value: "aws",
+        variable_value: "merged",
+        in_file: r#"namespace = "aws""#,
+        see: separates_regions,
+        seen: ["merged", "separate", "merged", "separate"],
+    },
+    Setting {
+        flag: "--cooldowns",
+        flag_value: "on",
+        variable_value: "off",
+        in_file: "cooldowns = true",
+        see: makes_wait,
+        seen: ["at once", "a minute", "at once", "a minute"],
+    },
+    Setting {
+        flag: "--mode",
+        flag_value: "aws",
+        variable_value: "dev",
+        in_file: r#"mode = "aws""#,
+        see: mode,
+        seen: ["merged, at once", "separate, a minute", "merged, at once", "separate, a minute"],
+    },
+    Setting {
+        flag: "--cors",
+        flag_value: "http://c",
+        variable_value: "http://a,http://b",
+        in_file: r#"cors = ["http://a"]"#,
+        see: allowed_pages,
+        seen: ["", "http://a", "http://a http://b", "http://c"],
+    },
+    Setting {
+        flag: "--body-limit",
+        flag_value: "3000",
+        variable_value: "2000",
+        in_file: "body-limit = 1000",
+        see: body_limit,
+        seen: [
+            "The request body is longer than 16777216 bytes.",
+            "The request body is longer than 1000 bytes.",
+            "The request body is longer than 2000 bytes.",
+            "The request body is longer than 3000 bytes.",
+        ],
+    },
+    Setting {
+        flag: "--connection-limit",
+        flag_value: "4",
+        variable_value: "3",
+        in_file: "connection-limit = 2",
+        see: connections,
+        seen: ["6", "2", "3", "4"],
+    },
+];
+
+#[test]
+fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
+    for setting in SETTINGS {
+        let flag = setting.flag;
+        let variable = format!("KEW_{}", flag.trim_start_matches("--").to_uppercase().replace('-', "_"));
+        let file = File::new(flag, &format!("{}\n", setting.in_file));
+        let from_file = ["--config", file.path()];
+        let variables = [(variable.as_str(), setting.variable_value)];
+        let all = [&from_file[..], &[flag, setting.flag_value]].concat();
+        let started = [
+            Kew::start(&[]),
+            Kew::start(&from_file),
+            Kew::start_with(&from_file, &variables),
+            Kew::start_with(&all, &variables),
+        ];
+        let seen: Vec<String> = started.iter().map(setting.see).collect();
+        assert_eq!(seen, setting.seen, "{flag}");
+    }
+}
+
+#[test]
+fn where_to_listen_is_taken_whole_from_one_place() {
+    let file = File::new("listen", r#"listen = ["127.0.0.1:0", "127.0.0.1:0"]"#);
+    let variable = [("KEW_LISTEN", "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0")];
+    let of_file = ["--config", file.path()];
+    assert_eq!(addresses(&Kew::run(&mut command(&of_file))), "2");
+    assert_eq!(addresses(&Kew::run(command(&of_file).envs(variable))), "3");
+    let flag = [&of_file[..], &["--listen", "127.0.0.1:0"]].concat();
+    assert_eq!(addresses(&Kew::run(command(&flag).envs(variable))), "1");
+}
+
+#[test]
+fn the_file_may_be_named_by_a_variable_and_a_flag_beats_that() {
+    let one = File::new("one", "account = \"111111111111\"\n");
+    let two = File::new("two", "account = \"222222222222\"\n");
+    assert_eq!(account(&Kew::start_with(&[], &[("KEW_CONFIG", one.path())])), "111111111111");
+    assert_eq!(account(&Kew::start_with(&["--config", two.path()], &[("KEW_CONFIG", one.path())])), "222222222222");
+}
+
+#[test]
+fn namespace_and_cooldowns_refine_the_mode() {
+    assert_eq!(mode(&Kew::start(&["--mode", "aws", "--namespace", "merged"])), "merged, a minute");
+    assert_eq!(mode(&Kew::start(&["--mode", "aws", "--cooldowns", "off"])), "separate, at once");
+    assert_eq!(mode(&Kew::start(&["--mode", "dev", "--namespace", "aws", "--cooldowns", "on"])), "separate, a minute");
+}
+
+#[test]
+fn auto_create_needs_no_value() {
+    assert_eq!(auto_creates(&Kew::start(&["--auto-create"])), "creates");
+    assert_eq!(auto_creates(&Kew::start(&["--auto-create=off"])), "refuses");
+    assert_eq!(auto_creates(&Kew::start_with(&[], &[("KEW_AUTO_CREATE", "true")])), "creates");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn worker_threads_are_as_many_as_was_said() {
+    let workers = |kew: &Kew| {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", kew.pid())).unwrap();
+        let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+        names.filter(|name| name.trim().strip_prefix("kew-").is_some_and(|n| n.parse::<u32>().is_ok())).count()
+    };
+    let file = File::new("threads", "threads = 2\n");
+    let from_file = ["--config", file.path()];
+    assert_eq!(workers(&Kew::start(&from_file)), 2);
+    assert_eq!(workers(&Kew::start_with(&from_file, &[("KEW_THREADS", "3")])), 3);
+    let flag = [&from_file[..], &["--threads", "5"]].concat();
+    assert_eq!(workers(&Kew::start_with(&flag, &[("KEW_THREADS", "3")])), 5);
+}
+
+#[test]
+fn what_is_logged_is_set_in_the_same_way() {
+    let level = |kew: Kew| {
+        kew.ask(get("/?Action=ListQueues")).ok();
+        let log = kew.stop().join("\n");
+        match (log.contains("stopping"), log.contains("ListQueues")) {
+            (true, true) => "debug",
+            (true, false) => "info",
+            _ => "quiet",
+        }
+    };
+    let file = File::new("log", "log = \"error\"\n");
+    let from_file = ["--config", file.path()];
+    assert_eq!(level(Kew::start(&[])), "info");
+    assert_eq!(level(Kew::start(&from_file)), "quiet");
+    assert_eq!(level(Kew::start_with(&from_file, &[("KEW_LOG", "debug")])), "debug");
+    let flag = [&from_file[..], &["--log", "warn"]].concat();
+    assert_eq!(level(Kew::start_with(&flag, &[("KEW_LOG", "debug")])), "quiet");
+}

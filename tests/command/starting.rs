@@ -1,0 +1,171 @@
+//! What a start prints, where it listens, and what is there from the start.
+
+use crate::door::{get, json};
+use crate::kew::*;
+use std::net::TcpListener;
+
+/// The names of all queues.
+fn queues(kew: &Kew) -> Vec<String> {
+    let listed = kew.ask(json("ListQueues", "{}")).ok().json();
+    let urls = listed["QueueUrls"].as_array().cloned().unwrap_or_default();
+    urls.iter().map(|url| url.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+}
+
+fn attribute(kew: &Kew, queue: &str, name: &str) -> String {
+    let members = serde_json::json!({"QueueUrl": queue, "AttributeNames": ["All"]});
+    let attributes = kew.ask(json("GetQueueAttributes", members.to_string())).ok().json();
+    attributes["Attributes"][name].as_str().unwrap_or_else(|| panic!("{name} of {queue}: {attributes}")).to_owned()
+}
+
+#[test]
+fn a_start_says_where_it_is_and_how_to_get_there() {
+    let kew = Kew::start(&["--region", "eu-west-1"]);
+    let url = format!("http://{}", kew.addresses()[0]);
+    let expected = format!(
+        "kew {} on {url}. Ready.\n\n  export AWS_ENDPOINT_URL={url}\n  export AWS_ACCESS_KEY_ID=test \
+         AWS_SECRET_ACCESS_KEY=test\n  export AWS_DEFAULT_REGION=eu-west-1 AWS_REGION=eu-west-1\n\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(kew.greeting, expected);
+    assert_eq!(kew.ask(get("/health")).status, 200);
+    assert_eq!(queues(&kew), [] as [&str; 0]);
+}
+
+#[test]
+fn serve_is_the_same_as_nothing() {
+    let kew = Kew::run(&mut command(&["serve", "--listen", "127.0.0.1:0", "--queue", "orders"]));
+    assert_eq!(queues(&kew), ["orders"]);
+}
+
+#[test]
+fn the_url_that_is_printed_is_the_external_one_where_there_is_one() {
+    let kew = Kew::start(&["--external-url", "https://queues.example", "--queue", "q"]);
+    assert!(kew.greeting.contains("export AWS_ENDPOINT_URL=https://queues.example\n"), "{}", kew.greeting);
+    // Where it listens is said all the same.
+    kew.peer().assert_open();
+}
+
+#[test]
+fn it_listens_at_several_places() {
+    let kew = Kew::start(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"]);
+    let addresses = kew.addresses();
+    assert_eq!(addresses.len(), 2);
+    assert_ne!(addresses[0].port(), addresses[1].port());
+    for address in addresses {
+        assert_ne!(address.port(), 0);
+        crate::door::Peer::at(address).assert_open();
+    }
+}
+
+#[test]
+fn a_port_alone_is_one_of_this_machine() {
+    // A port that was free a moment ago; another process could take it, so several are tried.
+    let started = (0..20).any(|_| {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let probe = finish(command(&["healthcheck", "--listen", &port]).env_remove("KEW_LISTEN"));
+        assert_eq!(probe.code, Some(1));
+        let kew = Kew::run(&mut command(&["--listen", &port]));
+        kew.addresses()[0].to_string() == format!("127.0.0.1:{port}")
+    });
+    assert!(started);
+}
+
+#[test]
+fn queues_are_there_from_the_start() {
+    let kew = Kew::start(&[
+        "--queue",
+        "orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3,Tag.team=a b",
+        "--queue=jobs.fifo,ContentBasedDeduplication=true",
+        "--queue",
+        "plain",
+    ]);
+    // A tag with a blank is not for the command line, where a blank parts queues.
+    assert_eq!(queues(&kew), ["b", "jobs.fifo", "orders", "orders-dead", "plain"]);
+    assert_eq!(attribute(&kew, "orders", "VisibilityTimeout"), "45");
+    let policy: serde_json::Value = serde_json::from_str(&attribute(&kew, "orders", "RedrivePolicy")).unwrap();
+    assert_eq!(
+        policy,
+        serde_json::json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:orders-dead", "maxReceiveCount": 3})
+    );
+    assert_eq!(attribute(&kew, "jobs.fifo", "FifoQueue"), "true");
+    assert_eq!(attribute(&kew, "jobs.fifo", "ContentBasedDeduplication"), "true");
+    let tags = kew.ask(json("ListQueueTags", r#"{"QueueUrl":"orders"}"#)).ok().json();
+    assert_eq!(tags["Tags"], serde_json::json!({"team": "a"}));
+}
+
+#[test]
+fn a_variable_may_hold_several() {
+    let listen = [("KEW_LISTEN", "127.0.0.1:0,127.0.0.1:0"), ("KEW_QUEUE", "a b,DelaySeconds=5 c.fifo")];
+    let kew = Kew::run(command(&[]).envs(listen));
+    assert_eq!(kew.addresses().len(), 2);
+    assert_eq!(queues(&kew), ["a", "b", "c.fifo"]);
+    assert_eq!(attribute(&kew, "b", "DelaySeconds"), "5");
+}
+
+#[test]
+fn a_health_check_says_by_its_exit_code_whether_all_is_well() {
+    let kew = Kew::start(&[]);
+    let address = kew.addresses()[0].to_string();
+    let well = finish(&mut command(&["healthcheck", "--listen", &address]));
+    assert_eq!((well.code, well.errors.as_str()), (Some(0), ""));
+    let by_variable = finish(command(&["healthcheck"]).env("KEW_LISTEN", &address));
+    assert_eq!(by_variable.code, Some(0));
+    // A container is told to listen everywhere, and asks itself with the same variable.
+    let everywhere = format!("0.0.0.0:{}", kew.addresses()[0].port());
+    assert_eq!(finish(command(&["healthcheck"]).env("KEW_LISTEN", everywhere)).code, Some(0));
+    kew.stop();
+    let gone = finish(&mut command(&["healthcheck", "--listen", &address]));
+    assert_eq!(gone.code, Some(1));
+    assert!(gone.errors.starts_with(&format!("kew: no answer from {address}: ")), "{}", gone.errors);
+    assert_eq!(gone.errors.lines().count(), 1);
+}
+
+#[test]
+fn a_health_check_does_not_trust_whoever_answers() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+    });
+    let ill = finish(&mut command(&["healthcheck", "--listen", &address]));
+    assert_eq!(ill.code, Some(1));
+    assert_eq!(ill.errors, format!("kew: {address} answered HTTP/1.1 503 Service Unavailable\n"));
+}
+
+#[test]
+fn help_lists_every_flag_with_its_variable() {
+    let help = finish(&mut command(&["--help"]));
+    assert_eq!((help.code, help.errors.as_str()), (Some(0), ""));
+    let mut flags = 0;
+    for paragraph in help.out.split("\n      --").skip(1) {
+        let flag = paragraph.split([' ', '\n']).next().unwrap();
+        let variable = format!("[env: KEW_{}=", flag.to_uppercase().replace('-', "_"));
+        assert!(paragraph.contains(&variable), "--{flag} without {variable}: {paragraph}");
+        flags += 1;
+    }
+    for flag in [
+        "listen",
+        "queue",
+        "config",
+        "auto-create",
+        "mode",
+        "namespace",
+        "cooldowns",
+        "account",
+        "region",
+        "external-url",
+        "cors",
+        "body-limit",
+        "connection-limit",
+        "threads",
+        "log",
+    ] {
+        assert!(help.out.contains(&format!("\n      --{flag} ")), "--{flag}");
+    }
+    assert!(flags >= 15, "only {flags} flags");
+    assert!(help.out.contains("healthcheck"));
+    assert!(finish(&mut command(&["--version"])).out.starts_with(&format!("kew {}", env!("CARGO_PKG_VERSION"))));
+}

@@ -1,0 +1,199 @@
+//! What the auditor makes of messages that were handed out.
+
+use super::{Audit, Delivery, Hold, MARGIN_MS, Receive, Removal};
+use crate::client::Span;
+use crate::content::{SOURCE, family, is_fifo};
+
+/// Receives that are remembered of a message; counts only grow, so the last ones say it all.
+const RECEIVES_KEPT: usize = 4;
+
+impl Audit {
+    /// A receive got no answer.
+    pub fn receive_in_doubt(&mut self, queue: &'static str) {
+        self.books.entry(family(queue)).or_default().receives_in_doubt += 1;
+    }
+
+    /// A receive was answered.
+    pub fn received(&mut self, queue: &'static str, span: Span, visibility_seconds: u64, deliveries: &[Delivery]) {
+        *self.acknowledged.entry("ReceiveMessage").or_default() += 1;
+        let mut together = Vec::new();
+        for delivery in deliveries {
+            self.check_delivery(queue, span, delivery);
+            self.check_order(queue, delivery, &together);
+            together.push(delivery.key.as_str());
+            self.take_down(queue, span, visibility_seconds, delivery);
+        }
+    }
+
+    /// A receive with the attempt id of an earlier one was answered.
+    pub fn repeated(
+        &mut self,
+        queue: &'static str,
+        span: Span,
+        visibility_seconds: u64,
+        before: &[Delivery],
+        deliveries: &[Delivery],
+    ) {
+        let handles = |list: &[Delivery]| list.iter().map(|one| one.handle.clone()).collect::<Vec<_>>();
+        let sure = before.iter().all(|one| {
+            self.holds(&one.key, &one.handle)
+                && self.surely_hidden(&one.key, queue, span.ended_ms)
+                && self.messages.get(&one.key).is_some_and(|message| message.surely_there())
+        });
+        if handles(before) != handles(deliveries) {
+            if sure {
+                let keys = |list: &[Delivery]| list.iter().map(|one| one.key.clone()).collect::<Vec<_>>().join(", ");
+                let (before, after) = (keys(before), keys(deliveries));
+                self.complain(format!("{queue}: a repeated receive gave other receipts: {after}, not {before}"));
+            }
+            return self.received(queue, span, visibility_seconds, deliveries);
+        }
+        for delivery in deliveries {
+            let life = self.life;
+            let Some(message) = self.messages.get_mut(&delivery.key) else { continue };
+            message.note(format!("{} life {life} receive repeated", span.ended_ms));
+            if let Some(hold) = &mut message.hold {
+                hold.hidden_until_ms = (span.began_ms + visibility_seconds * 1000).saturating_sub(MARGIN_MS);
+            }
+        }
+    }
+
+    fn check_delivery(&mut self, queue: &'static str, span: Span, delivery: &Delivery) {
+        let key = delivery.key.as_str();
+        for flaw in delivery.flaws(queue) {
+            self.complain_of(key, &format!("from {queue}: {flaw}"));
+        }
+        let mut flaws = Vec::new();
+        let Some(message) = self.messages.get(key) else {
+            return self.complain(format!("{queue} gave {key}, which was never sent or is long gone"));
+        };
+        if message.queue != family(queue) {
+            flaws.push(format!("sent to {}, received from {queue}", message.queue));
+        }
+        match message.removal {
+            Removal::Done { acknowledged_ms } if span.began_ms > acknowledged_ms => {
+                flaws.push(format!("came back from {queue} after an acknowledged delete"));
+            }
+            _ => {}
+        }
+        let deleted_here = |(place, id, at): &(&str, String, u64)| {
+            *place == queue && *id == delivery.id && span.began_ms > *at
+        };
+        if message.left.iter().any(deleted_here) {
+            flaws.push(format!("came back from {queue} under an id that was deleted there"));
+        }
+        if message.group.as_ref().map(|(group, _)| group) != delivery.group.as_ref() {
+            flaws.push(format!("message group {:?}, not {:?}", delivery.group, message.group));
+        }
+        if message.sequence.is_some_and(|sequence| Some(sequence) != delivery.sequence) {
+            flaws.push(format!("number {:?}, not {:?}", delivery.sequence, message.sequence));
+        }
+        let (sending, delay_ms) = (message.sending, message.delay_ms);
+        if span.ended_ms + MARGIN_MS < delivery.sent_ms + delay_ms {
+            flaws.push(format!("received before its delay of {delay_ms} ms was over"));
+        }
+        flaws.extend(self.identity_flaw(key, queue, delivery));
+        if message.ids.len() < 2 && message.ids.first().is_none_or(|id| *id == delivery.id) {
+            let too_early = delivery.sent_ms + MARGIN_MS < sending.began_ms;
+            let too_late = delivery.sent_ms > sending.ended_ms.saturating_add(MARGIN_MS);
+            if (too_early || too_late) && !self.moves {
+                flaws.push(format!("SentTimestamp {}, but sent {sending:?}", delivery.sent_ms));
+            }
+        }
+        let holder = message.hold.as_ref().map_or(queue, |hold| hold.queue);
+        if self.surely_hidden(key, holder, span.ended_ms) {
+            flaws.push(format!("from {queue} at {}: handed out twice, was in flight in {holder}", span.ended_ms));
+        }
+        flaws.extend(self.count_flaw(key, queue, delivery));
+        for flaw in flaws {
+            self.complain_of(key, &flaw);
+        }
+    }
+
+    /// MessageId and SentTimestamp stay the same, but for what a move task moved back to the source queue.
+    fn identity_flaw(&self, key: &str, queue: &'static str, delivery: &Delivery) -> Option<String> {
+        let message = self.messages.get(key)?;
+        let newest = message.ids.last()?;
+        if *newest == delivery.id {
+            let sent_ms = message.sent_ms?;
+            return (sent_ms != delivery.sent_ms)
+                .then(|| format!("SentTimestamp {} in {queue}, before it was {sent_ms}", delivery.sent_ms));
+        }
+        if message.ids.contains(&delivery.id) {
+            return Some(format!("from {queue} under its old id {}: it is there twice", delivery.id));
+        }
+        let renewed = family(queue) == SOURCE && self.moves;
+        (!renewed).then(|| format!("MessageId {} in {queue}, before it was {newest}", delivery.id))
+    }
+
+    /// The receive count grows with each receive and is never below one that cannot be forgotten.
+    fn count_flaw(&self, key: &str, queue: &'static str, delivery: &Delivery) -> Option<String> {
+        let message = self.messages.get(key)?;
+        let in_doubt = self.books.get(family(queue)).map_or(0, |book| book.receives_in_doubt);
+        let most = message.receives_answered + 1 + in_doubt;
+        if delivery.count > most {
+            return Some(format!("receive count {}, but it was received {most} times at most", delivery.count));
+        }
+        if message.ids.last().is_some_and(|id| *id != delivery.id) {
+            return None;
+        }
+        let kept = message.receives.iter().filter(|receive| self.stays(receive.queue, receive.life, receive.answered_ms));
+        let last = kept.max_by_key(|receive| receive.count)?;
+        if delivery.count <= last.count {
+            return Some(format!("receive count {} in {queue}, it was {} before", delivery.count, last.count));
+        }
+        (delivery.first_received_ms != last.first_ms)
+            .then(|| format!("first received {}, it was {} before", delivery.first_received_ms, last.first_ms))
+    }
+
+    /// In its group nothing may be left waiting before it.
+    fn check_order(&mut self, queue: &'static str, delivery: &Delivery, together: &[&str]) {
+        let (Some(group), Some(sequence)) = (&delivery.group, delivery.sequence) else { return };
+        let group = self.groups.get(&(queue, group.clone()));
+        if let Some(earlier) = group.and_then(|group| group.overtaken(sequence, together)) {
+            let earlier = earlier.to_owned();
+            let history = self.messages.get(&earlier).map(|message| message.history.join("; ")).unwrap_or_default();
+            self.complain_of(&delivery.key, &format!("overtook {earlier} [{history}] in its group"));
+        }
+    }
+
+    fn take_down(&mut self, queue: &'static str, span: Span, visibility_seconds: u64, delivery: &Delivery) {
+        let life = self.life;
+        let Some(message) = self.messages.get_mut(&delivery.key) else { return };
+        message.note(format!("{} life {life} received from {queue} as {} ({})", span.ended_ms, delivery.id, delivery.count));
+        if message.ids.last() != Some(&delivery.id) {
+            message.ids.push(delivery.id.clone());
+            message.receives.clear();
+        }
+        message.sent_ms = Some(delivery.sent_ms);
+        // A delete that was in doubt did not take place.
+        let lives = matches!(message.removal, Removal::Doubt { until_ms } if span.began_ms > until_ms);
+        if lives {
+            message.removal = Removal::No;
+        }
+        if message.receives.len() == RECEIVES_KEPT {
+            message.receives.remove(0);
+        }
+        let answered_ms = span.ended_ms;
+        let first_ms = delivery.first_received_ms;
+        message.receives.push(Receive { queue, count: delivery.count, first_ms, life, answered_ms });
+        message.receives_answered += 1;
+        // A change of visibility that was on its way meanwhile may count for this receive.
+        let unclear = message.changes_open > 0 || message.changed_ms >= span.began_ms;
+        let hidden_until_ms = (span.began_ms + visibility_seconds * 1000).saturating_sub(MARGIN_MS);
+        message.hold = Some(Hold {
+            queue,
+            handle: delivery.handle.clone(),
+            hidden_until_ms: if unclear { 0 } else { hidden_until_ms },
+            solid: is_fifo(queue),
+            life,
+            answered_ms,
+        });
+        if !message.known {
+            message.known = true;
+            self.learn(&delivery.key, delivery.sequence);
+        } else if lives {
+            self.group_alive(&delivery.key, true);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What the tests of the store share: making changes, opening and loading.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use kew::engine::{DeduplicationScope, Effect, Kind, Message, MessageId, Queue, Settings, State, Status, Stored, Time};
+use kew::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
+use md5::{Digest, Md5};
+
+pub const NOW: Time = Time(1_700_000_000_000);
+
+pub fn record(uid: u64) -> QueueRecord {
+    QueueRecord {
+        uid,
+        account: "000000000000".into(),
+        region: "eu-central-1".into(),
+        name: format!("orders-{uid}"),
+        created: NOW,
+        modified: NOW,
+        purged: None,
+        fifo: false,
+        deduplication_scope: DeduplicationScope::Queue,
+        attributes: BTreeMap::new(),
+        tags: BTreeMap::new(),
+    }
+}
+
+pub fn queue(uid: u64) -> Change {
+    Change::Queue(Box::new(record(uid)))
+}
+
+pub fn message(number: u64, body: &str) -> Message {
+    let mut id = [0; 16];
+    id[8..].copy_from_slice(&number.to_be_bytes());
+    Message {
+        id: MessageId(id),
+        body: body.into(),
+        body_md5: Md5::digest(body).into(),
+        extra: None,
+        group: None,
+        sent: NOW,
+        retained_from: NOW,
+        first_received: None,
+        receive_count: 0,
+    }
+}
+
+pub fn store(uid: u64, number: u64, body: &str) -> Change {
+    let slot = u32::try_from(number).unwrap();
+    let status = Status {
+        order: number,
+        state: State::Visible,
+        deadline: None,
+        receive_count: 0,
+        first_received: None,
+        received_at: None,
+    };
+    let stored = Stored { slot, number, status, message: message(number, body) };
+    Change::Effect { queue: uid, effect: Effect::Stored(Box::new(stored)) }
+}
+
+pub fn remove(uid: u64, number: u64) -> Change {
+    let slot = u32::try_from(number).unwrap();
+    Change::Effect { queue: uid, effect: Effect::Removed { slot, number } }
+}
+
+pub fn purge(uid: u64, next_number: u64) -> Change {
+    Change::Effect { queue: uid, effect: Effect::Purged { next_number } }
+}
+
+pub fn settings(fifo: bool, deduplication_scope: DeduplicationScope) -> Settings {
+    Settings {
+        kind: if fifo { Kind::Fifo } else { Kind::Standard },
+        deduplication_scope,
+        retention_seconds: 3600,
+        fifo_delay_seconds: 0,
+        in_flight_max: 20,
+        redrive_max_receive_count: None,
+    }
+}
+
+/// Everything a store told, the effects replayed.
+#[derive(Debug, Default)]
+pub struct World {
+    pub queues: BTreeMap<u64, (QueueRecord, Queue)>,
+    pub tasks: Vec<MoveTaskRecord>,
+    pub deleted: Vec<(String, Time)>,
+    /// All message numbers with bodies, by uid.
+    pub bodies: BTreeMap<u64, BTreeMap<u64, String>>,
+    pub next_numbers: BTreeMap<u64, u64>,
+    pub effects: Vec<Effect>,
+}
+
+pub fn load(store: &mut dyn Store, now: Time) -> Result<World, StoreError> {
+    let mut world = World::default();
+    let mut counted = true;
+    store.load(now, &mut |loaded| match loaded {
+        Loaded::Queue(record) => {
+            assert!(counted, "a counter ends each queue");
+            counted = false;
+            let queue = Queue::new(record.uid, settings(record.fifo, record.deduplication_scope));
+            world.bodies.insert(record.uid, BTreeMap::new());
+            world.queues.insert(record.uid, (record, queue));
+        }
+        Loaded::Effect { queue, effect } => {
+            match &effect {
+                Effect::Stored(stored) => {
+                    let bodies = world.bodies.get_mut(&queue).unwrap();
+                    assert!(bodies.keys().next_back().is_none_or(|&last| last < stored.number), "ascending");
+                    bodies.insert(stored.number, stored.message.body.as_str().to_owned());
+                }
+                Effect::Counter { next_number } => {
+                    counted = true;
+                    world.next_numbers.insert(queue, *next_number);
+                }
+                _ => {}
+            }
+            world.effects.push(effect.clone());
+            world.queues.get_mut(&queue).unwrap().1.replay(effect);
+        }
+        Loaded::MoveTask(task) => world.tasks.push(task),
+        Loaded::DeletedName { name, at, .. } => world.deleted.push((name, at)),
+    })?;
+    Ok(world)
+}
+
+pub fn open(dir: &Path) -> SqliteStore {
+    SqliteStore::open(dir, Durability::Process).unwrap()
+}
+
+/// Opens and loads.
+pub fn reopen(dir: &Path) -> (SqliteStore, World) {
+    let mut store = open(dir);
+    let world = load(&mut store, NOW).unwrap();
+    (store, world)
+}
+
+/// Upkeep until nothing is due.
+pub fn tidy(store: &mut SqliteStore, now: Time) {
+    while store.upkeep(now).unwrap() {}
+}

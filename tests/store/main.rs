@@ -1,0 +1,9 @@
+//! The store of `--data DIR`: what it brings back, what it does when something is wrong, and what a loss of power can
+//! take.
+
+mod equal;
+mod faults;
+mod growth;
+mod kit;
+mod power;
+mod records;
