@@ -138,7 +138,8 @@ fn ask(mut address: SocketAddr) -> std::io::Result<String> {
     }
     let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_TIME_LIMIT)?;
     stream.set_read_timeout(Some(HEALTHCHECK_TIME_LIMIT))?;
-    write!(stream, "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    // In one piece: who answers after the first one may close before a second comes.
+    stream.write_all(format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.take(1024).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned())

@@ -24,7 +24,10 @@ const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/sqs
 const REQUEST_ID: &str = "7a62c49f-347e-4fc4-9331-6e8e7a96aa73";
 
 /// All operations by name. What is to be set up for one is set up when its function is called.
-pub const OPERATIONS: &[(&str, fn() -> Operation)] = &[
+/// A name, and how to make what is measured under it.
+pub type Named = (&'static str, fn() -> Operation);
+
+pub const OPERATIONS: &[Named] = &[
     ("codec/json/decode-send", || decode(Protocol::Json, SEND_JSON)),
     ("codec/query/decode-send", || decode(Protocol::Query, SEND_QUERY)),
     ("codec/json/encode-receive-10", || encode(Protocol::Json)),
@@ -36,7 +39,7 @@ pub const OPERATIONS: &[(&str, fn() -> Operation)] = &[
 ];
 
 /// The same with more in the queue: too slow to set up for counting instructions.
-pub const DEEP: &[(&str, fn() -> Operation)] = &[
+pub const DEEP: &[Named] = &[
     ("engine/standard/1m", || engine(Kind::Standard, 1_000_000, 0)),
     ("engine/fifo/1m", || engine(Kind::Fifo, 1_000_000, 100)),
     ("engine/fifo/1m-100k-groups", || engine(Kind::Fifo, 1_000_000, 100_000)),

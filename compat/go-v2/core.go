@@ -214,8 +214,8 @@ func core(ctx context.Context, client *sqs.Client) {
 
 	check.Step("1 MiB in one message", func() {
 		// The short visibility timeout is for the SDK (smithy-go 1.28.7): when a server answers before the SDK has seen the
-		// end of its own request, it takes that for an error, closes the connection in the middle of an answer of more
-		// than a few KiB, and asks again. It does so against any quick server.
+		// end of its own request, it takes that for an error, closes the connection in the middle of a large answer, and
+		// asks again. It does so against any quick server.
 		big := check.Must(client.CreateQueue(ctx, &sqs.CreateQueueInput{
 			QueueName: aws.String("big"), Attributes: map[string]string{"VisibilityTimeout": "1"},
 		})).QueueUrl

@@ -1,8 +1,9 @@
 // Package watermillsqs is a Watermill Pub/Sub on SQS, so that Watermill's own suite for Pub/Subs can run against kew.
 //
-// It works as the authors' watermill-aws does (which the Go module proxy does not hand out): a topic is a queue, made
-// when GetQueueUrl says QueueDoesNotExist; the UUID and the metadata travel as message attributes; a subscriber polls,
-// delivers one message after the other, deletes on Ack and makes visible at once on Nack; closing cancels the poll.
+// The authors' own SQS Pub/Sub, watermill-aws, could not be fetched. This one works in the same manner: a topic is a
+// queue, made when GetQueueUrl says QueueDoesNotExist; the UUID and the metadata travel as message attributes; a
+// subscriber polls, delivers one message after the other, deletes on Ack and makes visible at once on Nack; closing
+// cancels the poll.
 package watermillsqs
 
 import (

@@ -132,7 +132,8 @@ mod tests {
         let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
         let traceparent = base64::engine::general_purpose::STANDARD
             .encode("traceparent\x1e00-774062d6c37081a5a0b9b5b88e30627c-2d2482211f6489da-01");
-        let vectors: &[(&[(&str, &str, &str)], &str)] = &[
+        type Listed<'a> = &'a [(&'a str, &'a str, &'a str)];
+        let vectors: &[(Listed, &str)] = &[
             (&[("k", "String", "x")], "a45daa70926828a2f0a1db3418e6feb4"),
             (&[("Foo", "String", "Bar")], "ae7155c6026991b6d54b11589678bf9c"),
             (&[("Hello", "String", "There")], "a311262e065454b75da111d535b8dacd"),

@@ -254,7 +254,9 @@ impl Broker {
             return Ok(());
         }
         let request = SetQueueAttributesRequest { attributes: Some(attributes), queue_url: Some(queue.to_owned()) };
-        self.set_queue_attributes(caller, request).map(|done| drop(done.unwaited()))
+        self.set_queue_attributes(caller, request).map(|done| {
+            done.unwaited();
+        })
     }
 
     /// Creates a queue from a plain description, as the command line, a file or a test gives it.

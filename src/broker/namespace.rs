@@ -103,13 +103,15 @@ impl<'a> QueueAddress<'a> {
 }
 
 type Names = BTreeMap<Box<str>, Arc<Queue>>;
+/// Account, region (empty when merged) and name.
+type Place = (Box<str>, Box<str>, Box<str>);
 
 #[derive(Default)]
 struct Spaces {
     /// account, then region (empty when merged), then name.
     accounts: HashMap<Box<str>, HashMap<Box<str>, Names>>,
-    /// When queues were deleted, to keep their names closed for a minute: (account, region, name).
-    deleted: HashMap<(Box<str>, Box<str>, Box<str>), Time>,
+    /// When queues were deleted, to keep their names closed for a minute.
+    deleted: HashMap<Place, Time>,
 }
 
 /// All queues by name.

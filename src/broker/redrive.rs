@@ -287,8 +287,7 @@ mod tests {
                 .unwrap_err()
                 .ends_with("you must set redrivePermission to byQueue.")
         );
-        let eleven =
-            format!(r#"{{"redrivePermission":"byQueue","sourceQueueArns":[{}]}}"#, vec!["\"a\""; 11].join(","));
+        let eleven = format!(r#"{{"redrivePermission":"byQueue","sourceQueueArns":[{}]}}"#, ["\"a\""; 11].join(","));
         assert!(read(&eleven).unwrap_err().ends_with("you can specify is 10."));
     }
 }

@@ -408,7 +408,7 @@ const NO_DESTINATION: &str = "AWS.SimpleQueueService.NonExistentQueue";
 const NO_SOURCE: &str = "CouldNotDetermineMessageSource";
 
 fn running_task(tasks: &HashMap<u64, VecDeque<MoveTask>>, uid: u64) -> Option<&MoveTask> {
-    tasks.get(&uid)?.front().filter(|task| task.status == Status::Running)
+    tasks.get(&uid)?.iter().find(|task| task.status == Status::Running)
 }
 
 impl MoveTask {

@@ -13,8 +13,8 @@ const NUMBER_MAX: u64 = 1 << 56;
 
 impl Queue {
     /// Takes one effect as a fact: nothing is checked, no time passes, and nothing can go wrong. An effect about a
-    /// message that is not there is passed over; a slot that is taken already is replaced by a free one (old receipts
-    /// then do not find the message, but it is not lost).
+    /// message that is not there is passed over. Of two messages in one slot the newer keeps it and the other gets a free one:
+    /// it was on its way out of the queue, and nobody holds a receipt for it that still counts.
     pub fn replay(&mut self, effect: Effect) {
         if effect.next_number() <= NUMBER_MAX {
             self.next_number = self.next_number.max(effect.next_number());
@@ -45,10 +45,24 @@ impl Queue {
             // The same message again: the newer word counts.
             self.contents.take(slot);
         }
+        let older = self.stored_at(slot).filter(|occupant| occupant.number < number);
+        if older.is_some() {
+            self.contents.take(slot);
+        }
         let group = message.group.take();
         let mut packed = Slot::new(message, number);
         apply(&mut packed, status);
         self.contents.add(packed, Some(slot), group.as_ref(), position(status));
+        if let Some(older) = older {
+            // The slot is taken now, by a message of a higher number, so this ends here.
+            self.replay_stored(older);
+        }
+    }
+
+    fn stored_at(&self, slot: u32) -> Option<Stored> {
+        let number = self.contents.slots.get(slot)?.number;
+        let message = self.contents.slots[slot].to_message(self.contents.group_name(slot));
+        Some(Stored { slot, number, status: self.contents.status(slot), message })
     }
 
     fn replay_changed(&mut self, slot: u32, number: u64, status: Status) {

@@ -16,8 +16,18 @@ use crate::engine::{Effect, MessageId, Receipt, Status, Stored, Time};
 pub struct Folded {
     /// By uid.
     pub queues: BTreeMap<u64, QueueFold>,
-    /// By task id; `None` for one that was forgotten.
-    pub tasks: BTreeMap<String, Option<Box<MoveTaskRecord>>>,
+    /// Task ids in the order in which they first came up, which is the order in which the tasks started, with the newest
+    /// word on each; `None` for one that was forgotten. There are only ever a few.
+    pub tasks: Vec<(String, Option<Box<MoveTaskRecord>>)>,
+}
+
+impl Folded {
+    fn task(&mut self, id: String, record: Option<Box<MoveTaskRecord>>) {
+        match self.tasks.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, last)) => *last = record,
+            None => self.tasks.push((id, record)),
+        }
+    }
 }
 
 /// What a batch leaves behind of one queue.
@@ -106,10 +116,10 @@ pub fn fold(batch: Vec<Change>) -> Folded {
                 }
             }
             Change::MoveTask(task) => {
-                folded.tasks.insert(task.id.clone(), Some(task));
+                folded.task(task.id.clone(), Some(task));
             }
             Change::MoveTaskForgotten { id } => {
-                folded.tasks.insert(id, None);
+                folded.task(id, None);
             }
         }
     }

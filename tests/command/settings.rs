@@ -235,6 +235,10 @@ fn auto_create_needs_no_value() {
 #[test]
 fn worker_threads_are_as_many_as_was_said() {
     let workers = |kew: &Kew| {
+        // Connections are dealt out in turn: after as many as this each worker has run, and so has its name.
+        for mut peer in (0..16).map(|_| kew.peer()).collect::<Vec<_>>() {
+            peer.assert_open();
+        }
         let tasks = std::fs::read_dir(format!("/proc/{}/task", kew.pid())).unwrap();
         let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
         names.filter(|name| name.trim().strip_prefix("kew-").is_some_and(|n| n.parse::<u32>().is_ok())).count()

@@ -81,8 +81,8 @@ impl Worker {
                 let count = self.rng.usize(2..=10);
                 self.send(line, count);
             }
-            32..54 => self.receive(line, 0),
-            54..60 => self.receive(line, 1),
+            32..57 => self.receive(line, 0),
+            57..60 => self.receive(line, 1),
             60..74 => self.delete(line, 1),
             74..86 => {
                 let count = self.rng.usize(2..=10);

@@ -18,6 +18,7 @@ use kew::store::{Change, QueueRecord, SqliteStore, Store};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree as _;
 
 use crate::kit::*;
 
@@ -74,7 +75,8 @@ struct Pair {
 
 struct Run<'a> {
     dir: &'a Path,
-    store: SqliteStore,
+    /// Always there, but for the moment between closing and opening.
+    store: Option<SqliteStore>,
     pairs: Vec<Pair>,
     pending: Vec<Change>,
     now: Time,
@@ -83,7 +85,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn new(dir: &Path) -> Run<'_> {
-        let mut run = Run { dir, store: open(dir), pairs: Vec::new(), pending: Vec::new(), now: NOW, made: 0 };
+        let mut run = Run { dir, store: Some(open(dir)), pairs: Vec::new(), pending: Vec::new(), now: NOW, made: 0 };
         for index in 0..QUEUES.len() {
             let pair = run.create(index);
             run.pairs.push(pair);
@@ -127,8 +129,9 @@ impl Run<'_> {
     }
 
     fn commit(&mut self) {
-        self.store.commit(self.now, std::mem::take(&mut self.pending)).unwrap();
-        self.store.upkeep(self.now).unwrap();
+        let store = self.store.as_mut().unwrap();
+        store.commit(self.now, std::mem::take(&mut self.pending)).unwrap();
+        store.upkeep(self.now).unwrap();
     }
 
     fn reopen(&mut self) {
@@ -141,11 +144,9 @@ impl Run<'_> {
             self.pending.extend(effects.into_iter().map(|effect| Change::Effect { queue: uid, effect }));
         }
         self.commit();
-        let elsewhere = tempfile::tempdir().unwrap();
-        let closed = std::mem::replace(&mut self.store, open(elsewhere.path()));
-        drop(closed);
-        self.store = open(self.dir);
-        let mut world = load(&mut self.store, self.now).unwrap();
+        self.store = None;
+        let store = self.store.insert(open(self.dir));
+        let mut world = load(store, self.now).unwrap();
         assert_eq!(world.queues.len(), self.pairs.len());
         for pair in &mut self.pairs {
             pair.mirror = world.queues.remove(&pair.live.uid()).unwrap().1;
@@ -265,7 +266,7 @@ fn new_message(serial: u64, fifo: bool, group: u8, deduplication: u8, delay: u32
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn queues_come_back_as_they_were(steps in prop::collection::vec((0..4_usize, step()), 1..120)) {
@@ -282,4 +283,30 @@ proptest! {
         let uids: BTreeMap<u64, ()> = run.pairs.iter().map(|pair| (pair.live.uid(), ())).collect();
         prop_assert_eq!(uids.len(), QUEUES.len());
     }
+}
+
+/// The engine tells by a mark on the wait whether a message was touched since an attempt; the store has no such mark.
+#[test]
+fn an_attempt_whose_message_was_hidden_for_longer_is_not_repeated_after_a_restart() {
+    for touched in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut run = Run::new(dir.path());
+        let receive = Step::Receive { max: 1, timeout: 20, attempt: Some(1), dead: false };
+        let mut steps = vec![Step::Send { group: 0, deduplication: 5, delay: 0, long: false }, receive.clone()];
+        if touched {
+            steps.push(Step::Hide(any_index(), 40));
+        }
+        steps.extend([Step::Commit, Step::Reopen, receive]);
+        for step in steps {
+            run.step(2, step);
+        }
+        let repeated = run.pairs[2].handles.len() - 1;
+        assert_eq!(repeated, usize::from(!touched));
+    }
+}
+
+/// For lists of one.
+fn any_index() -> Index {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    any::<Index>().new_tree(&mut runner).unwrap().current()
 }

@@ -117,6 +117,28 @@ fn numbers_are_not_used_twice_after_a_purge_and_a_restart() {
 }
 
 #[test]
+fn of_two_messages_in_one_slot_the_newer_keeps_its_receipt_and_none_is_lost() {
+    for backwards in [false, true] {
+        let mut desk = Desk::standard();
+        desk.send_all(&["dead", "new"]);
+        let received = desk.receive(2, 30);
+        // "dead" was on its way to another queue when "new" came into its slot, and then the power went.
+        let mut rows = folded(&desk.effects);
+        for row in &mut rows {
+            if let Effect::Stored(stored) = row {
+                stored.slot = received[1].receipt.slot;
+            }
+        }
+        if backwards {
+            rows[..2].reverse();
+        }
+        rebuild(&mut desk, rows);
+        assert_eq!(desk.delete(&received[1]), Deleted::Done, "the newer, by its old receipt");
+        assert_eq!(desk.queue.counts().in_flight, 1, "the older is still there");
+    }
+}
+
+#[test]
 fn nonsense_is_passed_over() {
     let status = Status {
         order: 5,

@@ -133,5 +133,5 @@ fn the_newest_record_and_task_count() {
         vec![Change::Queue(record()), Change::Queue(renamed.clone()), Change::MoveTaskForgotten { id: "t".into() }];
     let mut folded = fold(batch);
     assert_eq!(folded.queues.remove(&7).unwrap().record, Some(renamed));
-    assert_eq!(folded.tasks, BTreeMap::from([("t".to_owned(), None)]));
+    assert_eq!(folded.tasks, [("t".to_owned(), None)]);
 }

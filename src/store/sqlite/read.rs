@@ -116,7 +116,7 @@ impl Loading<'_> {
             next_number = next_number.max(effect.next_number());
             (self.visit)(Loaded::Effect { queue: uid, effect });
             self.messages += 1;
-            if self.messages % PROGRESS_STEP == 0
+            if self.messages.is_multiple_of(PROGRESS_STEP)
                 && let Some(progress) = &mut self.progress
             {
                 progress(self.messages);
@@ -204,7 +204,7 @@ impl Loading<'_> {
     fn tasks(&mut self) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare(
             "SELECT id, queue, source_arn, destination_arn, rate, started_ms, to_move, moved, status, failure \
-             FROM move_tasks ORDER BY started_ms, id",
+             FROM move_tasks ORDER BY started_ms, rowid",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {

@@ -100,7 +100,7 @@ CREATE TABLE move_tasks (
   moved INTEGER NOT NULL,
   status TEXT NOT NULL,
   failure TEXT
-) WITHOUT ROWID;
+);
 
 -- Names that cannot be used again until 60 seconds after the deletion.
 CREATE TABLE deleted_queues (

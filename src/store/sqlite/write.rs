@@ -316,8 +316,10 @@ impl<'a> Writer<'a> {
 fn put_task(connection: &Connection, task: &MoveTaskRecord) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO move_tasks (id, queue, source_arn, destination_arn, rate, started_ms, to_move, \
-             moved, status, failure) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            // Not a replacement: the row keeps its place, and the tasks their order.
+            "INSERT INTO move_tasks (id, queue, source_arn, destination_arn, rate, started_ms, to_move, moved, status, \
+             failure) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET moved = excluded.moved, \
+             status = excluded.status, failure = excluded.failure",
         )?
         .execute(params![
             task.id,

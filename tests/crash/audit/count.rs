@@ -18,8 +18,10 @@ impl Counts {
     }
 }
 
-/// For how long a FIFO queue is asked to remember what was sent, less a good margin.
+/// For how long after a send it may be repeated; well below the five minutes for which a FIFO queue knows it.
 pub const REPEATABLE_MS: u64 = 200_000;
+/// For how long the auditor knows it.
+const REMEMBERED_MS: u64 = REPEATABLE_MS + 60_000;
 
 impl Audit {
     /// The counters of a family of queues, read while nothing else happened since the restart.
@@ -35,7 +37,9 @@ impl Audit {
             })
             .count();
         let delayed = of_queue()
-            .filter(|(_, message)| message.surely_there() && message.sending.began_ms + message.delay_ms > span.ended_ms + MARGIN_MS)
+            .filter(|(_, message)| {
+                message.surely_there() && message.sending.began_ms + message.delay_ms > span.ended_ms + MARGIN_MS
+            })
             .count();
         let total = counts.total();
         if total < sure || total > most {
@@ -80,9 +84,9 @@ impl Audit {
         self.messages.iter().filter(|(_, message)| expected(message)).map(|(key, _)| key.clone()).collect()
     }
 
-    /// The receipts with which messages that are certainly there may be hidden still: queue, key, handle.
+    /// The receipts with which messages that may be there may be hidden still: queue, key, handle.
     pub fn receipts(&self) -> Vec<(&'static str, String, String)> {
-        let there = self.messages.iter().filter(|(_, message)| message.surely_there());
+        let there = self.messages.iter().filter(|(_, message)| !matches!(message.removal, Removal::Done { .. }));
         let held = there.filter_map(|(key, message)| Some((message.hold.as_ref()?, key)));
         held.map(|(hold, key)| (hold.queue, key.clone(), hold.handle.clone())).collect()
     }
@@ -95,7 +99,7 @@ impl Audit {
         // What was in doubt and did not show itself is not there. What a FIFO queue remembers is kept for as long.
         self.messages.retain(|_, message| {
             let waits = message.sending.began_ms + message.delay_ms > now_ms;
-            let remembered = is_fifo(queue) && message.known && message.sending.began_ms + REPEATABLE_MS > now_ms;
+            let remembered = is_fifo(queue) && message.known && message.sending.began_ms + REMEMBERED_MS > now_ms;
             message.queue != family(queue) || waits || remembered
         });
         for message in self.messages.values_mut().filter(|message| message.queue == family(queue)) {

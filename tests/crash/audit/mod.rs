@@ -6,8 +6,8 @@
 //! - What was acknowledged is so, and stays so over a crash. What got no answer before the crash may have happened or not;
 //!   once it has shown itself it counts as acknowledged.
 //! - A receive from a FIFO queue is as durable as a write. A receive from a standard queue may be forgotten by a crash, unless
-//!   something was acknowledged on the same queue by a request that began after the receive was answered; then receive count,
-//!   first receive and visibility timeout stay, too. Messages never come back below such a receive count.
+//!   something was acknowledged on the same queue, before the crash, by a request that began after the receive was answered;
+//!   then receive count, first receive and visibility timeout stay, too. No message comes back below such a receive count.
 //! - While a message is certainly in flight nobody else gets it, and in a FIFO queue nothing of its group behind it.
 //!
 //! "Certainly" leaves a margin for the clock, and counts a timeout from the moment before the request was written.
@@ -21,7 +21,7 @@ mod tests;
 
 use crate::client::Span;
 use crate::content::{SOURCE, family, is_fifo};
-pub use count::Counts;
+pub use count::{Counts, REPEATABLE_MS};
 pub use delivery::Delivery;
 use fifo::Group;
 use std::collections::HashMap;
@@ -86,6 +86,8 @@ struct Message {
     /// `SentTimestamp` of the newest of them, once seen.
     sent_ms: Option<u64>,
     removal: Removal,
+    /// Deletes on their way.
+    deletes_open: u32,
     /// Deletes acknowledged for an id in a queue: whatever became of the message, not there under that id.
     left: Vec<(&'static str, String, u64)>,
     hold: Option<Hold>,
@@ -125,8 +127,9 @@ impl Message {
 /// What is known of a queue.
 #[derive(Debug, Default)]
 struct Book {
-    /// Receives answered before this moment are not forgotten: a request that began then was acknowledged.
-    durable_ms: u64,
+    /// By life: receives answered in it before this moment are not forgotten: a request that began then was acknowledged
+    /// before the crash.
+    durable_ms: HashMap<u32, u64>,
     /// Receives without an answer.
     receives_in_doubt: u32,
     /// The highest sequence number that was acknowledged.
@@ -164,14 +167,15 @@ impl Audit {
     pub fn acknowledge(&mut self, action: &'static str, queue: &'static str, span: Span) {
         *self.acknowledged.entry(action).or_default() += 1;
         let book = self.books.entry(queue).or_default();
-        book.durable_ms = book.durable_ms.max(span.began_ms);
+        let durable_ms = book.durable_ms.entry(self.life).or_default();
+        *durable_ms = span.began_ms.max(*durable_ms);
     }
 
     /// The server was killed; nothing is on its way any more.
     pub fn life_ends(&mut self, now_ms: u64) {
         self.life += 1;
         for message in self.messages.values_mut() {
-            (message.changes_open, message.changes_met) = (0, false);
+            (message.deletes_open, message.changes_open, message.changes_met) = (0, 0, false);
             if message.removal == Removal::Begun {
                 message.removal = Removal::Doubt { until_ms: now_ms };
             }
@@ -184,7 +188,14 @@ impl Audit {
     }
 
     /// A send begins; on a FIFO queue it may be a repetition.
-    pub fn sending(&mut self, queue: &'static str, key: &str, group: Option<(String, u64)>, delay_ms: u64, began_ms: u64) {
+    pub fn sending(
+        &mut self,
+        queue: &'static str,
+        key: &str,
+        group: Option<(String, u64)>,
+        delay_ms: u64,
+        began_ms: u64,
+    ) {
         let sequence_floor = self.books.entry(queue).or_default().sequence_max;
         let life = self.life;
         let message = self.messages.entry(key.to_owned()).or_insert_with(|| Message {
@@ -198,6 +209,7 @@ impl Audit {
             ids: Vec::new(),
             sent_ms: None,
             removal: Removal::No,
+            deletes_open: 0,
             left: Vec::new(),
             hold: None,
             changes_open: 0,
@@ -222,7 +234,8 @@ impl Audit {
             // A standard message may have been seen, and moved, before its sender knew.
             message.sending.ended_ms = message.sending.ended_ms.min(span.ended_ms);
             let same = message.ids.first().is_some_and(|first| first == id) && message.sequence == sequence;
-            if !same && !(self.moves && queue == SOURCE) {
+            let renewed = self.moves && queue == SOURCE;
+            if !(same || renewed) {
                 self.complain_of(key, "a repetition within five minutes was not answered with the original message");
             }
             return;
@@ -254,6 +267,7 @@ impl Audit {
         let life = self.life;
         let Some(message) = self.messages.get_mut(key) else { return };
         message.note(format!("{now_ms} life {life} deleting"));
+        message.deletes_open += 1;
         if !matches!(message.removal, Removal::Done { .. }) {
             message.removal = Removal::Begun;
         }
@@ -267,6 +281,7 @@ impl Audit {
         let sure = family(queue) != SOURCE || newest && self.surely_hidden(key, queue, span.ended_ms);
         let Some(message) = self.messages.get_mut(key) else { return };
         message.note(format!("{} deleted{}", span.ended_ms, if sure { "" } else { ", unless it moved" }));
+        message.deletes_open = message.deletes_open.saturating_sub(1);
         message.left.push((queue, id.to_owned(), span.ended_ms));
         match message.removal {
             Removal::Done { .. } => {}
@@ -281,7 +296,9 @@ impl Audit {
         let Some(message) = self.messages.get_mut(key) else { return };
         message.note(format!("{} delete refused", span.ended_ms));
         let gone = matches!(message.removal, Removal::Done { .. } | Removal::Doubt { .. });
-        if message.removal == Removal::Begun {
+        message.deletes_open = message.deletes_open.saturating_sub(1);
+        // Another one may be on its way still.
+        if message.removal == Removal::Begun && message.deletes_open == 0 {
             message.removal = Removal::No;
             self.group_alive(key, true);
         }
@@ -363,8 +380,8 @@ impl Audit {
 
     /// Whether a receive cannot be forgotten, seen from this life.
     fn stays(&self, queue: &'static str, life: u32, answered_ms: u64) -> bool {
-        let durable_ms = self.books.get(queue).map_or(0, |book| book.durable_ms);
-        life == self.life || is_fifo(queue) || answered_ms < durable_ms
+        let durable_ms = self.books.get(queue).and_then(|book| book.durable_ms.get(&life));
+        life == self.life || is_fifo(queue) || durable_ms.is_some_and(|durable_ms| answered_ms < *durable_ms)
     }
 
     /// Whether a message is certainly in flight at a moment.

@@ -76,9 +76,8 @@ impl Audit {
             }
             _ => {}
         }
-        let deleted_here = |(place, id, at): &(&str, String, u64)| {
-            *place == queue && *id == delivery.id && span.began_ms > *at
-        };
+        let deleted_here =
+            |(place, id, at): &(&str, String, u64)| *place == queue && *id == delivery.id && span.began_ms > *at;
         if message.left.iter().any(deleted_here) {
             flaws.push(format!("came back from {queue} under an id that was deleted there"));
         }
@@ -137,7 +136,8 @@ impl Audit {
         if message.ids.last().is_some_and(|id| *id != delivery.id) {
             return None;
         }
-        let kept = message.receives.iter().filter(|receive| self.stays(receive.queue, receive.life, receive.answered_ms));
+        let kept =
+            message.receives.iter().filter(|receive| self.stays(receive.queue, receive.life, receive.answered_ms));
         let last = kept.max_by_key(|receive| receive.count)?;
         if delivery.count <= last.count {
             return Some(format!("receive count {} in {queue}, it was {} before", delivery.count, last.count));
@@ -160,7 +160,10 @@ impl Audit {
     fn take_down(&mut self, queue: &'static str, span: Span, visibility_seconds: u64, delivery: &Delivery) {
         let life = self.life;
         let Some(message) = self.messages.get_mut(&delivery.key) else { return };
-        message.note(format!("{} life {life} received from {queue} as {} ({})", span.ended_ms, delivery.id, delivery.count));
+        message.note(format!(
+            "{} life {life} received from {queue} as {} ({})",
+            span.ended_ms, delivery.id, delivery.count
+        ));
         if message.ids.last() != Some(&delivery.id) {
             message.ids.push(delivery.id.clone());
             message.receives.clear();

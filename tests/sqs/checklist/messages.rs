@@ -79,7 +79,9 @@ async fn c19_attribute_filters_and_the_digest_of_what_is_returned() {
     assert_eq!(sent.md5_of_message_attributes(), Some(all));
     let some = (vec!["Hello", "Help.Me"], Some("83fee93c1bcd8b9a5a923ffacdc636c7"));
     let everything = (vec!["General", "Hello", "Help.Me"], Some(all));
-    let table: [(&[&str], (Vec<&str>, Option<&str>)); 9] = [
+    /// What comes back: names, and the digest over them.
+    type Selected = (Vec<&'static str>, Option<&'static str>);
+    let table: [(&[&str], Selected); 9] = [
         (&["Hel.*"], some),
         (&["All"], everything.clone()),
         (&["*"], everything.clone()),

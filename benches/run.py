@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Measures kew beside the floor, a hyper server that does nothing, and prints the table of budgets (docs: benches/README.md).
+
+    python3 benches/run.py            all of it, about four minutes after the build
+    python3 benches/run.py --quick    fewer rounds and smaller queues, about one minute
+    python3 benches/run.py cycle      only the parts whose name holds the word
+
+Floor and kew take turns in short runs, and the median of the ratios counts: that way most of what else happens on the machine
+happens to both. A budget that is not met is marked, and that is all: times on a busy machine prove nothing.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import re
+import resource
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BODY = 256
+MIB = 1024 * 1024
+
+
+class Server:
+    """A process that listens on a port of its own."""
+
+    def __init__(self, command, descriptors=None):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        limit = None
+        if descriptors:
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
+        self.began = time.perf_counter()
+        self.process = subprocess.Popen(
+            [str(part) for part in command] + ["--listen", self.address],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=limit,
+        )
+
+    def wait(self):
+        """Seconds from the start of the process to its first answer."""
+        host, port = self.address.split(":")
+        while True:
+            try:
+                with socket.create_connection((host, int(port)), 5) as stream:
+                    stream.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+                    if stream.recv(64):
+                        return time.perf_counter() - self.began
+            except ConnectionError:
+                if self.process.poll() is not None:
+                    sys.exit(f"{self.process.args[0]} ended with {self.process.returncode}")
+                time.sleep(0.0002)
+
+    def resident_mib(self):
+        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
+
+    def __enter__(self):
+        self.wait()
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Bench:
+    def __init__(self, arguments, programs):
+        self.quick = arguments.quick
+        self.kew, self.load_program = programs
+        self.rows = []
+
+    def server(self, *options, **more):
+        return Server([self.kew, *options], **more)
+
+    def floor(self, layout="per-core"):
+        return Server([self.load_program, "floor", "--layout", layout])
+
+    def load(self, server, work, *options, seconds=1.0, warm_up=0.2):
+        command = [self.load_program, work, "--endpoint", server.address, "--pid", server.process.pid, "--json"]
+        command += ["--seconds", seconds, "--warm-up", warm_up, *options]
+        out = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if out.returncode != 0:
+            sys.exit(f"{' '.join(map(str, command))}: {out.stderr}")
+        result = json.loads(out.stdout)
+        if result["errors"]:
+            print(f"  {result['errors']} errors: {work} {' '.join(map(str, options))}", flush=True)
+        return result
+
+    def row(self, what, measured, budget, met):
+        self.rows.append((what, measured, budget, "yes" if met else "NO"))
+        print(f"  {what}: {measured} (budget: {budget}) {'' if met else '<-- not met'}", flush=True)
+
+    def in_turn(self, runs, rounds):
+        """Runs all, again and again, back and forth; a list of results for each."""
+        results = [[] for _ in runs]
+        for number in range(rounds):
+            order = range(len(runs))
+            for index in order if number % 2 == 0 else reversed(order):
+                results[index].append(runs[index]())
+        return results
+
+
+def ratio(above, below, key="cpu_us_per_request", key_below=None):
+    return statistics.median(a[key] / b[key_below or key] for a, b in zip(above, below))
+
+
+def median(results, key="cpu_us_per_request"):
+    return statistics.median(result[key] for result in results)
+
+
+def cycle(bench):
+    """CPU per request against the floor, per message in batches, Query against JSON, many queues, many in flight."""
+    rounds = 4 if bench.quick else 10
+    with contextlib.ExitStack() as stack:
+        per_core, shared = stack.enter_context(bench.floor()), stack.enter_context(bench.floor("shared"))
+        kew, crowded, many = (stack.enter_context(bench.server()) for _ in range(3))
+        # One run each for what has to be set up first; the queues and what is in flight stay.
+        in_flight, queues = (20_000, 1_000) if bench.quick else (100_000, 10_000)
+        runs = [
+            lambda: bench.load(per_core, "raw"),
+            lambda: bench.load(shared, "raw"),
+            lambda: bench.load(kew, "cycle"),
+            lambda: bench.load(kew, "cycle-batch"),
+            lambda: bench.load(kew, "cycle", "--protocol", "query"),
+        ]
+        floor, multi, json_cycle, batch, query = bench.in_turn(runs, rounds)
+        print(f"  floor {median(floor):.2f} us a request; on one runtime for all threads {median(multi):.2f}", flush=True)
+        of_floor, of_shared = ratio(json_cycle, floor), ratio(json_cycle, multi)
+        text = f"{of_floor:.2f} x floor ({median(json_cycle):.2f} us; {of_shared:.2f} x the floor on one shared runtime)"
+        bench.row("cycle, CPU per request", text, "1.25 x", of_floor <= 1.25)
+        of_message = ratio(batch, floor, "cpu_us_per_message", "cpu_us_per_request")
+        text = f"{of_message:.2f} x floor ({median(batch, 'cpu_us_per_message'):.2f} us)"
+        bench.row("batch of ten, CPU per message", text, "0.6 x", of_message <= 0.6)
+        of_json = ratio(query, json_cycle)
+        bench.row("Query protocol against JSON", f"{of_json:.2f} x ({median(query):.2f} us)", "1.5 x", of_json <= 1.5)
+        runs = [
+            lambda: bench.load(kew, "cycle"),
+            lambda: bench.load(many, "cycle", "--queues", queues),
+            lambda: bench.load(crowded, "cycle", "--in-flight", in_flight, "--purge"),
+        ]
+        few, spread, hidden = bench.in_turn(runs, 2 if bench.quick else 4)
+        bench.row(f"{queues:,} queues against one", f"{ratio(spread, few):.2f} x", "1.1 x", ratio(spread, few) <= 1.1)
+        text = f"{ratio(hidden, few):.2f} x"
+        bench.row(f"{in_flight:,} messages in flight against none", text, "1.1 x", ratio(hidden, few) <= 1.1)
+
+
+def connections(bench):
+    """The cycle with few and with many connections, against floors of both layouts. For choosing a layout; no budget."""
+    with contextlib.ExitStack() as stack:
+        servers = [bench.floor(), bench.floor("shared"), bench.server()]
+        servers = [stack.enter_context(server) for server in servers]
+        for count in (4, 32, 1000):
+            works = ("raw", "raw", "cycle")
+            runs = [
+                lambda server=server, work=work: bench.load(server, work, "--connections", count)
+                for server, work in zip(servers, works)
+            ]
+            costs = [median(results) for results in bench.in_turn(runs, 3 if bench.quick else 6)]
+            print("  {:5} connections: floor {:.2f} us, shared {:.2f} us, kew {:.2f} us a request".format(count, *costs))
+
+
+def depth(bench):
+    """Cost per message of emptying a deep queue, a shallow one, and one of many message groups."""
+    deep, groups = (200_000, 20_000) if bench.quick else (1_000_000, 100_000)
+    key = "cpu_us_per_message"
+    with bench.server() as kew:
+        def shallow():
+            # Too short each for the clock of a process, so many of them.
+            results = [bench.load(kew, "drain", "--backlog", 10_000) for _ in range(10)]
+            return {key: statistics.median(result[key] for result in results)}
+
+        runs = [
+            shallow,
+            lambda: bench.load(kew, "drain", "--backlog", deep),
+            lambda: bench.load(kew, "drain", "--backlog", deep, "--fifo", "--groups", groups),
+        ]
+        little, much, fifo = bench.in_turn(runs, 2 if bench.quick else 3)
+        text = f"{ratio(much, little, key):.2f} x ({median(much, key):.2f} against {median(little, key):.2f} us)"
+        bench.row(f"drain of {deep:,} against 10,000, per message", text, "1.1 x", ratio(much, little, key) <= 1.1)
+        text = f"{ratio(fifo, much, key):.2f} x ({median(fifo, key):.2f} us)"
+        bench.row(f"FIFO with {groups:,} groups against standard", text, "1.3 x", ratio(fifo, much, key) <= 1.3)
+
+
+def memory(bench):
+    """Memory of a queued message, and what is given back."""
+    deep = 200_000 if bench.quick else 1_000_000
+    with bench.server() as kew:
+        result = bench.load(kew, "fill", "--backlog", deep, "--purge")
+        beside = (result["after_mib"] - result["empty_mib"]) * MIB / deep - BODY
+        text = f"{beside:.0f} bytes ({result['after_mib']:.0f} MiB in all)"
+        bench.row(f"memory of a message beside its body, {deep:,} queued", text, "150 bytes", beside <= 150)
+        text = f"{result['purged_mib']:.1f} MiB are left"
+        bench.row("memory after a purge", text, "given back", result["purged_mib"] <= 32)
+    with bench.server() as kew:
+        result = bench.load(kew, "drain", "--backlog", deep)
+        text = f"{result['before_mib']:.0f} MiB, then {result['after_mib']:.1f} MiB"
+        bench.row("memory before and after a drain", text, "given back", result["after_mib"] <= result["before_mib"] / 4)
+
+
+def polls(bench):
+    """Many parked long polls: memory, CPU, the time from send to receipt, and whose turn it is."""
+    pollers = 2_000 if bench.quick else 10_000
+    seconds = 3 if bench.quick else 8
+    # As most systems start processes: kew has to raise its own limit of open files.
+    with bench.server(descriptors=1024) as kew:
+        options = ("--pollers", pollers, "--queues", 100, "--rate", 500)
+        result = bench.load(kew, "long-poll", *options, seconds=seconds, warm_up=2)
+        what = f"{pollers:,} parked long polls"
+        bench.row(f"{what}: CPU while idle", f"{result['idle_cpu_percent']:.2f} % of a core", "none", result["idle_cpu_percent"] < 0.5)
+        bench.row(f"{what}: memory", f"{result['before_mib']:.0f} MiB", "300 MB", result["before_mib"] * MIB <= 300e6)
+        text = f"p50 {result['p50_us'] / 1000:.2f} ms, p99 {result['p99_us'] / 1000:.2f} ms"
+        bench.row(f"{what}: send to receipt at 500 messages/s", text, "p99 2 ms", result["p99_us"] <= 2000)
+    with bench.server() as kew:
+        result = bench.load(kew, "long-poll", "--pollers", 1000, "--rate", 1000, seconds=4, warm_up=1)
+        least, most = int(result["served_min"]), int(result["served_max"])
+        bench.row("1,000 pollers on one queue: messages each", f"{least} to {most}", "in turn", most - least <= 1)
+
+
+def start(bench):
+    """From nothing to the first answer."""
+    times = []
+    for _ in range(5 if bench.quick else 15):
+        server = bench.server()
+        times.append(server.wait() * 1000)
+        server.__exit__()
+    with bench.server() as kew:
+        time.sleep(0.5)
+        idle = kew.resident_mib() * MIB / 1e6
+    size = bench.kew.stat().st_size / 1e6
+    fastest, middle = min(times), statistics.median(times)
+    bench.row("process start to first answer", f"{middle:.1f} ms (best {fastest:.1f})", "10 ms", middle <= 10)
+    bench.row("idle memory", f"{idle:.1f} MB", "10 MB", idle <= 10)
+    bench.row("binary", f"{size:.1f} MB", "10 MB", size <= 10)
+
+
+def durable(bench):
+    """SendMessage with and without a disk behind it."""
+    if "--data" not in subprocess.run([bench.kew, "--help"], capture_output=True, text=True).stdout:
+        return print("  this kew has no --data")
+    with tempfile.TemporaryDirectory(dir=ROOT / "target" if (ROOT / "target").exists() else None) as data:
+        with bench.server() as plain, bench.server("--data", data) as kept:
+            runs = [lambda server=server: bench.load(server, "send", "--connections", 64) for server in (plain, kept)]
+            without, with_disk = bench.in_turn(runs, 3 if bench.quick else 6)
+    part = ratio(with_disk, without, "messages_per_second")
+    text = f"{part:.2f} x ({median(with_disk, 'messages_per_second'):,.0f} messages/s)"
+    bench.row("durable sends against sends in memory, 64 connections", text, "0.5 x", part >= 0.5)
+
+
+PARTS = [cycle, connections, depth, memory, polls, start, durable]
+
+
+def build():
+    command = [os.environ.get("CARGO", "cargo"), "build", "--release", "--bin", "kew", "--example", "load", "--message-format=json"]
+    out = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
+    made = {}
+    for line in out.splitlines():
+        message = json.loads(line)
+        if message.get("executable"):
+            made[message["target"]["name"]] = pathlib.Path(message["executable"])
+    return made["kew"], made["load"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="kew beside the floor: the budgets, measured.")
+    parser.add_argument("parts", nargs="*", help=", ".join(part.__name__ for part in PARTS))
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller queues")
+    parser.add_argument("--kew", type=pathlib.Path, help="this kew instead of a fresh build (needs --load)")
+    parser.add_argument("--load", type=pathlib.Path, help="this load generator")
+    arguments = parser.parse_args()
+    # 10,000 long polls are as many sockets on the generator's side.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    programs = (arguments.kew, arguments.load) if arguments.kew and arguments.load else build()
+    bench = Bench(arguments, programs)
+    for part in PARTS:
+        if not arguments.parts or any(word in part.__name__ for word in arguments.parts):
+            print(f"{part.__name__}: {part.__doc__}", flush=True)
+            part(bench)
+    width = max((len(row[0]) for row in bench.rows), default=0)
+    print(f"\n| {'what':{width}} | measured | budget | met |\n| {'-' * width} | --- | --- | --- |")
+    for what, measured, budget, met in bench.rows:
+        print(f"| {what:{width}} | {measured} | {budget} | {met} |")
+
+
+if __name__ == "__main__":
+    main()

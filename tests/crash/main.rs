@@ -1,0 +1,231 @@
+//! The crash test: the real `kew` under load, killed with SIGKILL at random moments and started again on the same directory,
+//! while an auditor who knows what was acknowledged checks that all of it is so.
+//!
+//! `ROUNDS=500 SEED=7 cargo test --release --test crash -- --nocapture`. The seed repeats what the clients choose to do and
+//! when the server is killed; how threads take turns it cannot repeat.
+
+mod audit;
+mod client;
+mod content;
+mod drain;
+mod keeper;
+mod ops;
+mod server;
+mod survey;
+mod worker;
+
+use audit::Audit;
+use client::now_ms;
+use drain::{TIME_LIMIT_MS, drain};
+use fastrand::Rng;
+use keeper::Keeper;
+use ops::Line;
+use server::{Kew, Setup};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use survey::survey;
+use worker::Worker;
+
+/// Clients beside the keeper.
+const WORKERS: usize = 6;
+/// Rounds in a short run.
+const ROUNDS_DEFAULT: u64 = 10;
+/// After so many rounds all queues are emptied and counted.
+const DRAIN_EVERY: u64 = 8;
+
+/// One run over many lives of a server.
+struct Run {
+    setup: Setup,
+    seed: u64,
+    rng: Rng,
+    audit: Mutex<Audit>,
+    workers: Vec<Worker>,
+    keeper: Keeper,
+    kills: u64,
+}
+
+impl Run {
+    fn new(name: &str, durability: &'static str) -> Run {
+        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+        let seed = number("SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
+        eprintln!("{name}: seed: {seed}, repeat with SEED={seed}");
+        let directory: PathBuf =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{name}-{}", std::process::id()));
+        Run {
+            setup: Setup::new(&directory, durability),
+            seed,
+            rng: Rng::with_seed(seed),
+            audit: Mutex::default(),
+            workers: (0..WORKERS).map(|number| Worker::new(number, seed)).collect(),
+            keeper: Keeper::new(seed),
+            kills: 0,
+        }
+    }
+
+    fn start(&self) -> Kew {
+        self.setup.start().unwrap_or_else(|error| panic!("seed {}: {error}", self.seed))
+    }
+
+    /// The first life: makes the queues.
+    fn set_up(&mut self) {
+        let kew = self.start();
+        let mut line = Line::new(kew.address, &self.audit);
+        self.keeper.set_up(&mut line);
+        survey(&mut line, &mut self.keeper);
+        self.end(kew);
+    }
+
+    /// A life of a random length, and perhaps some that end before they have begun.
+    fn round(&mut self, empty_first: bool) {
+        // Mostly short lives, some long enough for timeouts to end.
+        let life_ms = if self.rng.u32(0..8) == 0 { self.rng.u64(1000..4000) } else { self.rng.u64(10..500) };
+        self.live(empty_first, life_ms);
+        // Killed also while it starts.
+        if self.rng.u32(0..4) == 0 {
+            for _ in 0..self.rng.u32(1..=3) {
+                self.setup.start_and_kill(Duration::from_millis(self.rng.u64(0..40)));
+                self.kills += 1;
+            }
+        }
+        self.check();
+    }
+
+    /// Starts, checks, perhaps empties the queues, works, and is killed.
+    fn live(&mut self, empty_first: bool, life_ms: u64) {
+        let mut kew = self.start();
+        let mut line = Line::new(kew.address, &self.audit);
+        survey(&mut line, &mut self.keeper);
+        if empty_first {
+            drain(&mut line, &mut self.keeper, TIME_LIMIT_MS);
+            self.workers.iter_mut().for_each(Worker::start_afresh);
+        }
+        let (audit, workers, keeper, address) = (&self.audit, &mut self.workers, &mut self.keeper, kew.address);
+        let died = std::thread::scope(|scope| {
+            for worker in workers {
+                scope.spawn(move || worker.run(&mut Line::new(address, audit)));
+            }
+            scope.spawn(move || keeper.run(&mut Line::new(address, audit)));
+            // The random moment.
+            std::thread::sleep(Duration::from_millis(life_ms));
+            let died = !kew.is_running();
+            kew.kill();
+            died
+        });
+        self.kills += 1;
+        self.lock().life_ends(now_ms());
+        if died {
+            self.lock().complain("kew ended by itself".to_owned());
+        }
+    }
+
+    /// The last life: everything is emptied, and after one more crash still is.
+    fn finish(&mut self) {
+        for _ in 0..2 {
+            let kew = self.start();
+            let mut line = Line::new(kew.address, &self.audit);
+            survey(&mut line, &mut self.keeper);
+            drain(&mut line, &mut self.keeper, TIME_LIMIT_MS);
+            self.end(kew);
+        }
+    }
+
+    fn end(&mut self, kew: Kew) {
+        kew.kill();
+        self.kills += 1;
+        self.lock().life_ends(now_ms());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Audit> {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Panics with everything that the auditor has to complain of.
+    fn check(&self) {
+        let audit = self.lock();
+        if audit.violations.is_empty() {
+            return;
+        }
+        let mut report = format!("seed {}, {} violations:\n", self.seed, audit.violations.len());
+        for violation in audit.violations.iter().take(20) {
+            let _ = writeln!(report, "- {violation}");
+        }
+        let _ = writeln!(report, "what kew said last:\n{}", self.setup.log_tail());
+        panic!("{report}the data is in {}", self.setup.data.display());
+    }
+
+    /// Removes everything; after a failure it stays for a look at it.
+    fn clean_up(&self) {
+        let _ = self.setup.data.parent().map(std::fs::remove_dir_all);
+    }
+
+    fn report(&self, name: &str) {
+        let audit = self.lock();
+        let mut actions: Vec<_> =
+            audit.acknowledged.iter().map(|(action, count)| format!("{action} {count}")).collect();
+        actions.sort();
+        eprintln!("{name}: {} kills; acknowledged: {}", self.kills, actions.join(", "));
+    }
+}
+
+fn rounds() -> u64 {
+    std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS_DEFAULT)
+}
+
+fn crash_and_check(durability: &'static str) {
+    let mut run = Run::new(durability, durability);
+    run.set_up();
+    for round in 0..rounds() {
+        run.round(round % DRAIN_EVERY == DRAIN_EVERY - 1);
+    }
+    run.finish();
+    run.check();
+    run.report(durability);
+    run.clean_up();
+}
+
+/// `--durability full`: nothing acknowledged is lost, nothing deleted comes back, and everything else the auditor knows.
+#[test]
+fn full_durability_survives_kill_9() {
+    crash_and_check("full");
+}
+
+/// The same for `--durability process`, which promises no less as long as the machine stays up.
+#[test]
+fn process_durability_survives_kill_9() {
+    crash_and_check("process");
+}
+
+/// The test of the test: a directory that went back in time is noticed.
+#[test]
+fn an_old_copy_of_the_data_is_noticed() {
+    const LIFE_MS: u64 = 400;
+    let mut run = Run::new("old-copy", "process");
+    run.set_up();
+    run.live(false, LIFE_MS);
+    let (data, copy) = (run.setup.data.clone(), run.setup.data.with_extension("copy"));
+    copy_directory(&data, &copy);
+    (0..3).for_each(|_| run.live(false, LIFE_MS));
+    run.check();
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&copy, &data).unwrap();
+    let kew = run.start();
+    let mut line = Line::new(kew.address, &run.audit);
+    survey(&mut line, &mut run.keeper);
+    drain(&mut line, &mut run.keeper, 1000);
+    run.end(kew);
+    let violations = run.lock().violations.clone();
+    for expected in ["lost:", "came back"] {
+        assert!(violations.iter().any(|violation| violation.contains(expected)), "{expected} not in {violations:#?}");
+    }
+    run.clean_up();
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
