@@ -11,7 +11,11 @@ PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 MODEL       := $(VENV)/service-2.json
 QUERY_MODEL := $(VENV)/query-service-2.json
 
-.PHONY: help run build test unit clients compat compat-core fuzz lint doc clean
+# How long `make fuzz` runs, and how often `make crash` kills.
+SECONDS ?= 60
+ROUNDS  ?= 50
+
+.PHONY: help run build test unit clients compat compat-core crash fuzz bench instructions lint doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +40,15 @@ compat: build ## other people's clients: make compat, or make compat ONLY=go-v2
 
 compat-core: build ## the part of it that CI runs on every change
 	KEW_BIN=target/release/kew $(PYTHON) compat/run.py --core --no-matrix
+
+crash: build ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices
+	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture
+
+fuzz: ## any bytes at the HTTP service, for a bounded time: make fuzz SECONDS=600
+	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	mkdir -p fuzz/corpus/http_service
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none http_service fuzz/corpus/http_service tests/fixtures/captures -- \
+		-max_total_time=$(SECONDS) -timeout=10 -max_len=16384 -dict=fuzz/http_service.dict
 
 lint: ## formatting and clippy, with warnings denied
 	$(CARGO) fmt --check

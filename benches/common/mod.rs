@@ -23,10 +23,10 @@ const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/sqs
      SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=0123456789abcdef0123456789abcdef";
 const REQUEST_ID: &str = "7a62c49f-347e-4fc4-9331-6e8e7a96aa73";
 
-/// All operations by name. What is to be set up for one is set up when its function is called.
 /// A name, and how to make what is measured under it.
 pub type Named = (&'static str, fn() -> Operation);
 
+/// All operations by name. What is to be set up for one is set up when its function is called.
 pub const OPERATIONS: &[Named] = &[
     ("codec/json/decode-send", || decode(Protocol::Json, SEND_JSON)),
     ("codec/query/decode-send", || decode(Protocol::Query, SEND_QUERY)),

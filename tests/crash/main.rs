@@ -23,6 +23,7 @@ use ops::Line;
 use server::{Kew, Setup};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use survey::survey;
@@ -74,6 +75,7 @@ impl Run {
         let mut line = Line::new(kew.address, &self.audit);
         self.keeper.set_up(&mut line);
         survey(&mut line, &mut self.keeper);
+        line.must_stand();
         self.end(kew);
     }
 
@@ -94,30 +96,36 @@ impl Run {
 
     /// Starts, checks, perhaps empties the queues, works, and is killed.
     fn live(&mut self, empty_first: bool, life_ms: u64) {
-        let mut kew = self.start();
+        let kew = self.start();
         let mut line = Line::new(kew.address, &self.audit);
         survey(&mut line, &mut self.keeper);
         if empty_first {
             drain(&mut line, &mut self.keeper, TIME_LIMIT_MS);
             self.workers.iter_mut().for_each(Worker::start_afresh);
         }
+        line.must_stand();
         let (audit, workers, keeper, address) = (&self.audit, &mut self.workers, &mut self.keeper, kew.address);
-        let died = std::thread::scope(|scope| {
-            for worker in workers {
-                scope.spawn(move || worker.run(&mut Line::new(address, audit)));
+        let killed = AtomicBool::new(false);
+        // Nobody's connection is to end before the server does.
+        let work = |work: &mut dyn FnMut(&mut Line<'_>)| {
+            let mut line = Line::new(address, audit);
+            work(&mut line);
+            if !killed.load(Ordering::SeqCst) {
+                line.must_stand();
             }
-            scope.spawn(move || keeper.run(&mut Line::new(address, audit)));
+        };
+        std::thread::scope(|scope| {
+            for worker in workers {
+                scope.spawn(|| work(&mut |line| worker.run(line)));
+            }
+            scope.spawn(|| work(&mut |line| keeper.run(line)));
             // The random moment.
             std::thread::sleep(Duration::from_millis(life_ms));
-            let died = !kew.is_running();
+            killed.store(true, Ordering::SeqCst);
             kew.kill();
-            died
         });
         self.kills += 1;
         self.lock().life_ends(now_ms());
-        if died {
-            self.lock().complain("kew ended by itself".to_owned());
-        }
     }
 
     /// The last life: everything is emptied, and after one more crash still is.
@@ -127,6 +135,7 @@ impl Run {
             let mut line = Line::new(kew.address, &self.audit);
             survey(&mut line, &mut self.keeper);
             drain(&mut line, &mut self.keeper, TIME_LIMIT_MS);
+            line.must_stand();
             self.end(kew);
         }
     }

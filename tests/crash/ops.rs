@@ -95,6 +95,13 @@ impl<'a> Line<'a> {
         self.audit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Complains if the connection is gone; the server was not meant to be.
+    pub fn must_stand(&self) {
+        if self.client.is_lost() {
+            self.audit().complain("a connection was lost while the server was to run".to_owned());
+        }
+    }
+
     /// An action on a queue that is expected to succeed. `None` if there was no answer.
     pub fn must(&mut self, action: &'static str, queue: &'static str, request: &Value) -> Option<(Value, Span)> {
         match self.client.call(action, request) {
@@ -162,6 +169,7 @@ impl<'a> Line<'a> {
         if let Some(attempt) = want.attempt {
             request["ReceiveRequestAttemptId"] = attempt.into();
         }
+        self.audit().receiving(want.queue);
         let Some((answer, span)) = self.ask("ReceiveMessage", &request) else {
             self.audit().receive_in_doubt(want.queue);
             return None;

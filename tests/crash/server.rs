@@ -100,11 +100,6 @@ impl Kew {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
-
-    /// Whether it runs still; it is never meant to end by itself.
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
 }
 
 impl Drop for Kew {

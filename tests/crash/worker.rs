@@ -151,7 +151,9 @@ impl Worker {
             self.next_key += 1;
             format!("attempt-{}-{}", self.number, self.next_key)
         });
-        let (max, visibility_seconds) = (self.rng.usize(1..=10), self.rng.u64(2..=3));
+        let max = self.rng.usize(1..=10);
+        // Some are received in vain, so that there are dead letters.
+        let visibility_seconds = if queue == SOURCE && self.rng.bool() { 0 } else { self.rng.u64(2..=3) };
         let want = Want { queue, max, visibility_seconds, wait_seconds, attempt: attempt.as_deref() };
         let answer = line.receive(&want);
         match attempt {

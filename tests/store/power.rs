@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use kew::engine::{Effect, MessageId};
 use kew::store::sqlite::Options;
-use kew::store::{Change, Durability, SqliteStore, Store};
+use kew::store::{Change, Durability, SqliteStore, Store, StoreError};
 use sqlite_vfs::{DatabaseHandle, LockKind, OpenKind, OpenOptions, Vfs, wip};
 
 use crate::kit::*;
@@ -110,6 +110,8 @@ struct Disk {
     cuts: Vec<Cut>,
     syncs: usize,
     log_syncs: usize,
+    /// Syncs fail from now on.
+    broken: bool,
 }
 
 impl Disk {
@@ -213,7 +215,11 @@ impl DatabaseHandle for Handle {
     }
 
     fn sync(&mut self, _: bool) -> Result<(), Error> {
-        self.disk.lock().unwrap().sync(&self.name);
+        let mut disk = self.disk.lock().unwrap();
+        if disk.broken {
+            return Err(Error::other("the disk is gone"));
+        }
+        disk.sync(&self.name);
         Ok(())
     }
 
@@ -312,8 +318,8 @@ fn after(picture: &Picture) -> Held {
     Some((numbers, world.next_numbers[&7]))
 }
 
-fn run(durability: Durability, seed: u64) {
-    let dir = tempfile::tempdir().unwrap();
+/// A store on a disk of its own.
+fn on_a_disk(dir: &Path, durability: Durability, seed: u64) -> (Arc<Mutex<Disk>>, SqliteStore) {
     let disk = Disk {
         files: BTreeMap::new(),
         random: Random(seed),
@@ -322,13 +328,20 @@ fn run(durability: Durability, seed: u64) {
         cuts: Vec::new(),
         syncs: 0,
         log_syncs: 0,
+        broken: false,
     };
     let disk = Arc::new(Mutex::new(disk));
     let name = format!("power-{durability:?}-{seed}");
     sqlite_vfs::register(&name, Layer(Arc::clone(&disk)), false).unwrap();
     // The log is moved into the file every few commits.
     let options = Options { vfs: Some(name), log_pages: Some(60), ..Options::default() };
-    let mut cutting = SqliteStore::open_with(dir.path(), durability, options).unwrap();
+    let store = SqliteStore::open_with(dir, durability, options).unwrap();
+    (disk, store)
+}
+
+fn run(durability: Durability, seed: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, mut cutting) = on_a_disk(dir.path(), durability, seed);
 
     let mut workload = Workload { random: Random(!seed), held: BTreeSet::new(), next_number: 1 };
     let mut held: Vec<Held> = vec![None];
@@ -373,4 +386,26 @@ fn what_was_acknowledged_survives_a_loss_of_power() {
 #[test]
 fn with_process_durability_the_file_stays_whole_and_loses_only_the_latest_batches() {
     run(Durability::Process, 1);
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_written_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, mut failing) = on_a_disk(dir.path(), Durability::Full, 99);
+    failing.commit(NOW, vec![queue(7), store(7, 1, "acknowledged")]).unwrap();
+    disk.lock().unwrap().broken = true;
+    let error = failing.commit(NOW, vec![store(7, 2, "not")]).unwrap_err();
+    assert!(matches!(error, StoreError::SyncFailed { .. }), "{error:?}");
+    assert!(error.to_string().contains("check the disk"), "{error}");
+    // A second sync might succeed without having written what the first one lost.
+    disk.lock().unwrap().broken = false;
+    let synced = disk.lock().unwrap().syncs;
+    assert_eq!(failing.commit(NOW, vec![store(7, 3, "not either")]), Err(error.clone()));
+    assert_eq!(failing.upkeep(NOW), Err(error));
+    drop(failing);
+    let mut disk = disk.lock().unwrap();
+    assert_eq!(disk.syncs, synced, "not even when it is closed");
+    disk.cut();
+    let (numbers, _) = after(&disk.cuts.last().unwrap().picture).unwrap();
+    assert!(numbers.contains(&1) && !numbers.contains(&3), "{numbers:?}");
 }

@@ -83,6 +83,8 @@ struct Message {
     sequence: Option<u128>,
     /// Its MessageId and, after moves, the later ones.
     ids: Vec<String>,
+    /// When the newest of them was first seen.
+    renewed_ms: u64,
     /// `SentTimestamp` of the newest of them, once seen.
     sent_ms: Option<u64>,
     removal: Removal,
@@ -130,7 +132,8 @@ struct Book {
     /// By life: receives answered in it before this moment are not forgotten: a request that began then was acknowledged
     /// before the crash.
     durable_ms: HashMap<u32, u64>,
-    /// Receives without an answer.
+    /// Receives on their way, and those without an answer.
+    receives_open: u32,
     receives_in_doubt: u32,
     /// The highest sequence number that was acknowledged.
     sequence_max: u128,
@@ -207,6 +210,7 @@ impl Audit {
             sequence_floor,
             sequence: None,
             ids: Vec::new(),
+            renewed_ms: 0,
             sent_ms: None,
             removal: Removal::No,
             deletes_open: 0,

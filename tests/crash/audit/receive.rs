@@ -8,17 +8,30 @@ use crate::content::{SOURCE, family, is_fifo};
 const RECEIVES_KEPT: usize = 4;
 
 impl Audit {
+    /// A receive begins.
+    pub fn receiving(&mut self, queue: &'static str) {
+        self.books.entry(family(queue)).or_default().receives_open += 1;
+    }
+
     /// A receive got no answer.
     pub fn receive_in_doubt(&mut self, queue: &'static str) {
-        self.books.entry(family(queue)).or_default().receives_in_doubt += 1;
+        let book = self.books.entry(family(queue)).or_default();
+        book.receives_open = book.receives_open.saturating_sub(1);
+        book.receives_in_doubt += 1;
+    }
+
+    fn receive_ends(&mut self, queue: &'static str) {
+        let book = self.books.entry(family(queue)).or_default();
+        book.receives_open = book.receives_open.saturating_sub(1);
     }
 
     /// A receive was answered.
     pub fn received(&mut self, queue: &'static str, span: Span, visibility_seconds: u64, deliveries: &[Delivery]) {
         *self.acknowledged.entry("ReceiveMessage").or_default() += 1;
+        self.receive_ends(queue);
         let mut together = Vec::new();
         for delivery in deliveries {
-            self.check_delivery(queue, span, delivery);
+            self.check_delivery(queue, span, visibility_seconds, delivery);
             self.check_order(queue, delivery, &together);
             together.push(delivery.key.as_str());
             self.take_down(queue, span, visibility_seconds, delivery);
@@ -48,6 +61,7 @@ impl Audit {
             }
             return self.received(queue, span, visibility_seconds, deliveries);
         }
+        self.receive_ends(queue);
         for delivery in deliveries {
             let life = self.life;
             let Some(message) = self.messages.get_mut(&delivery.key) else { continue };
@@ -58,7 +72,7 @@ impl Audit {
         }
     }
 
-    fn check_delivery(&mut self, queue: &'static str, span: Span, delivery: &Delivery) {
+    fn check_delivery(&mut self, queue: &'static str, span: Span, visibility_seconds: u64, delivery: &Delivery) {
         let key = delivery.key.as_str();
         for flaw in delivery.flaws(queue) {
             self.complain_of(key, &format!("from {queue}: {flaw}"));
@@ -91,7 +105,7 @@ impl Audit {
         if span.ended_ms + MARGIN_MS < delivery.sent_ms + delay_ms {
             flaws.push(format!("received before its delay of {delay_ms} ms was over"));
         }
-        flaws.extend(self.identity_flaw(key, queue, delivery));
+        flaws.extend(self.identity_flaw(key, queue, span, delivery));
         if message.ids.len() < 2 && message.ids.first().is_none_or(|id| *id == delivery.id) {
             let too_early = delivery.sent_ms + MARGIN_MS < sending.began_ms;
             let too_late = delivery.sent_ms > sending.ended_ms.saturating_add(MARGIN_MS);
@@ -100,17 +114,20 @@ impl Audit {
             }
         }
         let holder = message.hold.as_ref().map_or(queue, |hold| hold.queue);
-        if self.surely_hidden(key, holder, span.ended_ms) {
+        // One that hid nothing, or came before a change of visibility, may be told of late.
+        let before = message.hold.as_ref().is_some_and(|hold| hold.answered_ms < span.began_ms);
+        let clear = message.changed_ms < span.began_ms && (before || visibility_seconds > 0);
+        if clear && self.surely_hidden(key, holder, span.ended_ms) {
             flaws.push(format!("from {queue} at {}: handed out twice, was in flight in {holder}", span.ended_ms));
         }
-        flaws.extend(self.count_flaw(key, queue, delivery));
+        flaws.extend(self.count_flaw(key, queue, span, delivery));
         for flaw in flaws {
             self.complain_of(key, &flaw);
         }
     }
 
     /// MessageId and SentTimestamp stay the same, but for what a move task moved back to the source queue.
-    fn identity_flaw(&self, key: &str, queue: &'static str, delivery: &Delivery) -> Option<String> {
+    fn identity_flaw(&self, key: &str, queue: &'static str, span: Span, delivery: &Delivery) -> Option<String> {
         let message = self.messages.get(key)?;
         let newest = message.ids.last()?;
         if *newest == delivery.id {
@@ -119,16 +136,18 @@ impl Audit {
                 .then(|| format!("SentTimestamp {} in {queue}, before it was {sent_ms}", delivery.sent_ms));
         }
         if message.ids.contains(&delivery.id) {
-            return Some(format!("from {queue} under its old id {}: it is there twice", delivery.id));
+            return (span.began_ms > message.renewed_ms)
+                .then(|| format!("from {queue} under its old id {}: it is there twice", delivery.id));
         }
         let renewed = family(queue) == SOURCE && self.moves;
         (!renewed).then(|| format!("MessageId {} in {queue}, before it was {newest}", delivery.id))
     }
 
     /// The receive count grows with each receive and is never below one that cannot be forgotten.
-    fn count_flaw(&self, key: &str, queue: &'static str, delivery: &Delivery) -> Option<String> {
+    fn count_flaw(&self, key: &str, queue: &'static str, span: Span, delivery: &Delivery) -> Option<String> {
         let message = self.messages.get(key)?;
-        let in_doubt = self.books.get(family(queue)).map_or(0, |book| book.receives_in_doubt);
+        // Others on their way may have come first.
+        let in_doubt = self.books.get(family(queue)).map_or(0, |book| book.receives_in_doubt + book.receives_open);
         let most = message.receives_answered + 1 + in_doubt;
         if delivery.count > most {
             return Some(format!("receive count {}, but it was received {most} times at most", delivery.count));
@@ -136,8 +155,8 @@ impl Audit {
         if message.ids.last().is_some_and(|id| *id != delivery.id) {
             return None;
         }
-        let kept =
-            message.receives.iter().filter(|receive| self.stays(receive.queue, receive.life, receive.answered_ms));
+        let earlier = message.receives.iter().filter(|receive| receive.answered_ms < span.began_ms);
+        let kept = earlier.filter(|receive| self.stays(receive.queue, receive.life, receive.answered_ms));
         let last = kept.max_by_key(|receive| receive.count)?;
         if delivery.count <= last.count {
             return Some(format!("receive count {} in {queue}, it was {} before", delivery.count, last.count));
@@ -164,11 +183,14 @@ impl Audit {
             "{} life {life} received from {queue} as {} ({})",
             span.ended_ms, delivery.id, delivery.count
         ));
-        if message.ids.last() != Some(&delivery.id) {
+        if !message.ids.contains(&delivery.id) {
             message.ids.push(delivery.id.clone());
+            message.renewed_ms = span.ended_ms;
             message.receives.clear();
         }
-        message.sent_ms = Some(delivery.sent_ms);
+        if message.ids.last() == Some(&delivery.id) {
+            message.sent_ms = Some(delivery.sent_ms);
+        }
         // A delete that was in doubt did not take place.
         let lives = matches!(message.removal, Removal::Doubt { until_ms } if span.began_ms > until_ms);
         if lives {
@@ -179,7 +201,9 @@ impl Audit {
         }
         let answered_ms = span.ended_ms;
         let first_ms = delivery.first_received_ms;
-        message.receives.push(Receive { queue, count: delivery.count, first_ms, life, answered_ms });
+        if message.ids.last() == Some(&delivery.id) {
+            message.receives.push(Receive { queue, count: delivery.count, first_ms, life, answered_ms });
+        }
         message.receives_answered += 1;
         // A change of visibility that was on its way meanwhile may count for this receive.
         let unclear = message.changes_open > 0 || message.changed_ms >= span.began_ms;
