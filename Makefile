@@ -15,7 +15,7 @@ QUERY_MODEL := $(VENV)/query-service-2.json
 SECONDS ?= 60
 ROUNDS  ?= 50
 
-.PHONY: help run build test unit clients compat compat-core crash fuzz bench instructions lint doc clean
+.PHONY: help run build test unit clients durable compat compat-core crash fuzz bench instructions lint doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,7 +26,7 @@ run: ## build kew and start it: make run ARGS="--queue orders"
 build: ## the release binary: target/release/kew
 	$(CARGO) build --release
 
-test: unit clients ## everything that shows that kew works: Rust tests, then boto3 and the example scripts
+test: unit clients durable ## everything that shows that kew works: Rust tests, boto3 and the example scripts, in memory and on disk
 
 unit: $(MODEL) $(QUERY_MODEL) ## the Rust tests alone
 	KEW_SERVICE_MODEL=$(abspath $(MODEL)) KEW_QUERY_MODEL=$(abspath $(QUERY_MODEL)) $(CARGO) test
@@ -37,6 +37,10 @@ clients: build ## boto3, new and old, and the example scripts against the releas
 
 compat: build ## other people's clients: make compat, or make compat ONLY=go-v2
 	KEW_BIN=target/release/kew ONLY="$(ONLY)" $(PYTHON) compat/run.py
+
+durable: build $(MODEL) ## the SDK tests and the fast clients once more, with a data directory
+	KEW_TEST_DURABILITY=process $(CARGO) test --test sqs
+	KEW_BIN=target/release/kew ONLY=boto3,boto3-1.24 $(PYTHON) compat/run.py --no-matrix --data
 
 compat-core: build ## the part of it that CI runs on every change
 	KEW_BIN=target/release/kew $(PYTHON) compat/run.py --core --no-matrix

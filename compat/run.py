@@ -5,6 +5,7 @@
     ONLY=go-v2,article compat/run.py  some of them; the other rows of the matrix stay
     compat/run.py --core              those with `core = true`, which CI runs on every change
     compat/run.py --list              their ids
+    compat/run.py --data              gives each kew a data directory, to show that it changes nothing
     compat/run.py --no-matrix         leaves README.md as it is
     compat/run.py --install-apt       may install missing Debian packages (CI=true implies it); needs root
 
@@ -227,7 +228,7 @@ def what_is_missing(client, may_install):
     return next(iter(missing + lacking), None)
 
 
-def run_client(client, binary, may_install):
+def run_client(client, binary, may_install, durable):
     missing = what_is_missing(client, may_install)
     if missing:
         return Outcome(None, f"not run: no {missing}")
@@ -237,8 +238,10 @@ def run_client(client, binary, may_install):
     if problem:
         report(client, problem, logs / "setup.log")
         return Outcome(False, "**fail**: set-up")
+    data = logs / "data"
+    shutil.rmtree(data, ignore_errors=True)
     try:
-        kew = Kew(binary, client.kew, logs / "kew.log")
+        kew = Kew(binary, [*client.kew, *(["--data", data] if durable else [])], logs / "kew.log")
     except RuntimeError as error:
         report(client, str(error), logs / "kew.log")
         return Outcome(False, "**fail**: kew does not start")
@@ -295,6 +298,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--core", action="store_true", help="only the clients that CI runs on every change")
     parser.add_argument("--install-apt", action="store_true", help="install missing Debian packages")
+    parser.add_argument("--data", action="store_true", help="give each kew a data directory")
     parser.add_argument("--no-matrix", action="store_true", help="leave README.md as it is")
     parser.add_argument("--list", action="store_true", help="print the ids of the clients and stop")
     options = parser.parse_args()
@@ -309,7 +313,7 @@ def main():
     outcomes = {}
     for client in chosen:
         print(f"{client.id:<24} ", end="", flush=True)
-        outcomes[client.id] = outcome = run_client(client, binary, options.install_apt or CI)
+        outcomes[client.id] = outcome = run_client(client, binary, options.install_apt or CI, options.data)
         print(f"{outcome.result} {outcome.time}", flush=True)
         write_matrix(clients, outcomes)
     passed = [id for id, outcome in outcomes.items() if outcome.ok]

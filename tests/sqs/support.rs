@@ -18,10 +18,15 @@ pub const NO_QUEUE: &str = "The specified queue does not exist.";
 /// The code for it.
 pub const NO_QUEUE_CODE: &str = "AWS.SimpleQueueService.NonExistentQueue";
 
+/// Runs all of these tests against a data directory when set: `process` or `full`.
+const DURABILITY: &str = "KEW_TEST_DURABILITY";
+
 /// A server under test and its client.
 pub struct Kew {
     pub server: kew::Server,
     pub client: Client,
+    /// Kept for as long as the server, if it has one.
+    _data: Option<tempfile::TempDir>,
 }
 
 /// An answer to a request made by hand.
@@ -91,9 +96,19 @@ impl Kew {
     }
 
     pub fn with(builder: kew::Builder) -> Kew {
+        let durability = std::env::var(DURABILITY).ok().map(|level| match level.as_str() {
+            "process" => kew::config::Durability::Process,
+            "full" => kew::config::Durability::Full,
+            other => panic!("{DURABILITY} is neither process nor full: {other}"),
+        });
+        let data = durability.map(|level| (tempfile::tempdir().expect("a directory"), level));
+        let builder = match &data {
+            Some((dir, level)) => builder.data(dir.path(), *level),
+            None => builder,
+        };
         let server = builder.manual_clock().start().expect("a free port");
         let client = client_as(&server, "test", "us-east-1");
-        Kew { server, client }
+        Kew { server, client, _data: data.map(|(dir, _)| dir) }
     }
 
     /// A server with these queues, each with its attributes.
