@@ -7,6 +7,7 @@ mod door;
 mod kew;
 
 mod config_file;
+mod data;
 mod logging;
 mod refusals;
 mod settings;

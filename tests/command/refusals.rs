@@ -54,6 +54,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("--body-limit", "0", "`0` is not a whole number of at least 1"),
     ("--connection-limit", "x", "`x` is not a whole number of at least 1"),
     ("--threads", "1025", "`1025` is not a whole number from 1 to 1024"),
+    ("--durability", "x", "invalid value 'x' for '--durability <DURABILITY>'"),
     ("--log", "loud", "`loud` is not error, warn, info, debug or trace"),
 ];
 
