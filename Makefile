@@ -54,10 +54,18 @@ fuzz: ## any bytes at the HTTP service, for a bounded time: make fuzz SECONDS=60
 	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none http_service fuzz/corpus/http_service tests/fixtures/captures -- \
 		-max_total_time=$(SECONDS) -timeout=10 -max_len=16384 -dict=fuzz/http_service.dict
 
+bench: build ## kew beside a server that does nothing: the table of budgets
+	$(CARGO) build --release --example load
+	$(PYTHON) benches/run.py
+
+instructions: ## instruction counts against benches/instructions.json; needs valgrind
+	$(PYTHON) benches/instructions.py
+
 lint: ## formatting and clippy, with warnings denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --lib --no-default-features -- -D warnings
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml -- -D warnings
 
 doc: ## the crate's documentation, with warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --all-features
