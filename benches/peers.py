@@ -20,6 +20,7 @@ import sys
 import time
 
 START_SECONDS_MAX = 60
+RUN_SECONDS_MAX = 45
 ROUNDS = 3
 
 
@@ -60,7 +61,11 @@ class Peer:
 
     def run(self, work, *options):
         command = [self.load, work, "--endpoint", f"127.0.0.1:{self.port}", "--pid", self.process.pid, "--json", *options]
-        out = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+        try:
+            out = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            print(f"  {self.name}, {work}: not done after {RUN_SECONDS_MAX} s", flush=True)
+            return None
         if out.returncode != 0:
             print(f"  {self.name}, {work}: {out.stderr.strip()[:300]}", flush=True)
             return None
@@ -85,8 +90,10 @@ def main():
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--warm-up", type=float, default=5, help="seconds of load before the first run; virtual machines need it")
-    parser.add_argument("--backlog", type=int, default=20_000, help="messages queued to see what memory they take")
+    parser.add_argument("--backlog", type=int, default=5_000, help="messages queued to see what memory they take")
     arguments = parser.parse_args()
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     peers = []
     try:
         for text in arguments.servers:

@@ -220,6 +220,9 @@ def polls(bench):
         bench.row(f"{what}: memory", f"{result['before_mib']:.0f} MiB", "300 MB", result["before_mib"] * MIB <= 300e6)
         text = f"p50 {result['p50_us'] / 1000:.2f} ms, p99 {result['p99_us'] / 1000:.2f} ms"
         bench.row(f"{what}: send to receipt at 500 messages/s", text, "p99 2 ms", result["p99_us"] <= 2000)
+    with bench.floor() as floor:
+        result = bench.load(floor, "raw", "--connections", 1, seconds=3)
+        print(f"  for comparison, one connection to the floor: p99 {result['p99_us'] / 1000:.2f} ms", flush=True)
     with bench.server() as kew:
         result = bench.load(kew, "long-poll", "--pollers", 1000, "--rate", 1000, seconds=4, warm_up=1)
         least, most = int(result["served_min"]), int(result["served_max"])
@@ -277,6 +280,8 @@ def main():
     parser.add_argument("--kew", type=pathlib.Path, help="this kew instead of a fresh build (needs --load)")
     parser.add_argument("--load", type=pathlib.Path, help="this load generator")
     arguments = parser.parse_args()
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # 10,000 long polls are as many sockets on the generator's side.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -56,6 +56,8 @@ fn serve(args: ServeArgs) -> Result<ExitCode, String> {
             () = signals.next() => {}
             failure = server.failed() => {
                 tracing::error!("{failure}; stopping");
+                // Those who wait are told that it failed.
+                server.shutdown().await;
                 return Ok(ExitCode::from(STORE_FAILED));
             }
         }

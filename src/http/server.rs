@@ -182,13 +182,13 @@ async fn work(
     mut accepted: mpsc::UnboundedReceiver<Accepted>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let mut helpers = JoinSet::new();
+    let mut background = JoinSet::new();
     if let Some((listeners, workers)) = front {
         let broker = service.broker().clone();
-        helpers.spawn(async move { broker.run_timers().await });
+        background.spawn(async move { broker.run_timers().await });
         let count = Arc::new(AtomicUsize::new(0));
         for listener in listeners {
-            helpers.spawn(accept(listener, workers.clone(), service.clone(), count.clone(), phase.clone()));
+            background.spawn(accept(listener, workers.clone(), service.clone(), count.clone(), phase.clone()));
         }
     }
     let mut connections = JoinSet::new();
