@@ -48,13 +48,15 @@ fn an_idle_process_ends_at_once() {
 #[test]
 fn a_second_signal_does_not_wait() {
     for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("TERM", "INT")] {
-        let kew = Kew::start(&["--queue", "q"]);
+        // One worker: what another connection is told after this one has sent comes after it was read.
+        let kew = Kew::start(&["--queue", "q", "--threads", "1"]);
         let mut stuck = kew.peer();
         stuck.assert_open();
         let whole = json("ListQueues", "{          }");
         // The body never ends, and so neither does the request.
         stuck.send(&whole[..whole.len() - 1]);
         let mut other = kew.peer();
+        other.assert_open();
         other.assert_open();
         kew.signal(first);
         kew.line_with("stopping");
