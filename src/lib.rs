@@ -46,7 +46,7 @@
 //! ```
 //!
 //! With `default-features = false` the crate is a light test dependency without C code; the default feature `bin` brings what
-//! only the `kew` command needs.
+//! only the `kew` command needs, and with it the feature `store`, which [`Builder::data`] needs too.
 //!
 //! # One idea
 //!
@@ -63,6 +63,7 @@
 //! | [`wire`] | how SQS speaks: bytes to and from [`api`], in AWS JSON 1.0 and AWS Query; no state |
 //! | [`engine`] | what a queue does: pure, synchronous, deterministic |
 //! | [`broker`] | many queues: names, accounts and regions, locks, long polls, dead letters, move tasks |
+//! | [`store`] | what survives: one committer thread, and SQLite behind the feature `store` |
 //! | [`clock`] | the only file that reads or waits for time |
 //! | [`http`] | the front door: hyper service, limits, health, web pages' origins, threads |
 //! | [`config`] | one definition of all settings, for file, environment, flags and code |
