@@ -315,7 +315,8 @@ def main():
         print(f"{client.id:<24} ", end="", flush=True)
         outcomes[client.id] = outcome = run_client(client, binary, options.install_apt or CI, options.data)
         print(f"{outcome.result} {outcome.time}", flush=True)
-        write_matrix(clients, outcomes)
+        if not options.no_matrix:
+            write_matrix(clients, outcomes)
     passed = [id for id, outcome in outcomes.items() if outcome.ok]
     failed = [id for id, outcome in outcomes.items() if outcome.ok is False]
     not_run = [id for id, outcome in outcomes.items() if outcome.ok is None]
