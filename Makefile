@@ -38,14 +38,14 @@ clients: build ## boto3, new and old, and the example scripts against the releas
 compat: build ## other people's clients: make compat, or make compat ONLY=go-v2
 	KEW_BIN=target/release/kew ONLY="$(ONLY)" $(PYTHON) compat/run.py
 
-durable: build $(MODEL) ## the SDK tests and the fast clients once more, with a data directory
+durable: build ## the SDK tests and the fast clients once more, with a data directory
 	KEW_TEST_DURABILITY=process $(CARGO) test --test sqs
 	KEW_BIN=target/release/kew ONLY=boto3,boto3-1.24 $(PYTHON) compat/run.py --no-matrix --data
 
 compat-core: build ## the part of it that CI runs on every change
 	KEW_BIN=target/release/kew $(PYTHON) compat/run.py --core --no-matrix
 
-crash: build ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices
+crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture
 
 fuzz: ## any bytes at the HTTP service, for a bounded time: make fuzz SECONDS=600
@@ -54,8 +54,7 @@ fuzz: ## any bytes at the HTTP service, for a bounded time: make fuzz SECONDS=60
 	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none http_service fuzz/corpus/http_service tests/fixtures/captures -- \
 		-max_total_time=$(SECONDS) -timeout=10 -max_len=16384 -dict=fuzz/http_service.dict
 
-bench: build ## kew beside a server that does nothing: the table of budgets
-	$(CARGO) build --release --example load
+bench: ## kew beside a server that does nothing: the table of budgets
 	$(PYTHON) benches/run.py
 
 instructions: ## instruction counts against benches/instructions.json; needs valgrind
