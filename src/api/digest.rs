@@ -19,7 +19,11 @@ pub fn md5(bytes: &[u8]) -> Md5Digest {
 
 /// Lower-case hexadecimal, as every digest goes on the wire (JavaScript SDKs refuse upper case).
 pub fn hexadecimal(digest: &Md5Digest) -> String {
-    hex::encode(digest)
+    let mut text = [0; 2 * size_of::<Md5Digest>()];
+    // Both sizes are fixed and fit, and digits are text: nothing here can fail.
+    let encoded = hex::encode_to_slice(digest, &mut text);
+    debug_assert!(encoded.is_ok());
+    std::str::from_utf8(&text).unwrap_or_default().to_owned()
 }
 
 /// SHA-256 of a body in hexadecimal: the deduplication id of content-based deduplication.

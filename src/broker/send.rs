@@ -208,7 +208,7 @@ fn check(
     let system_attributes_md5 = system.as_ref().map(|system| digest::md5(&digest::encode_attributes(system)));
     Ok(Checked {
         message: NewMessage {
-            id: MessageId(new_uuid()),
+            id: new_message_id(),
             body_md5: digest::md5(body.as_bytes()),
             attributes: attributes.map(|attributes| {
                 let encoded = digest::encode_attributes(&attributes);
@@ -242,12 +242,8 @@ fn check_size(
     Err(Error::invalid(format!("{subject}. Reason: Message must be shorter than {most} bytes.")))
 }
 
-/// A random UUID of version 4.
-pub(super) fn new_uuid() -> [u8; 16] {
-    let mut bytes = fastrand::u128(..).to_be_bytes();
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    bytes
+pub(super) fn new_message_id() -> MessageId {
+    MessageId::from_random(fastrand::u128(..).to_be_bytes())
 }
 
 /// The answer as far as it is known before the message is stored.

@@ -5,13 +5,13 @@
 
 use super::durability::Done;
 use super::queue::Queue;
-use super::send::new_uuid;
+use super::send::new_message_id;
 use super::{Alarm, Arn, Broker, Caller};
 use crate::api::{
     CancelMessageMoveTaskRequest, CancelMessageMoveTaskResult, ListMessageMoveTasksRequest, ListMessageMoveTasksResult,
     ListMessageMoveTasksResultEntry, StartMessageMoveTaskRequest, StartMessageMoveTaskResult, limits,
 };
-use crate::engine::{Message, MessageId, Time};
+use crate::engine::{Message, Time};
 use crate::error::{Error, ErrorKind};
 use crate::store::{Change, MoveTaskRecord};
 use base64::Engine;
@@ -207,7 +207,7 @@ impl Broker {
                 "You must enter a number that's between 1 and 500.",
             ));
         }
-        let id = MessageId(new_uuid()).to_string();
+        let id = new_message_id().to_string();
         let task_handle = handle(&id, &source_arn);
         let started = self.with(&source, |state, now| {
             let task = MoveTask {
@@ -389,7 +389,7 @@ impl Broker {
                 if state.outbox.journal.is_some() {
                     state.outbox.changes.extend(departures.into_iter().chain(counted));
                 }
-                let message = message.renewed(MessageId(new_uuid()), now);
+                let message = message.renewed(new_message_id(), now);
                 state.engine.insert(now, message, &mut state.outbox.journal);
             }
         });

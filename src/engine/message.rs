@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
 use super::receipt::Receipt;
 use super::time::Time;
 
@@ -16,21 +19,20 @@ pub const BODY_SHARED_FROM: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub [u8; 16]);
 
+/// Characters of a message id's text.
+const ID_CHARACTERS: usize = Hyphenated::LENGTH;
+
+impl MessageId {
+    /// A UUID of version 4 out of 16 random bytes.
+    #[must_use]
+    pub fn from_random(bytes: [u8; 16]) -> MessageId {
+        MessageId(uuid::Builder::from_random_bytes(bytes).into_uuid().into_bytes())
+    }
+}
+
 impl fmt::Display for MessageId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [b'-'; 36];
-        let mut at = 0;
-        for (index, byte) in self.0.iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                at += 1;
-            }
-            text[at] = DIGITS[usize::from(byte >> 4)];
-            text[at + 1] = DIGITS[usize::from(byte & 15)];
-            at += 2;
-        }
-        // The text is ASCII by construction; the fallback only spares an `unwrap`.
-        formatter.pad(std::str::from_utf8(&text).unwrap_or_default())
+        formatter.pad(Uuid::from_bytes(self.0).hyphenated().encode_lower(&mut [0; ID_CHARACTERS]))
     }
 }
 
@@ -50,21 +52,9 @@ impl FromStr for MessageId {
     type Err = ParseMessageIdError;
 
     fn from_str(text: &str) -> Result<MessageId, ParseMessageIdError> {
-        let text = text.as_bytes();
-        if text.len() != 36 || [8, 13, 18, 23].iter().any(|&at| text[at] != b'-') {
-            return Err(ParseMessageIdError);
-        }
-        let mut digits =
-            text.iter().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23)).map(|(_, &digit)| {
-                char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).ok_or(ParseMessageIdError)
-            });
-        let mut bytes = [0; 16];
-        for byte in &mut bytes {
-            let high = digits.next().ok_or(ParseMessageIdError)??;
-            let low = digits.next().ok_or(ParseMessageIdError)??;
-            *byte = high << 4 | low;
-        }
-        Ok(MessageId(bytes))
+        // Other spellings of a UUID have other lengths.
+        let id = (text.len() == ID_CHARACTERS).then(|| Uuid::try_parse_ascii(text.as_bytes()).ok()).flatten();
+        id.map(|id| MessageId(id.into_bytes())).ok_or(ParseMessageIdError)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Receipt handles: which queue, which message, which receive.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 /// What a receipt handle says.
 ///
 /// A queue resolves it by slot in one step and believes it if the slot still holds that number.
@@ -18,8 +21,6 @@ pub struct Receipt {
 /// Three marks, so that the text begins with `AQEB` as real handles do.
 const MARK: [u8; 3] = [1, 1, 1];
 const BYTES: usize = 35;
-const CHARACTERS: usize = BYTES.div_ceil(3) * 4;
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 impl Receipt {
     /// The receipt handle: 48 characters of standard base64.
@@ -32,37 +33,16 @@ impl Receipt {
         bytes[15..23].copy_from_slice(&self.number.to_be_bytes());
         bytes[23..27].copy_from_slice(&self.receive.to_be_bytes());
         bytes[27..].copy_from_slice(&self.check().to_be_bytes());
-        let mut text = String::with_capacity(CHARACTERS);
-        for three in bytes.chunks(3) {
-            let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
-            let bits = at(0) << 16 | at(1) << 8 | at(2);
-            for position in 0..4 {
-                text.push(if position > three.len() {
-                    '='
-                } else {
-                    char::from(ALPHABET[(bits >> (18 - 6 * position) & 63) as usize])
-                });
-            }
-        }
-        text
+        STANDARD.encode(bytes)
     }
 
     /// Reads a receipt handle; `None` for anything `encode` cannot have written.
     #[must_use]
     pub fn decode(text: &str) -> Option<Receipt> {
-        let text = text.as_bytes();
-        if text.len() != CHARACTERS || text[CHARACTERS - 1] != b'=' {
+        let mut bytes = [0; BYTES];
+        // What is longer does not fit and fails.
+        if STANDARD.decode_slice(text, &mut bytes).ok()? != BYTES {
             return None;
-        }
-        let mut bytes = [0; BYTES + 1];
-        for (index, (four, three)) in text.chunks_exact(4).zip(bytes.chunks_exact_mut(3)).enumerate() {
-            let mut bits = 0;
-            for (position, &character) in four.iter().enumerate() {
-                // The last character is the padding, checked above.
-                let padding = 4 * index + position == CHARACTERS - 1;
-                bits = bits << 6 | if padding { 0 } else { value(character)? };
-            }
-            three.copy_from_slice(&bits.to_be_bytes()[1..]);
         }
         let receipt = Receipt {
             queue: u64::from_be_bytes(part(&bytes, 3)?),
@@ -70,8 +50,7 @@ impl Receipt {
             number: u64::from_be_bytes(part(&bytes, 15)?),
             receive: u32::from_be_bytes(part(&bytes, 23)?),
         };
-        let genuine =
-            bytes[..3] == MARK && u64::from_be_bytes(part(&bytes, 27)?) == receipt.check() && bytes[BYTES] == 0;
+        let genuine = bytes[..3] == MARK && u64::from_be_bytes(part(&bytes, 27)?) == receipt.check();
         genuine.then_some(receipt)
     }
 
@@ -87,19 +66,6 @@ impl Receipt {
         }
         code
     }
-}
-
-/// The six bits of one base64 character.
-fn value(character: u8) -> Option<u32> {
-    let value = match character {
-        b'A'..=b'Z' => character - b'A',
-        b'a'..=b'z' => character - b'a' + 26,
-        b'0'..=b'9' => character - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
 }
 
 fn part<const LENGTH: usize>(bytes: &[u8], from: usize) -> Option<[u8; LENGTH]> {

@@ -40,8 +40,8 @@ pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, m
         let (service, peer) = (service.clone(), of_requests.clone());
         async move {
             let answer = service.answer(request, port).await;
-            // The service ends a connection only when it has not read all of the request.
-            if answer.headers().contains_key(header::CONNECTION) {
+            // The service ends a connection only when it has not read all of the request, which is an error.
+            if !answer.status().is_success() && answer.headers().contains_key(header::CONNECTION) {
                 peer.unread.store(true, Ordering::Relaxed);
             }
             Ok::<_, Infallible>(answer)

