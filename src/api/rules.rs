@@ -69,7 +69,7 @@ fn is_message_character(c: char) -> bool {
 /// The first character that SQS does not allow in a text.
 pub fn first_forbidden_character(text: &str) -> Option<char> {
     // Plain ASCII is the common case. Without a way out in the middle, the compiler looks at a chunk's bytes all at once.
-    let is_plain = |b: u8| (b >= 0x20) & (b < 0x80) | (b == b'\t') | (b == b'\n') | (b == b'\r');
+    let is_plain = |b: u8| (0x20..0x80).contains(&b) | (b == b'\t') | (b == b'\n') | (b == b'\r');
     let plain = |bytes: &[u8]| bytes.iter().fold(true, |all, &b| all & is_plain(b));
     let (chunks, rest) = text.as_bytes().as_chunks::<32>();
     if chunks.iter().all(|chunk| plain(chunk)) && plain(rest) {

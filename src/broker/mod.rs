@@ -198,7 +198,8 @@ impl Broker {
         queue.and_then(|queue| self.with(&queue, |state, _| state.line.len()).ok()).map_or(0, Done::unwaited)
     }
 
-    fn is_closing(&self) -> bool {
+    /// Whether the server is about to stop.
+    pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
 

@@ -3,88 +3,129 @@
 use super::{HEAD_BYTES_HARD_MAX, LINGER_TIME_LIMIT, Service, raw_answer};
 use crate::clock::Clock;
 use crate::error::ErrorKind;
-use hyper::header;
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
-/// How far the server is with stopping.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    /// Not at all.
-    Serving,
-    /// No new connections; requests that are under way are finished.
-    Finishing,
-    /// At once.
-    Stopped,
-}
-
-/// Serves a connection until it ends, or until the server stops and its last answer is out.
-pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, mut phase: watch::Receiver<Phase>) {
+/// Serves a connection until it ends. It has no time limit of its own for idleness and heads: see [`Peer`].
+pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, peer: Arc<Peer>) {
     // Small answers must not wait for the peer's acknowledgement of earlier ones; an error only makes that slower.
     let _ = stream.set_nodelay(true);
-    let peer = Arc::new(Peer::default());
     let socket = Socket { stream, peer: peer.clone(), instead: None, linger: None };
-    let head_time_limit = service.head_time_limit;
-    let of_requests = peer.clone();
     let answer = service_fn(move |request| {
-        let (service, peer) = (service.clone(), of_requests.clone());
+        let (service, peer) = (service.clone(), peer.clone());
         async move {
-            let answer = service.answer(request, port).await;
+            peer.enter(Stage::Answering);
+            let mut answer = service.answer(request, port).await;
             // The service ends a connection only when it has not read all of the request, which is an error.
             if !answer.status().is_success() && answer.headers().contains_key(header::CONNECTION) {
                 peer.unread.store(true, Ordering::Relaxed);
+            } else if service.broker().is_closing() {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
+            peer.enter(Stage::Writing);
             Ok::<_, Infallible>(answer)
         }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_time_limit)
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_HARD_MAX)
         .serve_connection(TokioIo::new(socket), answer);
-    let mut connection = pin!(connection);
-    loop {
-        tokio::select! {
-            result = connection.as_mut() => {
-                if let Err(error) = result {
-                    tracing::trace!(%error, "connection ended");
-                    // A head that began and did not end in time; an idle connection is closed without a word.
-                    if error.is_timeout() && peer.in_head.load(Ordering::Relaxed) {
-                        peer.farewell.store(true, Ordering::Relaxed);
-                    }
-                }
-                return;
-            }
-            changed = phase.changed() => {
-                if changed.is_err() || *phase.borrow_and_update() == Phase::Stopped {
-                    return;
-                }
-                connection.as_mut().graceful_shutdown();
-            }
-        }
+    if let Err(error) = connection.await {
+        tracing::trace!(%error, "connection ended");
     }
 }
 
-/// What the socket and the one who serves it tell each other.
+/// Where a connection is between two requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// Nothing of a request has come.
+    Idle,
+    /// Some of a request's head has come.
+    Head,
+    /// A request is being answered; its body may still be coming, for which the service has a time limit.
+    Answering,
+    /// The answer is being written.
+    Writing,
+}
+
+/// What a connection and the worker that it belongs to tell each other.
+///
+/// The worker looks at all its connections from time to time and ends those that have been silent for too long. That takes
+/// nothing from a request but a few flags, where a timer for each would take 2 % of its time.
 #[derive(Default)]
-struct Peer {
-    /// Bytes came in since the last answer.
-    in_head: AtomicBool,
-    /// Say so before closing that the head took too long.
+pub(super) struct Peer {
+    /// The [`Stage`], and in the other bits how many there have been.
+    stage: AtomicU64,
+    /// Say before closing that the head took too long.
     farewell: AtomicBool,
     /// The last answer went out before all of the request was read.
     unread: AtomicBool,
 }
+
+impl Peer {
+    const STAGES: [Stage; 4] = [Stage::Idle, Stage::Head, Stage::Answering, Stage::Writing];
+
+    fn stage(&self) -> Stage {
+        Peer::STAGES[(self.stage.load(Ordering::Relaxed) & 3) as usize]
+    }
+
+    /// Only the thread of the connection writes here, so this need not be one step.
+    fn enter(&self, stage: Stage) {
+        let before = self.stage.load(Ordering::Relaxed);
+        self.stage.store((before & !3).wrapping_add(4) | stage as u64, Ordering::Relaxed);
+    }
+}
+
+/// How the worker sees one of its connections.
+pub(super) struct Watched {
+    peer: Arc<Peer>,
+    task: AbortHandle,
+    seen: u64,
+    silent_looks: u32,
+}
+
+impl Watched {
+    /// A connection that has just begun.
+    pub(super) fn new(peer: Arc<Peer>, task: AbortHandle) -> Watched {
+        Watched { seen: peer.stage.load(Ordering::Relaxed), peer, task, silent_looks: 0 }
+    }
+
+    /// Ends the connection if it has been silent [`LOOKS`] times in turn.
+    pub(super) fn look(&mut self) {
+        let now = self.peer.stage.load(Ordering::Relaxed);
+        let waiting = matches!(self.peer.stage(), Stage::Idle | Stage::Head);
+        self.silent_looks = if waiting && now == self.seen { self.silent_looks + 1 } else { 0 };
+        self.seen = now;
+        if self.silent_looks >= LOOKS {
+            // A head that began and did not end in time; an idle connection is closed without a word.
+            self.peer.farewell.store(self.peer.stage() == Stage::Head, Ordering::Relaxed);
+            self.task.abort();
+        }
+    }
+
+    /// Ends the connection if nothing is under way on it.
+    pub(super) fn end_if_idle(&self) {
+        // One whose last request was not read to its end is closing already, and leaves its peer the time to read the answer.
+        if self.peer.stage() == Stage::Idle && !self.peer.unread.load(Ordering::Relaxed) {
+            self.task.abort();
+        }
+    }
+}
+
+/// How often a worker looks at a silent connection before it ends it. A time limit is kept to within a part of this many.
+pub(super) const LOOKS: u32 = 8;
 
 /// A socket that puts SQS-shaped answers in place of the bare ones hyper gives to what is not HTTP.
 struct Socket {
@@ -136,7 +177,6 @@ impl Socket {
     }
 
     fn begin_instead(&mut self, head: &[u8]) -> bool {
-        self.peer.in_head.store(false, Ordering::Relaxed);
         if self.instead.is_none() {
             self.instead = in_place_of(head).map(|bytes| (bytes, 0));
             if self.instead.is_some() {
@@ -168,8 +208,9 @@ impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.peer.in_head.store(true, Ordering::Relaxed);
+        // What comes while an answer is on its way is the request's body, or a next request ahead of its time.
+        if buf.filled().len() > before && self.peer.stage() == Stage::Idle {
+            self.peer.enter(Stage::Head);
         }
         result
     }
@@ -201,6 +242,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper asks for this when all it had to write is out.
+        if self.peer.stage() == Stage::Writing {
+            self.peer.enter(Stage::Idle);
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -3,12 +3,14 @@
 //! Each worker thread has a runtime of its own, and connections are dealt out to the workers in turn. A request is served on
 //! the thread that read it, so nothing is passed between threads except where one client's send wakes another's long poll.
 
-use super::connection::{self, Phase};
+use super::connection::{self, LOOKS, Peer, Watched};
 use super::{SHUTDOWN_TIME_LIMIT, Service};
 use crate::clock::Clock;
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -16,7 +18,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// Connections that wait to be accepted, as asked of the operating system.
 const BACKLOG: i32 = 1024;
@@ -24,6 +26,8 @@ const BACKLOG: i32 = 1024;
 const TURNED_AWAY_MAX: usize = 256;
 /// How long to wait when no file descriptor is left for a new connection.
 const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
+/// How often a stopping server looks for connections that have become idle.
+const LAST_LOOKS_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a server did not start.
 #[derive(Debug)]
@@ -69,6 +73,17 @@ pub(crate) fn listen(address: SocketAddr) -> Result<StdListener, StartError> {
         Ok(socket.into())
     };
     attempt().map_err(|source| StartError::Listen { address: address.to_string(), source })
+}
+
+/// How far the server is with stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not at all.
+    Serving,
+    /// No new connections; requests that are under way are finished.
+    Finishing,
+    /// At once.
+    Stopped,
 }
 
 /// A connection on its way to a worker.
@@ -192,22 +207,33 @@ async fn work(
         }
     }
     let mut connections = JoinSet::new();
+    let mut watched: HashMap<Id, Watched> = HashMap::new();
+    let between_looks = service.head_time_limit / LOOKS;
+    let mut next_look = pin!(Clock::network_pause(between_looks));
     loop {
         tokio::select! {
             next = accepted.recv() => {
                 let Some(Accepted { stream, port, counted }) = next else { break };
                 match TcpStream::from_std(stream) {
                     Ok(stream) => {
-                        let served = connection::serve(stream, service.clone(), port, phase.clone());
-                        connections.spawn(async move {
+                        let peer = Arc::new(Peer::default());
+                        let served = connection::serve(stream, service.clone(), port, peer.clone());
+                        let task = connections.spawn(async move {
                             served.await;
                             drop(counted);
                         });
+                        watched.insert(task.id(), Watched::new(peer, task));
                     }
                     Err(error) => tracing::warn!(%error, "a connection was lost"),
                 }
             }
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            Some(ended) = connections.join_next_with_id(), if !connections.is_empty() => {
+                forget(&mut watched, ended);
+            }
+            () = next_look.as_mut() => {
+                watched.values_mut().for_each(Watched::look);
+                next_look.set(Clock::network_pause(between_looks));
+            }
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow_and_update() != Phase::Serving {
                     break;
@@ -215,13 +241,32 @@ async fn work(
             }
         }
     }
-    let finish = async { while connections.join_next().await.is_some() {} };
+    watched.values().for_each(Watched::end_if_idle);
+    let finish = async {
+        let mut next_look = pin!(Clock::network_pause(LAST_LOOKS_PAUSE));
+        loop {
+            tokio::select! {
+                ended = connections.join_next_with_id() => match ended {
+                    Some(ended) => forget(&mut watched, ended),
+                    None => break,
+                },
+                () = next_look.as_mut() => {
+                    watched.values().for_each(Watched::end_if_idle);
+                    next_look.set(Clock::network_pause(LAST_LOOKS_PAUSE));
+                }
+            }
+        }
+    };
     let stopped = async { while *phase.borrow_and_update() != Phase::Stopped && phase.changed().await.is_ok() {} };
     tokio::select! {
         () = finish => {}
         () = stopped => {}
         () = Clock::network_pause(SHUTDOWN_TIME_LIMIT) => tracing::warn!("some requests were cut off"),
     }
+}
+
+fn forget(watched: &mut HashMap<Id, Watched>, ended: Result<(Id, ()), JoinError>) {
+    watched.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
 }
 
 /// Accepts connections and deals them out to the workers in turn.

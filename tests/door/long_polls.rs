@@ -108,7 +108,8 @@ fn a_server_that_stops_answers_parked_polls_with_nothing() {
     }
     shut_down(server);
     for poll in &mut polls {
-        assert_eq!(received(&poll.answer()), EMPTY);
+        let answer = poll.answer();
+        assert_eq!((received(&answer), answer.header("connection")), (EMPTY.to_vec(), Some("close")));
         poll.assert_closed();
     }
     let answer = other_protocol.answer().ok();
@@ -122,8 +123,10 @@ fn a_server_that_stops_finishes_what_is_under_way_and_takes_nothing_new() {
     let address = server.addresses()[0];
     let mut idle = Peer::of(&server);
     idle.assert_open();
+    let mut silent = Peer::of(&server);
     shut_down(server);
     idle.assert_closed();
+    silent.assert_closed();
     assert!(std::net::TcpStream::connect(address).is_err());
 }
 

@@ -77,6 +77,25 @@ fn an_idle_connection_is_closed_without_a_word() {
 }
 
 #[test]
+fn a_connection_that_waits_for_the_body_it_asked_for_is_not_idle() {
+    let server = patient(SHORT, LONG);
+    let list = json_with("ListQueues", &[("Expect", "100-continue")], "{}");
+    let (head, body) = list.split_at(list.len() - 2);
+    // The limit may run out before the head is written, hence several tries.
+    let asked = (0..100).find_map(|_| {
+        let mut peer = Peer::at(server.addresses()[0]);
+        peer.send_what_goes(head).answer_or_end().map(|answer| (peer, answer))
+    });
+    let (mut peer, answer) = asked.unwrap();
+    assert_eq!(answer.status, 100);
+    // Other connections run into their limit one after the other meanwhile.
+    for _ in 0..5 {
+        Peer::at(server.addresses()[0]).assert_closed();
+    }
+    peer.ask(body).ok();
+}
+
+#[test]
 fn a_long_poll_is_not_an_idle_connection() {
     let server = patient(SHORT, SHORT);
     let poll = receive(20);
