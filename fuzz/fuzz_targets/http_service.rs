@@ -6,26 +6,24 @@
 
 #![no_main]
 
+#[path = "../../tests/door/answers.rs"]
+mod answers;
+
+use answers::{answer, check};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Method, Request, Uri};
 use kew::Clock;
 use kew::broker::{Broker, BrokerOptions, NamespaceMode};
 use kew::http::{HttpOptions, Service};
 use libfuzzer_sys::fuzz_target;
 use std::cell::LazyCell;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 const SEPARATOR: &[u8] = b"\n=====\n";
 /// Requests of one input that are looked at.
 const REQUESTS_MAX: usize = 16;
-const PORT: u16 = 9324;
-/// The longest that a long poll may last.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// What the queues hold when an input comes: the names are those of the captures.
 const BEFORE: &[&str] = &[
@@ -80,70 +78,6 @@ fn request(bytes: &[u8]) -> Request<Full<Bytes>> {
         }
     }
     request
-}
-
-/// Drives a request to its answer. A long poll ends because the clock is turned.
-fn answer(service: &Service, request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
-    let mut context = Context::from_waker(Waker::noop());
-    let mut answer = pin!(service.answer(request, PORT));
-    for _ in 0..3 {
-        if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
-            return answer;
-        }
-        service.broker().advance(LONGEST_WAIT);
-    }
-    panic!("no answer, though more time has passed than a long poll may take");
-}
-
-fn body_of(answer: Response<Full<Bytes>>) -> Bytes {
-    let mut body = pin!(answer.into_body().collect());
-    match body.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(body) => body.unwrap().to_bytes(),
-        Poll::Pending => panic!("the body of an answer is there at once"),
-    }
-}
-
-/// Whether XML 1.0 allows a character.
-fn in_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-fn assert_xml(text: &str) {
-    use quick_xml::events::Event;
-    assert!(text.chars().all(in_xml), "a character that XML does not allow: {text:?}");
-    let mut reader = quick_xml::Reader::from_str(text);
-    let mut depth = 0;
-    loop {
-        match reader.read_event().unwrap_or_else(|e| panic!("{e}: {text}")) {
-            Event::Start(_) => depth += 1,
-            Event::End(_) => depth -= 1,
-            Event::GeneralRef(entity) => {
-                let number = entity.resolve_char_ref().unwrap_or_else(|e| panic!("{e}: {text}"));
-                let named = matches!(AsRef::<str>::as_ref(&*entity), "lt" | "gt" | "amp" | "quot" | "apos");
-                assert!(named || number.is_some_and(in_xml), "{entity:?} in {text}");
-            }
-            Event::Eof => break,
-            _ => {}
-        }
-    }
-    assert_eq!(depth, 0, "{text}");
-}
-
-fn check(answer: Response<Full<Bytes>>) {
-    let status = answer.status().as_u16();
-    assert!(status < 500, "{status}");
-    let kind = answer.headers().get("content-type").map(|value| value.as_bytes().to_owned());
-    let body = body_of(answer);
-    let text = std::str::from_utf8(&body).expect("UTF-8");
-    match kind.as_deref() {
-        Some(b"text/xml") => assert_xml(text),
-        Some(b"application/x-amz-json-1.0") if text.is_empty() => assert_eq!(status, 200),
-        Some(b"application/x-amz-json-1.0" | b"application/json") => {
-            assert!(serde_json::from_str::<serde_json::Value>(text).expect("JSON").is_object());
-        }
-        Some(b"text/plain") => assert_eq!(status, 200),
-        other => panic!("content type {other:?}"),
-    }
 }
 
 fuzz_target!(|input: &[u8]| {

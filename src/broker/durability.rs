@@ -79,6 +79,13 @@ impl Outbox {
         Outbox { journal: stored.then(Vec::new), changes: Vec::new(), last: None, unsettled: VecDeque::new() }
     }
 
+    /// Takes what changed beside effects of the engine, if there is a store to give it to.
+    pub(super) fn put(&mut self, changes: impl IntoIterator<Item = Change>) {
+        if self.journal.is_some() {
+            self.changes.extend(changes);
+        }
+    }
+
     /// How much is in the journal, to find what is added to it.
     pub(super) fn mark(&self) -> usize {
         self.journal.as_ref().map_or(0, Vec::len)

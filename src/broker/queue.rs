@@ -105,10 +105,8 @@ impl Queue {
 
     /// Has the queue's record written anew.
     pub(super) fn save(&self, state: &mut State) {
-        if state.outbox.journal.is_some() {
-            let record = record(self, state);
-            state.outbox.changes.push(record);
-        }
+        let record = record(self, state);
+        state.outbox.put([record]);
     }
 
     /// Locks a queue that nobody else has seen yet.

@@ -1,15 +1,12 @@
 //! Any request at all, without a socket: no panic, no 500, and a well-formed answer.
 
+use crate::answers::{answer, check};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response};
+use http_body_util::Full;
+use hyper::Request;
 use kew::Server;
-use kew::http::Service;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 const ACTIONS: &[&str] = &[
     "AddPermission",
@@ -220,72 +217,6 @@ fn request(any: &Any) -> Option<Request<Full<Bytes>>> {
     request.body(Full::new(Bytes::from(any.body.clone()))).ok()
 }
 
-/// Drives a request to its answer. A long poll ends because the clock is turned.
-fn answer(service: &Service, request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
-    let mut context = Context::from_waker(Waker::noop());
-    let mut answer = pin!(service.answer(request, 9324));
-    for _ in 0..3 {
-        if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
-            return answer;
-        }
-        assert!(service.broker().advance(Duration::from_secs(20)));
-    }
-    panic!("no answer, though more time has passed than a long poll may take");
-}
-
-fn body_of(answer: Response<Full<Bytes>>) -> Bytes {
-    let mut body = pin!(answer.into_body().collect());
-    match body.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(body) => body.unwrap().to_bytes(),
-        Poll::Pending => panic!("a whole body is there at once"),
-    }
-}
-
-/// Whether XML 1.0 allows a character.
-fn in_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-fn assert_xml(text: &str) {
-    use quick_xml::events::Event;
-    assert!(text.chars().all(in_xml), "a character that XML does not allow: {text:?}");
-    let mut reader = quick_xml::Reader::from_str(text);
-    let mut depth = 0;
-    loop {
-        match reader.read_event().unwrap_or_else(|e| panic!("{e}: {text}")) {
-            Event::Start(_) => depth += 1,
-            Event::End(_) => depth -= 1,
-            Event::GeneralRef(entity) => {
-                let named =
-                    ["lt", "gt", "amp", "quot", "apos"].iter().any(|name| AsRef::<str>::as_ref(&*entity) == *name);
-                let number = entity.resolve_char_ref().unwrap_or_else(|e| panic!("{e}: {text}"));
-                assert!(named || number.is_some_and(in_xml), "{entity:?} in {text}");
-            }
-            Event::Eof => break,
-            _ => {}
-        }
-    }
-    assert_eq!(depth, 0, "{text}");
-}
-
-fn check(any: &Any, answer: Response<Full<Bytes>>) {
-    let status = answer.status().as_u16();
-    assert!(status < 500, "{status} for {any:?}");
-    let kind = answer.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
-    let body = body_of(answer);
-    let text = std::str::from_utf8(&body).unwrap_or_else(|_| panic!("not UTF-8 for {any:?}"));
-    match kind.as_deref() {
-        Some("text/xml") => assert_xml(text),
-        Some("application/json") => assert!(serde_json::from_str::<Value>(text).unwrap().is_object()),
-        Some("application/x-amz-json-1.0") => {
-            // Actions without a result have no body at all.
-            assert!(text.is_empty() && status == 200 || serde_json::from_str::<Value>(text).unwrap().is_object());
-        }
-        Some("text/plain") => assert_eq!(status, 200),
-        other => panic!("content type {other:?} for {any:?}"),
-    }
-}
-
 fn server() -> Server {
     Server::builder()
         .queue(kew::QueueConfig::new("q").dead_letter("dead", 2))
@@ -309,7 +240,7 @@ fn run(count: u32, requests: impl Strategy<Value = Vec<Any>>) {
     let outcome = runner.run(&requests, |requests| {
         for any in &requests {
             if let Some(request) = request(any) {
-                check(any, answer(server.service(), request));
+                check(answer(server.service(), request));
             }
         }
         Ok(())

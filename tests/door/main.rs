@@ -1,5 +1,6 @@
 //! The front door under strain: raw sockets against an embedded server whose clock only the test turns.
 
+mod answers;
 mod any_request;
 mod captures;
 mod garbage;
