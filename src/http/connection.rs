@@ -88,6 +88,13 @@ impl Peer {
         let before = self.stage.load(Ordering::Relaxed);
         self.stage.store((before & !3).wrapping_add(4) | stage as u64, Ordering::Relaxed);
     }
+
+    /// Some of an answer could be written: the peer is not silent, however slow it reads.
+    fn reads_on(&self) {
+        if self.stage() == Stage::Writing {
+            self.enter(Stage::Writing);
+        }
+    }
 }
 
 /// How the worker sees one of its connections.
@@ -107,11 +114,11 @@ impl Watched {
     /// Ends the connection if it has been silent [`LOOKS`] times in turn.
     pub(super) fn look(&mut self) {
         let now = self.peer.stage.load(Ordering::Relaxed);
-        let waiting = matches!(self.peer.stage(), Stage::Idle | Stage::Head);
+        let waiting = self.peer.stage() != Stage::Answering;
         self.silent_looks = if waiting && now == self.seen { self.silent_looks + 1 } else { 0 };
         self.seen = now;
         if self.silent_looks >= LOOKS {
-            // A head that began and did not end in time; an idle connection is closed without a word.
+            // A head that began and did not end in time. Who is idle, or does not read, is left without a word.
             self.peer.farewell.store(self.peer.stage() == Stage::Head, Ordering::Relaxed);
             self.task.abort();
         }
@@ -223,7 +230,9 @@ impl AsyncWrite for Socket {
         if self.begin_instead(buf) {
             return self.poll_instead(cx, buf.len());
         }
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        self.peer.reads_on();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -236,7 +245,9 @@ impl AsyncWrite for Socket {
         if self.begin_instead(if first.len() == all { first } else { &[] }) {
             return self.poll_instead(cx, all);
         }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        self.peer.reads_on();
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

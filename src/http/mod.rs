@@ -34,7 +34,8 @@ pub const HEADER_BYTES_MAX: usize = 128 * 1024;
 pub const HEAD_BYTES_HARD_MAX: usize = 512 * 1024;
 /// Header fields of a request. It is hyper's own default: with any other it allocates for each request.
 pub const HEADER_FIELDS_MAX: usize = 100;
-/// How long a request's head may take to come in, and how long a connection may be idle; it may be an eighth longer.
+/// How long a request's head may take to come in, a connection be idle, and a peer read nothing of an answer; it may be an eighth
+/// longer.
 pub const HEADER_TIME_LIMIT: Duration = Duration::from_secs(75);
 /// How long a request's body may take to come in.
 pub const BODY_TIME_LIMIT: Duration = Duration::from_secs(60);

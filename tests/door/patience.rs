@@ -77,6 +77,34 @@ fn an_idle_connection_is_closed_without_a_word() {
 }
 
 #[test]
+fn who_does_not_read_its_answers_is_cut_off() {
+    const BODY: usize = 1_000_000;
+    const ASKED: usize = 100;
+    let server = patient(SHORT, LONG);
+    // All is made ready first: the limits run from the moment of the connection.
+    let message = serde_json::json!({"QueueUrl": "q", "MessageBody": "x".repeat(BODY)});
+    let message = json("SendMessage", message.to_string());
+    // More than any system keeps for a socket, and nobody reads it.
+    let receives = json("ReceiveMessage", r#"{"QueueUrl":"q","VisibilityTimeout":0}"#).repeat(ASKED);
+    let sent = (0..100).any(|_| {
+        let mut peer = Peer::at(server.addresses()[0]);
+        peer.send_what_goes(&message).answer_or_end().is_some_and(|answer| answer.status == 200)
+    });
+    assert!(sent);
+    let read = (0..100).find_map(|_| {
+        let mut peer = Peer::at(server.addresses()[0]);
+        peer.send_what_goes(&receives);
+        // Other connections run into their limit one after the other meanwhile.
+        for _ in 0..5 {
+            Peer::at(server.addresses()[0]).assert_closed();
+        }
+        // The limit may also have run out before the requests were written, hence several tries.
+        Some(peer.read_to_the_end()).filter(|&read| read > 0)
+    });
+    assert!(read.is_some_and(|read| read < BODY * ASKED), "{read:?}");
+}
+
+#[test]
 fn a_connection_that_waits_for_the_body_it_asked_for_is_not_idle() {
     let server = patient(SHORT, LONG);
     let list = json_with("ListQueues", &[("Expect", "100-continue")], "{}");

@@ -120,6 +120,18 @@ impl Peer {
         self.send(request).answer()
     }
 
+    /// Reads until the server closes; how many bytes came.
+    pub fn read_to_the_end(&mut self) -> usize {
+        let mut count = self.read.len();
+        loop {
+            self.read.clear();
+            match self.more() {
+                0 => return count,
+                more => count += more,
+            }
+        }
+    }
+
     /// Asserts that the server has closed the connection without another byte.
     pub fn assert_closed(&mut self) {
         while self.read.is_empty() && self.more() != 0 {}
