@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -68,8 +68,10 @@ pub(super) enum Stage {
 /// nothing from a request but a few flags, where a timer for each would take 2 % of its time.
 #[derive(Default)]
 pub(super) struct Peer {
-    /// The [`Stage`], and in the other bits how many there have been.
-    stage: AtomicU64,
+    /// The [`Stage`].
+    stage: AtomicU8,
+    /// How often the worker has looked since the last sign of life.
+    silent_looks: AtomicU32,
     /// Say before closing that the head took too long.
     farewell: AtomicBool,
     /// The last answer went out before all of the request was read.
@@ -77,16 +79,14 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    const STAGES: [Stage; 4] = [Stage::Idle, Stage::Head, Stage::Answering, Stage::Writing];
-
     fn stage(&self) -> Stage {
-        Peer::STAGES[(self.stage.load(Ordering::Relaxed) & 3) as usize]
+        [Stage::Idle, Stage::Head, Stage::Answering, Stage::Writing][usize::from(self.stage.load(Ordering::Relaxed))]
     }
 
-    /// Only the thread of the connection writes here, so this need not be one step.
+    /// A sign of life.
     fn enter(&self, stage: Stage) {
-        let before = self.stage.load(Ordering::Relaxed);
-        self.stage.store((before & !3).wrapping_add(4) | stage as u64, Ordering::Relaxed);
+        self.stage.store(stage as u8, Ordering::Relaxed);
+        self.silent_looks.store(0, Ordering::Relaxed);
     }
 
     /// Some of an answer could be written: the peer is not silent, however slow it reads.
@@ -99,27 +99,18 @@ impl Peer {
 
 /// How the worker sees one of its connections.
 pub(super) struct Watched {
-    peer: Arc<Peer>,
-    task: AbortHandle,
-    seen: u64,
-    silent_looks: u32,
+    pub(super) peer: Arc<Peer>,
+    pub(super) task: AbortHandle,
 }
 
 impl Watched {
-    /// A connection that has just begun.
-    pub(super) fn new(peer: Arc<Peer>, task: AbortHandle) -> Watched {
-        Watched { seen: peer.stage.load(Ordering::Relaxed), peer, task, silent_looks: 0 }
-    }
-
-    /// Ends the connection if it has been silent [`LOOKS`] times in turn.
-    pub(super) fn look(&mut self) {
-        let now = self.peer.stage.load(Ordering::Relaxed);
-        let waiting = self.peer.stage() != Stage::Answering;
-        self.silent_looks = if waiting && now == self.seen { self.silent_looks + 1 } else { 0 };
-        self.seen = now;
-        if self.silent_looks >= LOOKS {
+    /// Ends the connection if it has been silent for [`LOOKS`] times the pause between two looks.
+    pub(super) fn look(&self) {
+        let stage = self.peer.stage();
+        // The first look may come right after the last sign of life.
+        if stage != Stage::Answering && self.peer.silent_looks.fetch_add(1, Ordering::Relaxed) >= LOOKS {
             // A head that began and did not end in time. Who is idle, or does not read, is left without a word.
-            self.peer.farewell.store(self.peer.stage() == Stage::Head, Ordering::Relaxed);
+            self.peer.farewell.store(stage == Stage::Head, Ordering::Relaxed);
             self.task.abort();
         }
     }
@@ -133,7 +124,7 @@ impl Watched {
     }
 }
 
-/// How often a worker looks at a silent connection before it ends it. A time limit is kept to within a part of this many.
+/// How often a worker looks at its connections within the time limit of a silent one, which is kept to within one such part.
 pub(super) const LOOKS: u32 = 8;
 
 /// A socket that puts SQS-shaped answers in place of the bare ones hyper gives to what is not HTTP.

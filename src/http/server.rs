@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinSet};
 
 /// Connections that wait to be accepted, as asked of the operating system.
 const BACKLOG: i32 = 1024;
@@ -222,16 +222,16 @@ async fn work(
                             served.await;
                             drop(counted);
                         });
-                        watched.insert(task.id(), Watched::new(peer, task));
+                        watched.insert(task.id(), Watched { peer, task });
                     }
                     Err(error) => tracing::warn!(%error, "a connection was lost"),
                 }
             }
             Some(ended) = connections.join_next_with_id(), if !connections.is_empty() => {
-                forget(&mut watched, ended);
+                watched.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
             () = next_look.as_mut() => {
-                watched.values_mut().for_each(Watched::look);
+                watched.values().for_each(Watched::look);
                 next_look.set(Clock::network_pause(between_looks));
             }
             changed = phase.changed() => {
@@ -241,32 +241,20 @@ async fn work(
             }
         }
     }
-    watched.values().for_each(Watched::end_if_idle);
-    let finish = async {
-        let mut next_look = pin!(Clock::network_pause(LAST_LOOKS_PAUSE));
+    let finish = async { while connections.join_next().await.is_some() {} };
+    let end_idle = async {
         loop {
-            tokio::select! {
-                ended = connections.join_next_with_id() => match ended {
-                    Some(ended) => forget(&mut watched, ended),
-                    None => break,
-                },
-                () = next_look.as_mut() => {
-                    watched.values().for_each(Watched::end_if_idle);
-                    next_look.set(Clock::network_pause(LAST_LOOKS_PAUSE));
-                }
-            }
+            watched.values().for_each(Watched::end_if_idle);
+            Clock::network_pause(LAST_LOOKS_PAUSE).await;
         }
     };
     let stopped = async { while *phase.borrow_and_update() != Phase::Stopped && phase.changed().await.is_ok() {} };
     tokio::select! {
         () = finish => {}
+        () = end_idle => {}
         () = stopped => {}
         () = Clock::network_pause(SHUTDOWN_TIME_LIMIT) => tracing::warn!("some requests were cut off"),
     }
-}
-
-fn forget(watched: &mut HashMap<Id, Watched>, ended: Result<(Id, ()), JoinError>) {
-    watched.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
 }
 
 /// Accepts connections and deals them out to the workers in turn.
