@@ -5,11 +5,11 @@
 //! receiver for the sends of what it shows. Without a store there is nothing to wait for.
 
 use super::Broker;
-use super::queue::{Queue, State};
-use crate::engine::Effect;
+use super::queue::Queue;
+use crate::engine::{Effect, Time};
 use crate::error::Error;
 use crate::store::{Change, QueueRecord, Ticket};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// An outcome, and what to wait for before anyone is told.
 #[must_use]
@@ -66,7 +66,7 @@ pub struct Outbox {
     /// What the engine did since the last delivery; `None` without a store.
     pub(super) journal: Option<Vec<Effect>>,
     /// What else changed: the queue's record, or that it is gone; also effects that had to wait for another queue's.
-    pub(super) changes: Vec<Change>,
+    changes: Vec<Change>,
     /// Stands for everything given so far.
     last: Option<Ticket>,
     /// The highest message number of each delivery that is not settled yet, oldest first.
@@ -79,10 +79,10 @@ impl Outbox {
         Outbox { journal: stored.then(Vec::new), changes: Vec::new(), last: None, unsettled: VecDeque::new() }
     }
 
-    /// Takes what changed beside effects of the engine, if there is a store to give it to.
-    pub(super) fn put(&mut self, changes: impl IntoIterator<Item = Change>) {
+    /// Takes what changed beside effects of the engine. Without a store to give it to, it is not even put together.
+    pub(super) fn put<I: IntoIterator<Item = Change>>(&mut self, changes: impl FnOnce() -> I) {
         if self.journal.is_some() {
-            self.changes.extend(changes);
+            self.changes.extend(changes());
         }
     }
 
@@ -137,7 +137,7 @@ impl Broker {
 }
 
 /// What the store keeps of a queue beside its messages.
-pub(super) fn record(queue: &Queue, state: &State) -> Change {
+pub(super) fn record(queue: &Queue, purged: Option<Time>, tags: &BTreeMap<String, String>) -> Change {
     let settings = queue.settings();
     Change::Queue(Box::new(QueueRecord {
         uid: queue.uid,
@@ -146,10 +146,10 @@ pub(super) fn record(queue: &Queue, state: &State) -> Change {
         name: queue.name.to_string(),
         created: settings.created,
         modified: settings.modified,
-        purged: state.purged,
+        purged,
         fifo: settings.fifo,
         deduplication_scope: settings.deduplication_scope,
         attributes: settings.explicit().iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
-        tags: state.tags.clone(),
+        tags: tags.clone(),
     }))
 }

@@ -114,7 +114,7 @@ impl Broker {
             state.deleted = true;
             state.line.dismiss();
             self.namespace.remove(&queue, now);
-            state.outbox.put([Change::QueueDeleted { uid: queue.uid, at: now }]);
+            state.outbox.put(|| [Change::QueueDeleted { uid: queue.uid, at: now }]);
             state.engine.purge(now, &mut ())
         })?;
         self.move_tasks.forget(queue.uid);

@@ -119,6 +119,7 @@ fn segments_from_end(path: &str) -> impl Iterator<Item = &str> {
 }
 
 type Names = BTreeMap<Box<str>, Arc<Queue>>;
+
 /// What stands for the region when regions are merged.
 ///
 /// Not the empty text: C libraries compare nothing by looking at nothing, at an address that is none, and processors that have

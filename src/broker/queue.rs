@@ -105,8 +105,8 @@ impl Queue {
 
     /// Has the queue's record written anew.
     pub(super) fn save(&self, state: &mut State) {
-        let record = record(self, state);
-        state.outbox.put([record]);
+        let State { outbox, purged, tags, .. } = state;
+        outbox.put(|| [record(self, *purged, tags)]);
     }
 
     /// Locks a queue that nobody else has seen yet.
@@ -169,7 +169,7 @@ impl Broker {
         if state.deleted {
             return Err(Error::no_queue());
         }
-        state.outbox.changes.extend(departures);
+        state.outbox.put(|| departures);
         let result = act(&mut state, now);
         // Before anyone is handed a message: what is handed out must know what to wait for.
         self.deliver(queue, &mut state.outbox);
@@ -261,7 +261,7 @@ impl Broker {
         let mut waiting = Some((messages, departures));
         let moved = self.with_one(&target, Vec::new(), |state, now| {
             let (messages, departures) = waiting.take().unwrap_or_default();
-            state.outbox.changes.extend(departures);
+            state.outbox.put(|| departures);
             for message in messages {
                 let letter = redrive::as_dead_letter(message, &arn, fifo, now);
                 state.engine.insert(now, letter, &mut state.outbox.journal);

@@ -223,7 +223,7 @@ impl Broker {
             };
             let record = task.record();
             let forgotten = self.move_tasks.add(task)?.map(|id| Change::MoveTaskForgotten { id });
-            state.outbox.put([record].into_iter().chain(forgotten));
+            state.outbox.put(|| [record].into_iter().chain(forgotten));
             Ok(StartMessageMoveTaskResult { task_handle })
         })?;
         let started = started.transpose()?;
@@ -281,7 +281,7 @@ impl Broker {
                 return Err(Error::invalid("Only active tasks can be cancelled."));
             }
             self.move_tasks.end(task, Status::Cancelled);
-            state.outbox.put([task.record()]);
+            state.outbox.put(|| [task.record()]);
             Ok(CancelMessageMoveTaskResult { approximate_number_of_messages_moved: task.moved as i64 })
         })?;
         cancelled.transpose()
@@ -333,7 +333,7 @@ impl Broker {
                 // It may have been cancelled meanwhile.
                 if let Some(task) = of_source.find(|task| task.id == id && task.status == Status::Running) {
                     self.move_tasks.end(task, end);
-                    state.outbox.put([task.record()]);
+                    state.outbox.put(|| [task.record()]);
                 }
             });
         }
@@ -379,7 +379,7 @@ impl Broker {
             if let Some((message, departures)) = original.take() {
                 // Leaving, arriving and being counted go to the store as one.
                 let counted = self.move_tasks.count(source.uid, task);
-                state.outbox.put(departures.into_iter().chain(counted));
+                state.outbox.put(|| departures.into_iter().chain(counted));
                 let message = message.renewed(new_message_id(), now);
                 state.engine.insert(now, message, &mut state.outbox.journal);
             }

@@ -1,6 +1,6 @@
 //! What the auditor makes of messages that were handed out.
 
-use super::{Audit, Delivery, Hold, MARGIN_MS, Receive, Removal};
+use super::{Audit, Book, Delivery, Hold, MARGIN_MS, Receive, Removal};
 use crate::client::Span;
 use crate::content::{SOURCE, family, is_fifo};
 
@@ -15,14 +15,13 @@ impl Audit {
 
     /// A receive got no answer.
     pub fn receive_in_doubt(&mut self, queue: &'static str) {
-        let book = self.books.entry(family(queue)).or_default();
-        book.receives_open = book.receives_open.saturating_sub(1);
-        book.receives_in_doubt += 1;
+        self.receive_ends(queue).receives_in_doubt += 1;
     }
 
-    fn receive_ends(&mut self, queue: &'static str) {
+    fn receive_ends(&mut self, queue: &'static str) -> &mut Book {
         let book = self.books.entry(family(queue)).or_default();
         book.receives_open = book.receives_open.saturating_sub(1);
+        book
     }
 
     /// A receive was answered.
