@@ -1,5 +1,7 @@
 //! Everything that waits for a moment: an indexed min-heap in which each slot knows its own position.
 
+use std::ops::{Index, IndexMut};
+
 use super::arena::{Arena, NONE};
 use super::slot::Slot;
 use super::time::Time;
@@ -15,25 +17,74 @@ pub(super) struct Wait {
     pub slot: u32,
 }
 
+/// Waits in one chunk, 24 KiB of them: growing by chunks never copies what is there, and shrinking gives memory back.
+const CHUNK: usize = 1024;
+
+/// Waits by position.
+struct Waits {
+    /// All full but the last one with something in it, after which there is at most one that is empty.
+    chunks: Vec<Vec<Wait>>,
+    len: usize,
+}
+
+impl Waits {
+    fn get(&self, position: usize) -> Option<Wait> {
+        self.chunks.get(position / CHUNK)?.get(position % CHUNK).copied()
+    }
+
+    fn push(&mut self, wait: Wait) {
+        if self.len == self.chunks.len() * CHUNK {
+            // The first chunk grows with what is in it, so that a queue of few messages costs little.
+            let capacity = if self.len == 0 { 0 } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(capacity));
+        }
+        self.chunks[self.len / CHUNK].push(wait);
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<Wait> {
+        let last = self.len.checked_sub(1)?;
+        let wait = self.chunks[last / CHUNK].pop();
+        self.len = last;
+        // One empty chunk is kept, so that a queue around a chunk's border does not allocate all the time.
+        self.chunks.truncate(last / CHUNK + 2);
+        wait
+    }
+}
+
+impl Index<usize> for Waits {
+    type Output = Wait;
+
+    fn index(&self, position: usize) -> &Wait {
+        &self.chunks[position / CHUNK][position % CHUNK]
+    }
+}
+
+impl IndexMut<usize> for Waits {
+    fn index_mut(&mut self, position: usize) -> &mut Wait {
+        &mut self.chunks[position / CHUNK][position % CHUNK]
+    }
+}
+
 /// The waits of a queue. Removal and change are O(log n) and leave nothing stale behind.
 pub(super) struct Timers {
-    waits: Vec<Wait>,
+    waits: Waits,
     tickets: u64,
 }
 
 impl Timers {
     pub(super) const fn new() -> Timers {
-        Timers { waits: Vec::new(), tickets: 0 }
+        Timers { waits: Waits { chunks: Vec::new(), len: 0 }, tickets: 0 }
     }
 
     /// The wait that ends next.
     pub(super) fn next(&self) -> Option<Wait> {
-        self.waits.first().copied()
+        self.waits.get(0)
     }
 
     /// What the slot waits for.
     pub(super) fn of(&self, slot: &Slot) -> Option<Wait> {
-        self.waits.get(slot.timer as usize).copied()
+        self.waits.get(slot.timer as usize)
     }
 
     /// Lets a slot that waits for nothing wait until `at`.
@@ -41,17 +92,18 @@ impl Timers {
         let ticket = self.tickets;
         self.tickets += 1;
         self.waits.push(Wait { at, ticket, slot });
-        self.rise(slots, self.waits.len() - 1);
+        self.rise(slots, self.waits.len - 1);
     }
 
     /// Ends the slot's wait, if it has one.
     pub(super) fn remove(&mut self, slots: &mut Arena<Slot>, slot: u32) {
         let position = std::mem::replace(&mut slots[slot].timer, NONE) as usize;
-        if position >= self.waits.len() {
+        if position >= self.waits.len {
             return;
         }
-        self.waits.swap_remove(position);
-        if position < self.waits.len() {
+        let Some(last) = self.waits.pop() else { return };
+        if position < self.waits.len {
+            self.waits[position] = last;
             let settled = self.rise(slots, position);
             self.sink(slots, settled);
         }
@@ -77,10 +129,10 @@ impl Timers {
         let wait = self.waits[position];
         loop {
             let mut child = 2 * position + 1;
-            if child + 1 < self.waits.len() && self.waits[child + 1] < self.waits[child] {
+            if child + 1 < self.waits.len && self.waits[child + 1] < self.waits[child] {
                 child += 1;
             }
-            if child >= self.waits.len() || wait <= self.waits[child] {
+            if child >= self.waits.len || wait <= self.waits[child] {
                 break;
             }
             self.set(slots, position, self.waits[child]);
@@ -121,6 +173,26 @@ mod tests {
             timers.remove(&mut slots, slot);
         }
         assert!(timers.next().is_none());
+    }
+
+    #[test]
+    fn growing_moves_nothing_and_shrinking_gives_memory_back() {
+        let count = 5 * CHUNK as u32;
+        let mut slots = slots(count);
+        let mut timers = Timers::new();
+        for slot in 0..count {
+            timers.push(&mut slots, slot, Time(u64::from(count - slot)));
+        }
+        let second = timers.waits.chunks[1].as_ptr();
+        assert_eq!((timers.waits.chunks.len(), timers.next().map(|wait| wait.slot)), (5, Some(count - 1)));
+        for slot in (CHUNK as u32 + 1..count).rev() {
+            timers.remove(&mut slots, slot);
+        }
+        assert_eq!((timers.waits.chunks.len(), timers.waits.chunks[1].as_ptr()), (3, second));
+        for slot in 0..=CHUNK as u32 {
+            timers.remove(&mut slots, slot);
+        }
+        assert_eq!((timers.waits.chunks.len(), timers.waits.len), (2, 0));
     }
 
     proptest! {
