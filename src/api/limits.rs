@@ -34,6 +34,8 @@ pub const IN_FLIGHT_MAX: usize = 120_000;
 pub const COOLDOWN_SECONDS: u64 = 60;
 /// Results on one page of ListQueues and ListDeadLetterSourceQueues. API reference.
 pub const LIST_PAGE_MAX: i64 = 1000;
+/// Message move tasks that may be active in an account at one time (developer guide).
+pub const MOVE_TASKS_ACTIVE_MAX: usize = 100;
 /// Results of ListMessageMoveTasks, and how many ended tasks are remembered for a queue. API reference.
 pub const MOVE_TASK_LIST_MAX: i64 = 10;
 /// Messages a second that a message move task may be told to keep to. API reference.

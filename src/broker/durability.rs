@@ -32,6 +32,11 @@ impl<T> Done<T> {
         self.value
     }
 
+    /// The outcome, and what to wait for.
+    pub(super) fn into_parts(self) -> (T, Option<Ticket>) {
+        (self.value, self.ticket)
+    }
+
     /// The outcome, once it is durable.
     ///
     /// # Errors
@@ -69,7 +74,7 @@ pub struct Outbox {
     changes: Vec<Change>,
     /// Stands for everything given so far.
     last: Option<Ticket>,
-    /// The highest message number of each delivery that is not settled yet, oldest first.
+    /// The highest message number of each batch that is not settled yet, oldest first: numbers and batches both only rise.
     unsettled: VecDeque<(u64, Ticket)>,
 }
 
@@ -93,16 +98,22 @@ impl Outbox {
 
     /// Takes out of the journal that messages left since the mark. They are on their way to another queue, and leaving one
     /// and entering the other go to the store as one.
-    pub(super) fn take_departures(&mut self, mark: usize, uid: u64) -> Vec<Change> {
+    pub(super) fn take_removals(&mut self, mark: usize, uid: u64) -> Vec<Change> {
         let Some(journal) = &mut self.journal else { return Vec::new() };
-        let departures = journal.extract_if(mark.min(journal.len()).., |e| matches!(e, Effect::Removed { .. }));
-        departures.map(|effect| Change::Effect { queue: uid, effect }).collect()
+        let removals = journal.extract_if(mark.min(journal.len()).., |e| matches!(e, Effect::Removed { .. }));
+        removals.map(|effect| Change::Effect { queue: uid, effect }).collect()
     }
 
     /// What has to be waited for before messages up to this number may be shown, or before it may be said that they are there.
     pub(super) fn ticket_for(&self, number: u64) -> Option<Ticket> {
-        let entry = self.unsettled.iter().find(|(highest, _)| *highest >= number);
-        entry.map(|(_, ticket)| ticket.clone()).filter(|ticket| !ticket.is_durable())
+        let at = self.unsettled.partition_point(|(highest, _)| *highest < number);
+        self.unsettled.get(at).map(|(_, ticket)| ticket.clone()).filter(|ticket| !ticket.is_durable())
+    }
+
+    /// Batches of which it is not known yet whether they are durable.
+    #[cfg(test)]
+    pub(super) fn unsettled_batches(&self) -> usize {
+        self.unsettled.len()
     }
 
     /// What has to be waited for before it may be said that everything up to now has been done.
@@ -130,7 +141,10 @@ impl Broker {
             outbox.unsettled.pop_front();
         }
         if let Some(number) = highest {
-            outbox.unsettled.push_back((number, ticket.clone()));
+            match outbox.unsettled.back_mut().filter(|(_, last)| last.is_same(&ticket)) {
+                Some((highest, _)) => *highest = number,
+                None => outbox.unsettled.push_back((number, ticket.clone())),
+            }
         }
         outbox.last = Some(ticket);
     }

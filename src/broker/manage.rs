@@ -59,7 +59,7 @@ impl Broker {
         }
         let queue = Arc::new(Queue::new(fastrand::u64(..), place, settings, tags, self.store.is_some()));
         // Held until the store has its record, so that nothing that happens in it can come before.
-        let mut state = queue.lock_new();
+        let mut state = queue.lock_as_is();
         match self.namespace.add(&queue, now, self.options.cooldowns) {
             Added::New => {
                 queue.save(&mut state);

@@ -9,6 +9,7 @@
 //! | `manage.rs` `tags.rs` | the actions on queues |
 //! | `send.rs` `receive.rs` `receipts.rs` `batch.rs` | the actions on messages |
 //! | `tasks.rs` | message move tasks |
+//! | `transfer.rs` | the one way of messages from one queue to another |
 //! | `waiters.rs` `timers.rs` | who waits at a queue, and what wakes them |
 
 mod batch;
@@ -26,6 +27,7 @@ mod settings;
 mod tags;
 mod tasks;
 mod timers;
+mod transfer;
 mod waiters;
 
 pub use namespace::{Arn, ArnError, NamespaceMode, QueueAddress};
@@ -34,14 +36,15 @@ pub use restore::Restoring;
 use crate::api::{Request, Response};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::store::Committer;
+use crate::store::{Committer, Ticket};
 use durability::Done;
 use namespace::Namespace;
-use queue::Queue;
-use std::sync::Arc;
+use queue::{CATCH_UP_BYTES_MAX, Queue, State};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tasks::MoveTasks;
-use timers::{Alarm, Timers};
+use timers::Timers;
 
 /// How the broker differs from AWS, or does not.
 #[derive(Clone, Debug)]
@@ -74,6 +77,9 @@ pub struct Broker {
     namespace: Namespace,
     timers: Timers,
     move_tasks: MoveTasks,
+    move_task_timers: Timers,
+    /// Held while alarms are served, so that whoever turns a manual clock finds none half served.
+    ringing: Mutex<()>,
     store: Option<Committer>,
     closing: AtomicBool,
 }
@@ -90,6 +96,8 @@ impl Broker {
             clock,
             timers: Timers::default(),
             move_tasks: MoveTasks::default(),
+            move_task_timers: Timers::default(),
+            ringing: Mutex::default(),
             store: None,
             closing: AtomicBool::new(false),
         }
@@ -105,10 +113,7 @@ impl Broker {
     /// # Errors
     /// What SQS answers.
     pub async fn execute(&self, caller: &Caller<'_>, request: Request) -> Result<Response, Error> {
-        if let Some(store) = &self.store {
-            store.ready().await;
-        }
-        self.move_tasks_due();
+        self.ready().await;
         // What changes something is told when it is as durable as was asked for.
         macro_rules! settled {
             ($variant:ident, $done:expr) => {
@@ -118,7 +123,7 @@ impl Broker {
         match request {
             Request::AddPermission(r) => settled!(AddPermission, self.add_permission(caller, r)),
             Request::CancelMessageMoveTask(r) => {
-                settled!(CancelMessageMoveTask, self.cancel_message_move_task(caller, r))
+                settled!(CancelMessageMoveTask, self.cancel_message_move_task(caller, r).await)
             }
             Request::ChangeMessageVisibility(r) => {
                 settled!(ChangeMessageVisibility, self.change_message_visibility(caller, r))
@@ -154,34 +159,78 @@ impl Broker {
         }
     }
 
-    /// The alarm clock: serves queues with someone waiting, and move tasks, when they have something to do. Runs for good.
+    /// Waits until the store has room for more.
+    async fn ready(&self) {
+        if let Some(store) = &self.store {
+            store.ready().await;
+        }
+    }
+
+    /// The alarm clocks: they serve queues and move tasks when they have something to do. Runs for good.
     pub async fn run_timers(&self) {
+        tokio::join!(self.run_queue_timers(), self.run_move_tasks());
+    }
+
+    async fn run_queue_timers(&self) {
         loop {
             self.timers.wait(&self.clock).await;
-            self.ring();
-            // A move task that has much to move rings at once again; others come first.
+            if let Some(store) = &self.store {
+                store.pending_below(CATCH_UP_BYTES_MAX).await;
+            }
+            self.ring_queues();
+            // A queue that has much to catch up with rings at once again; others come first.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Serves what is due now.
-    fn ring(&self) -> bool {
-        let due = self.timers.take_due(self.clock.now(), ALARMS_PER_TURN);
-        for (alarm, queue) in &due {
-            match alarm {
-                Alarm::Queue(_) => self.alarm_rings(queue),
-                Alarm::MoveTask(_) => self.move_task_rings(queue),
+    async fn run_move_tasks(&self) {
+        loop {
+            self.move_task_timers.wait(&self.clock).await;
+            if let (_, Some(ticket)) = self.ring_move_tasks() {
+                // If the store fails, the server is about to end.
+                let _ = ticket.settled().await;
             }
+            tokio::task::yield_now().await;
         }
+    }
+
+    /// Serves the queues that are due now; whether there were any.
+    fn ring_queues(&self) -> bool {
+        let _ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = self.timers.take_due(self.clock.now(), ALARMS_PER_TURN);
+        due.iter().for_each(|queue| self.alarm_rings(queue));
         !due.is_empty()
     }
 
-    /// Turns a manual clock, and does what is due by then before it returns: whoever waits for a message that has become
-    /// available has been handed it. `false` if the clock is not a manual one.
-    pub fn advance(&self, by: std::time::Duration) -> bool {
-        let turned = self.clock.advance(by);
-        while turned && self.ring() {}
-        turned
+    /// Lets the move tasks that are due now take a turn; whether there were any, and what they gave to the store.
+    fn ring_move_tasks(&self) -> (bool, Option<Ticket>) {
+        let _ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = self.move_task_timers.take_due(self.clock.now(), ALARMS_PER_TURN);
+        // The newest ticket vouches for the others.
+        let ticket = due.iter().filter_map(|queue| self.move_task_turn(queue)).last();
+        (!due.is_empty(), ticket)
+    }
+
+    /// Turns a manual clock, from one moment at which something is due to the next, and does what is due by then before it
+    /// returns: whoever waits for a message that has become available has been handed it. `false` if the clock is not a
+    /// manual one.
+    pub fn advance(&self, by: Duration) -> bool {
+        let mut left_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        loop {
+            while self.ring_queues() | self.ring_move_tasks().0 {
+                // Somebody else may be about to finish what is waited for here: a move, or a commit.
+                std::thread::yield_now();
+            }
+            let next = self.timers.first().into_iter().chain(self.move_task_timers.first()).min();
+            let step_ms = next.map_or(left_ms, |at| at.ms_since(self.clock.now()).min(left_ms));
+            if !self.clock.advance(Duration::from_millis(step_ms)) {
+                return false;
+            }
+            if left_ms == 0 {
+                return true;
+            }
+            left_ms -= step_ms;
+        }
     }
 
     /// Answers all long polls with nothing, now and from now on; the server is about to stop.
@@ -242,3 +291,6 @@ impl Broker {
         format!("{}/{}/{}", caller.base_url, queue.account, queue.name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use crate::engine::Time;
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Whether accounts and regions separate queues.
@@ -145,6 +146,7 @@ struct Spaces {
 pub struct Namespace {
     mode: NamespaceMode,
     spaces: RwLock<Spaces>,
+    generation: AtomicU64,
 }
 
 /// What became of an attempt to add a queue.
@@ -160,12 +162,17 @@ pub enum Added {
 impl Namespace {
     /// An empty one.
     pub fn new(mode: NamespaceMode) -> Namespace {
-        Namespace { mode, spaces: RwLock::default() }
+        Namespace { mode, spaces: RwLock::default(), generation: AtomicU64::new(1) }
     }
 
     /// Whether accounts and regions separate queues.
     pub fn mode(&self) -> NamespaceMode {
         self.mode
+    }
+
+    /// Rises when a queue is added or taken out: while it stands, a name means the same queue. Never 0.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Spaces> {
@@ -219,6 +226,7 @@ impl Namespace {
         spaces.deleted.remove(&key);
         let (account, region, name) = key;
         spaces.accounts.entry(account).or_default().entry(region).or_default().insert(name, queue.clone());
+        self.generation.fetch_add(1, Ordering::AcqRel);
         Added::New
     }
 
@@ -236,6 +244,7 @@ impl Namespace {
             // Another queue may have taken the name already.
             if names.get(&*queue.name).is_some_and(|found| found.uid == queue.uid) {
                 names.remove(&*queue.name);
+                self.generation.fetch_add(1, Ordering::AcqRel);
             }
         }
         spaces.deleted.retain(|_, at| now < at.plus_seconds(COOLDOWN_SECONDS));

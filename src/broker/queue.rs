@@ -1,14 +1,23 @@
 //! One queue among many: the engine behind its lock, the line of those who wait, and the single way to work on both.
 
+use super::Broker;
 use super::durability::{Done, Outbox, record};
+use super::redrive::TargetCache;
 use super::settings::QueueSettings;
+use super::transfer::{Cause, Departures, Transfer};
 use super::waiters::{Line, Order, Ticket};
-use super::{Alarm, Broker, redrive};
-use crate::engine::{self, Delivery, Message, Receipt, Received, Time, Want};
+use crate::engine::{self, Delivery, Receipt, Received, Time, Want};
 use crate::error::Error;
-use crate::store::{Change, Ticket as StoreTicket};
+use crate::store::Ticket as StoreTicket;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// Parked receives that are served in one go under the queue's lock; the wake-up that follows at once goes on.
+pub(super) const HAND_OUTS_PER_TURN: usize = 64;
+
+/// With more bytes than this waiting for the store, a queue that has much to catch up with does so later: what many
+/// deadlines leave behind for the store must not stand in front of everybody else's requests.
+pub(super) const CATCH_UP_BYTES_MAX: usize = 4 << 20;
 
 /// A queue with its names, its settings and its state.
 pub struct Queue {
@@ -40,19 +49,12 @@ pub struct State {
     pub purged: Option<Time>,
     /// The alarm that is set for it.
     alarm: Option<Time>,
-    /// Dead letters that wait for the lock to be let go of.
-    dead: Vec<Burial>,
+    /// Messages on their way to other queues.
+    pub(super) departures: Departures,
+    /// Its dead-letter queue, as last looked up.
+    pub(super) dead_letter_target: TargetCache,
     /// What is on its way to the store.
     pub outbox: Outbox,
-}
-
-/// Messages that a receive found to have been received too often, on their way to the dead-letter queue.
-pub(super) struct Burial {
-    source: Arc<Queue>,
-    target: Arc<Queue>,
-    messages: Vec<Message>,
-    /// That they left the source, for the store.
-    departures: Vec<Change>,
 }
 
 /// What a waiter is handed: messages, and what to wait for before they may be shown.
@@ -85,7 +87,8 @@ impl Queue {
                 deleted: false,
                 purged: None,
                 alarm: None,
-                dead: Vec::new(),
+                departures: Departures::default(),
+                dead_letter_target: TargetCache::default(),
                 outbox: Outbox::new(stored),
             }),
         }
@@ -99,6 +102,7 @@ impl Queue {
     /// Changes the settings; `state` shows that the caller holds the queue.
     pub(super) fn set_settings(&self, state: &mut State, settings: QueueSettings) {
         state.engine.configure(settings.for_engine());
+        state.dead_letter_target = TargetCache::default();
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.save(state);
     }
@@ -109,30 +113,33 @@ impl Queue {
         outbox.put(|| [record(self, *purged, tags)]);
     }
 
-    /// Locks a queue that nobody else has seen yet.
-    pub(super) fn lock_new(&self) -> MutexGuard<'_, State> {
+    /// Locks the queue as it is. For a queue that nobody else has seen yet, and for what does not depend on the time.
+    pub(super) fn lock_as_is(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks the queue and brings it up to now. Many deadlines that fall due at once are worked off in small portions, and
-    /// others get their turn in between.
-    fn lock(&self, broker: &Broker) -> (MutexGuard<'_, State>, Time) {
+    /// Locks the queue and brings it up to now, and tells whether something is left to catch up with. Many deadlines that
+    /// fall due at once are worked off in small portions, and others get their turn in between. If the store cannot keep
+    /// up, the rest has to wait: the engine hands out, deletes and hides by the rules all the same.
+    fn lock(&self, broker: &Broker) -> (MutexGuard<'_, State>, Time, bool) {
         loop {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.lock_as_is();
             let now = broker.clock.now();
             let State { engine, outbox, .. } = &mut *state;
-            let more = engine.tick(now, &mut outbox.journal);
-            if !more {
-                return (state, now);
+            if !engine.tick(now, &mut outbox.journal) {
+                return (state, now, false);
             }
             broker.deliver(self, outbox);
+            if broker.store.as_ref().is_some_and(|store| store.pending_bytes() > CATCH_UP_BYTES_MAX) {
+                return (state, now, true);
+            }
         }
     }
 }
 
 impl Broker {
     /// The way to work on a queue: locks it, brings it up to now, lets `act` do its work, hands what is available to those
-    /// who wait, unlocks it, and carries dead letters over.
+    /// who wait, unlocks it, and brings messages that left it to their target.
     ///
     /// # Errors
     /// `QueueDoesNotExist` if the queue was deleted since it was looked up.
@@ -141,86 +148,75 @@ impl Broker {
         queue: &Arc<Queue>,
         act: impl FnOnce(&mut State, Time) -> R,
     ) -> Result<Done<R>, Error> {
-        self.with_departures(queue, Vec::new(), act)
-    }
-
-    /// The same for messages that come from another queue; that they left it goes to the store together with their arrival.
-    pub(super) fn with_departures<R>(
-        &self,
-        queue: &Arc<Queue>,
-        departures: Vec<Change>,
-        act: impl FnOnce(&mut State, Time) -> R,
-    ) -> Result<Done<R>, Error> {
-        let (done, mut burials) = self.with_one(queue, departures, act)?;
-        // Burying may hand messages to those who wait at the dead-letter queue, which may bring up its own dead letters.
-        while let Some(burial) = burials.pop() {
-            burials.extend(self.bury(burial));
+        let (done, departed) = self.with_one(queue, act)?;
+        if departed {
+            self.transfer(queue);
         }
         Ok(done)
     }
 
-    fn with_one<R>(
+    /// The same, but what leaves the queue stays on its way; tells whether somebody has to see to it.
+    pub(super) fn with_one<R>(
         &self,
         queue: &Arc<Queue>,
-        departures: Vec<Change>,
         act: impl FnOnce(&mut State, Time) -> R,
-    ) -> Result<(Done<R>, Vec<Burial>), Error> {
-        let (mut state, now) = queue.lock(self);
+    ) -> Result<(Done<R>, bool), Error> {
+        let (mut state, now, behind) = queue.lock(self);
         if state.deleted {
             return Err(Error::no_queue());
         }
-        state.outbox.put(|| departures);
         let result = act(&mut state, now);
         // Before anyone is handed a message: what is handed out must know what to wait for.
         self.deliver(queue, &mut state.outbox);
-        self.hand_out(queue, &mut state, now);
+        let more = self.hand_out(queue, &mut state, now);
         self.deliver(queue, &mut state.outbox);
-        self.set_alarm(queue, &mut state);
-        let dead = std::mem::take(&mut state.dead);
-        Ok((Done::new(result, state.outbox.ticket()), dead))
+        self.set_alarm(queue, &mut state, (behind || more).then_some(now));
+        Ok((Done::new(result, state.outbox.ticket()), state.departures.need_a_mover()))
     }
 
     /// Receives from a queue that the caller holds. Dead letters wait in the state until it is unlocked.
     pub(super) fn receive_from(&self, queue: &Arc<Queue>, state: &mut State, now: Time, order: &Order) -> Received {
         let settings = queue.settings();
         // Without its target a redrive policy moves nothing: the message stays and is delivered on.
-        let target = settings.redrive.as_ref().and_then(|policy| Some((policy, policy.target(self, queue)?)));
+        let target = self.dead_letter_target(queue, state, &settings);
         let want = Want {
             max: order.max,
             visibility_timeout_seconds: order.visibility_timeout_seconds.unwrap_or(settings.visibility_timeout_seconds),
             attempt_id: order.attempt_id.as_deref(),
-            dead_letter_after: target.as_ref().map(|(policy, _)| policy.max_receive_count),
+            dead_letter_after: target.as_ref().map(|(max_receive_count, _)| *max_receive_count),
         };
         let mark = state.outbox.mark();
         let mut received = state.engine.receive(now, &want, &mut state.outbox.journal);
         if let Some((_, target)) = target.filter(|_| !received.dead.is_empty()) {
             let messages = std::mem::take(&mut received.dead);
-            let departures = state.outbox.take_departures(mark, queue.uid);
-            state.dead.push(Burial { source: queue.clone(), target, messages, departures });
+            let removals = state.outbox.take_removals(mark, queue.uid);
+            state.departures.push(Transfer { target, cause: Cause::DeadLetter, messages, removals });
         }
         received
     }
 
-    /// Hands what is available to those who have waited longest. Who has gone in the meantime is passed over, and the
-    /// messages are as if never received.
-    fn hand_out(&self, queue: &Arc<Queue>, state: &mut State, now: Time) {
-        while state.engine.has_ready() {
-            let Some((ticket, order)) = state.line.first() else { return };
+    /// Hands what is available to those who have waited longest, and tells whether there is more to hand out. Who has gone
+    /// in the meantime is passed over, and the messages are as if never received.
+    fn hand_out(&self, queue: &Arc<Queue>, state: &mut State, now: Time) -> bool {
+        for _ in 0..HAND_OUTS_PER_TURN {
+            if !state.engine.has_ready() {
+                return false;
+            }
+            let Some((ticket, order)) = state.line.first() else { return false };
             let order = order.clone();
             let received = self.receive_from(queue, state, now, &order);
             if received.deliveries.is_empty() {
-                if received.more_dead {
-                    continue;
-                }
-                // Ready, but not to be had now: the limit of messages in flight.
-                return;
+                // Either as many dead letters as may be taken out in one go, or messages that are ready but not to be had
+                // now: the limit of messages in flight.
+                return received.more_dead;
             }
-            let Some(waiter) = state.line.take(ticket) else { return };
+            let Some(waiter) = state.line.take(ticket) else { return false };
             let handed = self.ready_to_show(queue, state, received.deliveries);
             if let Err(handed) = waiter.hand.send(handed) {
                 give_back_to(state, now, &handed.deliveries);
             }
         }
+        true
     }
 
     /// Messages with what to wait for before they may be shown: that they are there for good, and on a FIFO queue also that
@@ -235,48 +231,20 @@ impl Broker {
         Handed { deliveries, ticket }
     }
 
-    fn set_alarm(&self, queue: &Arc<Queue>, state: &mut State) {
-        if state.line.is_empty() {
-            return;
-        }
-        let Some(next) = state.engine.next_deadline() else { return };
+    /// Sets the alarm to `at`, or else to the next moment at which something happens for those who wait.
+    pub(super) fn set_alarm(&self, queue: &Arc<Queue>, state: &mut State, at: Option<Time>) {
+        let next = || state.engine.next_deadline().filter(|_| !state.line.is_empty());
+        let Some(next) = at.or_else(next) else { return };
         if state.alarm != Some(next) {
-            self.timers.set(Alarm::Queue(queue.uid), state.alarm, next, queue);
+            self.timers.set(queue, state.alarm, next);
             state.alarm = Some(next);
         }
     }
 
-    /// What the alarm clock calls when a queue with someone waiting has a deadline.
+    /// What the alarm clock calls when a queue has something to do.
     pub(super) fn alarm_rings(&self, queue: &Arc<Queue>) {
         // An error means that the queue is gone, and with it those who waited.
         let _ = self.with(queue, |state, _| state.alarm = None);
-    }
-
-    /// Moves dead letters into their queue; back into the source if the target has just been deleted.
-    fn bury(&self, burial: Burial) -> Vec<Burial> {
-        let Burial { source, target, messages, departures } = burial;
-        let fifo = target.settings().fifo;
-        let arn: Arc<str> =
-            super::Arn { region: &source.region, account: &source.account, name: &source.name }.to_string().into();
-        let mut waiting = Some((messages, departures));
-        let moved = self.with_one(&target, Vec::new(), |state, now| {
-            let (messages, departures) = waiting.take().unwrap_or_default();
-            state.outbox.put(|| departures);
-            for message in messages {
-                let letter = redrive::as_dead_letter(message, &arn, fifo, now);
-                state.engine.insert(now, letter, &mut state.outbox.journal);
-            }
-        });
-        if let Ok((_, burials)) = moved {
-            return burials;
-        }
-        let (messages, departures) = waiting.take().unwrap_or_default();
-        let back = self.with_one(&source, departures, |state, now| {
-            for message in messages {
-                state.engine.insert(now, message, &mut state.outbox.journal);
-            }
-        });
-        back.map(|(_, burials)| burials).unwrap_or_default()
     }
 
     /// Takes a receiver out of the line. If it has been handed messages meanwhile they come back.

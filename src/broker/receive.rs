@@ -51,7 +51,7 @@ impl Broker {
             match look.unwaited()? {
                 Look::Found(handed) => return self.settled(queue, handed).await,
                 Look::Wait(ticket, handed, until) => break (ticket, handed, until),
-                Look::Again => {}
+                Look::Again => self.ready().await,
             }
         };
         let mut place = InLine { broker: self, queue, ticket, handed, done: false };

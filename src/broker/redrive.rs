@@ -2,13 +2,14 @@
 
 use super::Broker;
 use super::namespace::{Arn, ArnError};
-use super::queue::Queue;
+use super::queue::{Queue, State};
+use super::settings::QueueSettings;
 use crate::api::limits;
 use crate::engine::{Message, Time};
 use crate::error::Error;
 use serde_json::{Map, Value};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The `RedrivePolicy` of a source queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +60,21 @@ impl RedrivePolicy {
     }
 
     /// The queue it points at, if that is there.
-    pub fn target(&self, broker: &Broker, source: &Queue) -> Option<Arc<Queue>> {
+    pub(super) fn target(&self, broker: &Broker, source: &Queue) -> Option<Arc<Queue>> {
         let arn = Arn::parse(&self.target_arn).ok()?;
         // Target and source live in one region.
         let arn = Arn { region: &source.region, ..arn };
         broker.namespace.resolve_arn(&arn, &source.account)
     }
+}
+
+/// The dead-letter queue of a source as it was looked up last. Every receive asks for it, so it is looked up again only
+/// after queues have come or gone.
+#[derive(Default)]
+pub(super) struct TargetCache {
+    /// [`Namespace::generation`](super::namespace::Namespace::generation) before the look-up; 0 before the first one.
+    generation: u64,
+    target: Option<Weak<Queue>>,
 }
 
 /// The canonical form, in which AWS gives the attribute back (recorded): this order, no spaces, the count as a number.
@@ -161,6 +171,23 @@ impl fmt::Display for RedriveAllowPolicy {
 }
 
 impl Broker {
+    /// The maximum receive count of a queue that the caller holds, and its dead-letter queue, if both are there.
+    pub(super) fn dead_letter_target(
+        &self,
+        source: &Queue,
+        state: &mut State,
+        settings: &QueueSettings,
+    ) -> Option<(u32, Arc<Queue>)> {
+        let policy = settings.redrive.as_ref()?;
+        let cache = &mut state.dead_letter_target;
+        let generation = self.namespace.generation();
+        if cache.generation != generation {
+            let target = policy.target(self, source).as_ref().map(Arc::downgrade);
+            *cache = TargetCache { generation, target };
+        }
+        Some((policy.max_receive_count, cache.target.as_ref()?.upgrade()?))
+    }
+
     /// Checks what a redrive policy says about another queue, when it is set; moves do not ask again.
     ///
     /// # Errors

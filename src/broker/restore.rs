@@ -1,8 +1,8 @@
 //! How a broker comes back from its store: queues, what is in them, move tasks, and names that are closed for a minute.
 
+use super::Broker;
 use super::queue::Queue;
 use super::settings::QueueSettings;
-use super::{Alarm, Broker};
 use crate::engine::Time;
 use crate::store::{Committer, Loaded, QueueRecord};
 use std::collections::HashMap;
@@ -42,12 +42,12 @@ impl Restoring<'_> {
             Loaded::Effect { queue, effect } => {
                 // An effect of a queue that is not there is one that was on its way when the queue was deleted.
                 if let Some(queue) = self.queues.get(&queue) {
-                    queue.lock_new().engine.replay(effect);
+                    queue.lock_as_is().engine.replay(effect);
                 }
             }
             Loaded::MoveTask(record) => {
                 if let Some(queue) = self.queues.get(&record.queue) {
-                    self.broker.move_tasks.restore(queue, record);
+                    self.broker.move_tasks.restore(queue, record, self.broker.clock.now());
                 }
             }
         }
@@ -57,7 +57,7 @@ impl Restoring<'_> {
         let settings = QueueSettings::restored(&record);
         let place = (record.account.as_str(), record.region.as_str(), record.name.as_str());
         let queue = Arc::new(Queue::new(record.uid, place, settings, record.tags, true));
-        queue.lock_new().purged = record.purged;
+        queue.lock_as_is().purged = record.purged;
         // What was created is there again, whatever was deleted before it.
         let _ = self.broker.namespace.add(&queue, Time(0), false);
         self.queues.insert(record.uid, queue);
@@ -67,7 +67,7 @@ impl Restoring<'_> {
     pub fn finish(self) -> usize {
         for queue in self.queues.values() {
             if self.broker.move_tasks.is_running(queue.uid) {
-                self.broker.timers.set(Alarm::MoveTask(queue.uid), None, self.broker.clock.now(), queue);
+                self.broker.move_task_timers.set(queue, None, self.broker.clock.now());
             }
         }
         self.queues.len()

@@ -1,28 +1,38 @@
 //! Message move tasks: the way back from a dead-letter queue.
 //!
-//! A task moves one message at a time: out of its source, then into its destination, never holding both. How many it may have
-//! moved by now follows from the time and its rate, so that nothing depends on when it gets its turn.
+//! A task takes messages out of its source in small turns, as its rate allows, and `transfer.rs` brings them to their
+//! destination. With a store, a turn waits until the one before it is durable, so that a long task never stands in front of
+//! everybody else's requests.
 
 use super::durability::Done;
 use super::queue::Queue;
 use super::send::new_message_id;
-use super::{Alarm, Arn, Broker, Caller};
+use super::transfer::{Cause, Transfer};
+use super::{Arn, Broker, Caller, State};
 use crate::api::{
     CancelMessageMoveTaskRequest, CancelMessageMoveTaskResult, ListMessageMoveTasksRequest, ListMessageMoveTasksResult,
     ListMessageMoveTasksResultEntry, StartMessageMoveTaskRequest, StartMessageMoveTaskResult, limits,
 };
 use crate::engine::{Message, Time};
 use crate::error::{Error, ErrorKind};
-use crate::store::{Change, MoveTaskRecord};
+use crate::store::{Change, MoveTaskRecord, Ticket};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Messages a task without a rate moves before others get a turn.
-const MESSAGES_PER_TURN: u64 = 256;
+/// Messages that are taken out under one lock of the source and put in under one lock of the destination.
+const MESSAGES_PER_TRANSFER: usize = 64;
+
+/// Transfers of a task before others get a turn.
+const TRANSFERS_PER_TURN: usize = 4;
+
+/// A transfer is full with this many bytes of bodies.
+const TRANSFER_BYTES_MAX: usize = 1 << 20;
+
+/// A task that fell behind its rate, because the machine slept or the store is slow, makes up for at most this much time.
+const CATCH_UP_MS_MAX: u64 = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -45,7 +55,7 @@ impl Status {
 }
 
 struct MoveTask {
-    id: String,
+    id: Arc<str>,
     source: Arc<Queue>,
     /// As the caller gave it.
     source_arn: String,
@@ -57,13 +67,19 @@ struct MoveTask {
     to_move: u64,
     moved: u64,
     status: Status,
+    pace: Pace,
+}
+
+/// How far a task has come by its rate: so many messages taken out since then.
+struct Pace {
+    since: Time,
+    taken: u64,
 }
 
 /// The tasks of each source queue, newest first, at most ten remembered.
 #[derive(Default)]
 pub(super) struct MoveTasks {
     tasks: Mutex<HashMap<u64, VecDeque<MoveTask>>>,
-    running: AtomicUsize,
 }
 
 impl MoveTasks {
@@ -74,23 +90,32 @@ impl MoveTasks {
     /// Adds a task and gives the id of one that is no longer remembered.
     ///
     /// # Errors
-    /// `InvalidParameterValue` if one runs for that source.
-    fn add(&self, task: MoveTask) -> Result<Option<String>, Error> {
+    /// `InvalidParameterValue` if one runs for that source, or as many as may run in its account.
+    fn add(&self, task: MoveTask) -> Result<Option<Arc<str>>, Error> {
         let mut tasks = self.lock();
+        let running = tasks.values().flatten().filter(|task| task.status == Status::Running);
+        let of_account = running.filter(|other| other.source.account == task.source.account).count();
         let of_source = tasks.entry(task.source.uid).or_default();
         if of_source.iter().any(|task| task.status == Status::Running) {
             return Err(Error::invalid(
                 "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
             ));
         }
+        if of_account >= limits::MOVE_TASKS_ACTIVE_MAX {
+            // Uncertain: the limit is documented, the answer beyond it is not.
+            return Err(Error::invalid(format!(
+                "There are already {of_account} active tasks. Only {} active tasks are allowed for an account at a given time.",
+                limits::MOVE_TASKS_ACTIVE_MAX
+            )));
+        }
         of_source.push_front(task);
-        self.running.fetch_add(1, Ordering::SeqCst);
         let too_many = of_source.len() > limits::MOVE_TASK_LIST_MAX as usize;
         Ok(too_many.then(|| of_source.pop_back().map(|task| task.id)).flatten())
     }
 
-    /// Takes back a task of a queue that comes back from the store; they come oldest first.
-    pub(super) fn restore(&self, source: &Arc<Queue>, record: MoveTaskRecord) {
+    /// Takes back a task of a queue that comes back from the store; they come oldest first. Its rate counts from now on: the
+    /// time in which the server did not run is not made up for.
+    pub(super) fn restore(&self, source: &Arc<Queue>, record: MoveTaskRecord, now: Time) {
         let status = match (record.status.as_str(), record.failure.as_deref()) {
             ("RUNNING", _) => Status::Running,
             ("COMPLETED", _) => Status::Completed,
@@ -98,11 +123,8 @@ impl MoveTasks {
             ("FAILED", _) => Status::Failed(NO_DESTINATION),
             _ => Status::Cancelled,
         };
-        if status == Status::Running {
-            self.running.fetch_add(1, Ordering::SeqCst);
-        }
         self.lock().entry(source.uid).or_default().push_front(MoveTask {
-            id: record.id,
+            id: record.id.into(),
             source: source.clone(),
             source_arn: record.source_arn,
             destination_arn: record.destination_arn,
@@ -111,6 +133,7 @@ impl MoveTasks {
             to_move: record.to_move,
             moved: record.moved,
             status,
+            pace: Pace { since: now, taken: 0 },
         });
     }
 
@@ -119,25 +142,17 @@ impl MoveTasks {
         running_task(&self.lock(), uid).is_some()
     }
 
-    /// Ends a task that runs.
-    fn end(&self, task: &mut MoveTask, status: Status) {
-        task.status = status;
-        self.running.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// Counts a message that a task has moved; it counts also if the task was cancelled meanwhile.
-    fn count(&self, uid: u64, id: &str) -> Option<Change> {
+    /// Counts messages that a task has moved; they count also if the task was cancelled meanwhile.
+    pub(super) fn count(&self, uid: u64, id: &str, messages: u64) -> Option<Change> {
         let mut tasks = self.lock();
-        let task = tasks.get_mut(&uid)?.iter_mut().find(|task| task.id == id)?;
-        task.moved += 1;
+        let task = tasks.get_mut(&uid)?.iter_mut().find(|task| *task.id == *id)?;
+        task.moved += messages;
         Some(task.record())
     }
 
     /// Forgets the tasks of a queue that is deleted.
     pub(super) fn forget(&self, uid: u64) {
-        let gone = self.lock().remove(&uid);
-        let running = gone.iter().flatten().filter(|task| task.status == Status::Running).count();
-        self.running.fetch_sub(running, Ordering::SeqCst);
+        self.lock().remove(&uid);
     }
 }
 
@@ -162,12 +177,14 @@ fn no_resource(name: &str) -> Error {
     )
 }
 
-/// How a look at a task went on.
-enum Turn {
-    /// The task has ended.
+/// What a task does next.
+enum Step {
+    /// Nothing: it has ended, now or before.
     Ended,
-    /// It may move the next message at this time.
+    /// It goes on at this time.
     Next(Time),
+    /// It has taken messages out of its source.
+    Taken,
 }
 
 impl Broker {
@@ -207,7 +224,7 @@ impl Broker {
                 "You must enter a number that's between 1 and 500.",
             ));
         }
-        let id = new_message_id().to_string();
+        let id: Arc<str> = new_message_id().to_string().into();
         let task_handle = handle(&id, &source_arn);
         let started = self.with(&source, |state, now| {
             let task = MoveTask {
@@ -220,14 +237,15 @@ impl Broker {
                 to_move: state.engine.counts().visible as u64,
                 moved: 0,
                 status: Status::Running,
+                pace: Pace { since: now, taken: 0 },
             };
             let record = task.record();
-            let forgotten = self.move_tasks.add(task)?.map(|id| Change::MoveTaskForgotten { id });
+            let forgotten = self.move_tasks.add(task)?.map(|id| Change::MoveTaskForgotten { id: id.to_string() });
             state.outbox.put(|| [record].into_iter().chain(forgotten));
             Ok(StartMessageMoveTaskResult { task_handle })
         })?;
         let started = started.transpose()?;
-        self.move_task_rings(&source);
+        self.move_task_turn(&source);
         Ok(started)
     }
 
@@ -261,7 +279,7 @@ impl Broker {
         Ok(ListMessageMoveTasksResult { results: of_source.take(max as usize).map(show).collect() })
     }
 
-    pub(super) fn cancel_message_move_task(
+    pub(super) async fn cancel_message_move_task(
         &self,
         caller: &Caller<'_>,
         r: CancelMessageMoveTaskRequest,
@@ -272,125 +290,130 @@ impl Broker {
         let handle: Handle = serde_json::from_slice(&json).map_err(|_| invalid())?;
         let source =
             self.queue_by_arn(caller, &handle.source_arn, "SourceArn").map_err(|_| no_resource("SourceArn"))?;
-        let cancelled = self.with(&source, |state, _| {
+        let cancelled = self.with(&source, |_, _| {
             let mut tasks = self.move_tasks.lock();
             let mut of_source = tasks.get_mut(&source.uid).into_iter().flatten();
-            let task = of_source.find(|task| task.id == handle.task_id);
+            let task = of_source.find(|task| *task.id == *handle.task_id);
             let task = task.ok_or_else(|| Error::new(ErrorKind::ResourceNotFound, "Task does not exist."))?;
             if task.status != Status::Running {
                 return Err(Error::invalid("Only active tasks can be cancelled."));
             }
-            self.move_tasks.end(task, Status::Cancelled);
-            state.outbox.put(|| [task.record()]);
-            Ok(CancelMessageMoveTaskResult { approximate_number_of_messages_moved: task.moved as i64 })
+            task.status = Status::Cancelled;
+            Ok(())
         })?;
-        cancelled.transpose()
-    }
-
-    /// Lets running tasks move what they may have moved by now. Called before every operation; costs one load if none runs.
-    pub(super) fn move_tasks_due(&self) {
-        if self.move_tasks.running.load(Ordering::Relaxed) == 0 {
-            return;
+        cancelled.unwaited()?;
+        // What the task has taken out arrives, and is counted, before it is said that it moves no more. Another thread is
+        // at it right now.
+        while self.with(&source, |state, _| state.departures.are_under_way())?.unwaited() {
+            tokio::task::yield_now().await;
         }
-        let running = |task: &&MoveTask| task.status == Status::Running;
-        let sources: Vec<Arc<Queue>> = {
+        self.with(&source, |state, _| {
             let tasks = self.move_tasks.lock();
-            tasks.values().flatten().filter(running).map(|task| task.source.clone()).collect()
-        };
-        for source in sources {
-            self.move_task_turn(&source);
-        }
+            let task = tasks.get(&source.uid).into_iter().flatten().find(|task| *task.id == *handle.task_id);
+            state.outbox.put(|| task.map(MoveTask::record));
+            let moved = task.map_or(0, |task| task.moved) as i64;
+            CancelMessageMoveTaskResult { approximate_number_of_messages_moved: moved }
+        })
     }
 
-    /// What the alarm clock calls.
-    pub(super) fn move_task_rings(&self, source: &Arc<Queue>) {
-        if let Turn::Next(at) = self.move_task_turn(source) {
-            self.timers.set(Alarm::MoveTask(source.uid), None, at, source);
-        }
-    }
-
-    /// Moves what the task of a source may move now, up to a limit.
-    fn move_task_turn(&self, source: &Arc<Queue>) -> Turn {
-        for _ in 0..MESSAGES_PER_TURN {
-            let now = self.clock.now();
-            let (id, destination_arn) = {
-                let tasks = self.move_tasks.lock();
-                let Some(task) = running_task(&tasks, source.uid) else { return Turn::Ended };
-                if let Some(at) = task.not_before().filter(|at| *at > now) {
-                    return Turn::Next(at);
-                }
-                (task.id.clone(), task.destination_arn.clone())
-            };
-            let end = match self.move_one(source, &id, destination_arn.as_deref()) {
-                Ok(true) => continue,
-                Ok(false) => Status::Completed,
-                Err(reason) => Status::Failed(reason),
-            };
+    /// Lets the task of a source move what it may move now, up to a limit, and sets the alarm for the rest. What it gives
+    /// back has to be durable before the next turn.
+    pub(super) fn move_task_turn(&self, source: &Arc<Queue>) -> Option<Ticket> {
+        let mut last = None;
+        for _ in 0..TRANSFERS_PER_TURN {
             // An error means that the source is gone, and its tasks with it.
-            let _ = self.with(source, |state, _| {
-                let mut tasks = self.move_tasks.lock();
-                let mut of_source = tasks.get_mut(&source.uid).into_iter().flatten();
-                // It may have been cancelled meanwhile.
-                if let Some(task) = of_source.find(|task| task.id == id && task.status == Status::Running) {
-                    self.move_tasks.end(task, end);
-                    state.outbox.put(|| [task.record()]);
+            let step = self.with(source, |state, now| self.move_task_step(source, state, now)).ok()?;
+            match step.into_parts() {
+                (Step::Ended, ticket) => return ticket,
+                (Step::Next(at), ticket) => {
+                    self.move_task_timers.set(source, None, at);
+                    return ticket;
                 }
-            });
+                (Step::Taken, ticket) => last = ticket,
+            }
         }
-        Turn::Next(self.clock.now())
+        self.move_task_timers.set(source, None, self.clock.now());
+        last
     }
 
-    /// Moves the oldest message that is visible. `false` if there is none, an error with the failure reason of the API.
-    fn move_one(&self, source: &Arc<Queue>, task: &str, destination: Option<&str>) -> Result<bool, &'static str> {
-        let resolve = |text: &str| {
-            let arn = Arn::parse(text).ok()?;
-            self.namespace.resolve_arn(&arn, &source.account)
-        };
-        let fixed = destination.map(|arn| resolve(arn).ok_or(NO_DESTINATION)).transpose()?;
-        let taken = self.with(source, |state, now| {
-            let mark = state.outbox.mark();
-            let message = state.engine.take_oldest_visible(now, &mut state.outbox.journal)?;
-            Some((message, state.outbox.take_departures(mark, source.uid)))
-        });
-        let Some((message, departures)) = taken.ok().and_then(Done::unwaited) else { return Ok(false) };
-        let found = match fixed {
-            Some(queue) => Ok(queue),
-            None => {
-                let origin = message.extra.as_ref().and_then(|extra| extra.dead_letter_source.as_deref());
-                origin.ok_or(NO_SOURCE).and_then(|arn| resolve(arn).ok_or(NO_DESTINATION))
-            }
-        };
-        let back = |message: Message, departures: Vec<Change>| {
-            // An error means that the source has been deleted, and its messages with it.
-            let _ = self.with_departures(source, departures, |state, now| {
-                state.engine.insert(now, message, &mut state.outbox.journal);
-            });
-        };
-        let queue = match found {
-            Ok(queue) => queue,
-            Err(reason) => {
-                back(message, departures);
-                return Err(reason);
-            }
-        };
-        // What arrives is a new message with the old content (developer guide).
-        let mut original = Some((message, departures));
-        let moved = self.with(&queue, |state, now| {
-            if let Some((message, departures)) = original.take() {
-                // Leaving, arriving and being counted go to the store as one.
-                let counted = self.move_tasks.count(source.uid, task);
-                state.outbox.put(|| departures.into_iter().chain(counted));
-                let message = message.renewed(new_message_id(), now);
-                state.engine.insert(now, message, &mut state.outbox.journal);
-            }
-        });
-        if moved.is_err() {
-            if let Some((message, departures)) = original {
-                back(message, departures);
-            }
-            return Err(NO_DESTINATION);
+    /// Takes out of the source what its task may move now, up to a limit. The destination is looked up first, so that a task
+    /// that fails leaves everything as it is.
+    fn move_task_step(&self, source: &Arc<Queue>, state: &mut State, now: Time) -> Step {
+        let mut tasks = self.move_tasks.lock();
+        let of_source = tasks.get_mut(&source.uid).into_iter().flatten();
+        let Some(task) = of_source.into_iter().find(|task| task.status == Status::Running) else { return Step::Ended };
+        if state.engine.tick(now, &mut state.outbox.journal) {
+            // The queue has too much to catch up with: what looks like its oldest message may not be that.
+            return Step::Next(now);
         }
-        Ok(true)
+        let mut batch = Batch::default();
+        let end = loop {
+            if let Some(at) = task.not_before(now).filter(|at| *at > now) {
+                break Ok(Step::Next(at));
+            }
+            let Some(movable) = state.engine.peek_oldest_visible() else {
+                break Err(Status::Completed);
+            };
+            let target = match self.move_target(task, movable.dead_letter_source.as_deref()) {
+                Ok(target) => target,
+                Err(reason) => break Err(Status::Failed(reason)),
+            };
+            if !batch.has_room_for(&target) {
+                break Ok(Step::Taken);
+            }
+            let mark = state.outbox.mark();
+            let Some(message) = state.engine.take_oldest_visible(now, &mut state.outbox.journal) else {
+                break Ok(Step::Taken);
+            };
+            task.pace.taken += 1;
+            batch.bytes += message.body.len();
+            batch.messages.push(message);
+            batch.removals.extend(state.outbox.take_removals(mark, source.uid));
+            batch.target = Some(target);
+        };
+        if let Some(target) = batch.target {
+            let Batch { messages, removals, .. } = batch;
+            state.departures.push(Transfer { target, cause: Cause::MoveTask(task.id.clone()), messages, removals });
+            // Whatever ends the task does so in the next step, when all this has arrived.
+            return Step::Taken;
+        }
+        match end {
+            Ok(step) => step,
+            // Another thread is moving the last ones.
+            Err(_) if state.departures.are_under_way() => Step::Next(now),
+            Err(status) => {
+                task.status = status;
+                state.outbox.put(|| [task.record()]);
+                Step::Ended
+            }
+        }
+    }
+
+    /// Where a task moves a message.
+    ///
+    /// # Errors
+    /// The failure reason of the API.
+    fn move_target(&self, task: &MoveTask, dead_letter_source: Option<&str>) -> Result<Arc<Queue>, &'static str> {
+        let arn = task.destination_arn.as_deref().or(dead_letter_source).ok_or(NO_SOURCE)?;
+        let arn = Arn::parse(arn).map_err(|_| NO_DESTINATION)?;
+        self.namespace.resolve_arn(&arn, &task.source.account).ok_or(NO_DESTINATION)
+    }
+}
+
+/// Messages that a task takes out together.
+#[derive(Default)]
+struct Batch {
+    target: Option<Arc<Queue>>,
+    messages: Vec<Message>,
+    removals: Vec<Change>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn has_room_for(&self, target: &Queue) -> bool {
+        self.messages.len() < MESSAGES_PER_TRANSFER
+            && self.bytes < TRANSFER_BYTES_MAX
+            && self.target.as_ref().is_none_or(|own| own.uid == target.uid)
     }
 }
 
@@ -410,7 +433,7 @@ impl MoveTask {
             _ => None,
         };
         Change::MoveTask(Box::new(MoveTaskRecord {
-            id: self.id.clone(),
+            id: self.id.to_string(),
             queue: self.source.uid,
             source_arn: self.source_arn.clone(),
             destination_arn: self.destination_arn.clone(),
@@ -424,8 +447,12 @@ impl MoveTask {
     }
 
     /// When it may move its next message, if it has a rate.
-    fn not_before(&self) -> Option<Time> {
+    fn not_before(&mut self, now: Time) -> Option<Time> {
         let rate = u64::from(self.rate?);
-        Some(self.started.plus_ms((self.moved + 1).saturating_mul(1000) / rate))
+        let next = |pace: &Pace| pace.since.plus_ms((pace.taken + 1).saturating_mul(1000) / rate);
+        if now.ms_since(next(&self.pace)) > CATCH_UP_MS_MAX {
+            self.pace = Pace { since: Time(now.0.saturating_sub(CATCH_UP_MS_MAX)), taken: 0 };
+        }
+        Some(next(&self.pace))
     }
 }

@@ -1,6 +1,6 @@
-//! The one alarm clock: when which queue with someone waiting, or which move task, has something to do.
+//! Alarm clocks: when which queue has something to do. One is for those who wait at queues, one for move tasks.
 //!
-//! Nothing depends on it for correctness: every operation brings its queue up to now by itself. It makes things prompt.
+//! Nothing depends on them for correctness: every operation brings its queue up to now by itself. They make things prompt.
 
 use super::queue::Queue;
 use crate::clock::Clock;
@@ -9,50 +9,45 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 
-/// What an alarm is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Alarm {
-    /// The queue with this uid has a deadline, and someone waits there.
-    Queue(u64),
-    /// The move task of the queue with this uid can move more.
-    MoveTask(u64),
-}
-
-/// All alarms that are set.
+/// All alarms of one kind that are set, by their moment and the queue's uid.
 #[derive(Default)]
 pub struct Timers {
-    alarms: Mutex<BTreeMap<(Time, Alarm), Weak<Queue>>>,
+    alarms: Mutex<BTreeMap<(Time, u64), Weak<Queue>>>,
     earlier: Notify,
 }
 
 impl Timers {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Time, Alarm), Weak<Queue>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Time, u64), Weak<Queue>>> {
         self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets an alarm, in place of the one at `before` if that is still set.
-    pub fn set(&self, alarm: Alarm, before: Option<Time>, at: Time, queue: &Arc<Queue>) {
+    /// Sets an alarm for a queue, in place of the one at `before` if that is still set.
+    pub fn set(&self, queue: &Arc<Queue>, before: Option<Time>, at: Time) {
         let mut alarms = self.lock();
         if let Some(before) = before {
-            alarms.remove(&(before, alarm));
+            alarms.remove(&(before, queue.uid));
         }
-        alarms.insert((at, alarm), Arc::downgrade(queue));
-        let is_first = alarms.first_key_value().is_some_and(|(first, _)| *first == (at, alarm));
+        alarms.insert((at, queue.uid), Arc::downgrade(queue));
+        let is_first = alarms.first_key_value().is_some_and(|(first, _)| *first == (at, queue.uid));
         drop(alarms);
         if is_first {
             self.earlier.notify_one();
         }
     }
 
+    /// When the first alarm is due.
+    pub fn first(&self) -> Option<Time> {
+        self.lock().first_key_value().map(|((at, _), _)| *at)
+    }
+
     /// Takes the alarms that are due at `now`, at most `limit`.
-    pub fn take_due(&self, now: Time, limit: usize) -> Vec<(Alarm, Arc<Queue>)> {
+    pub fn take_due(&self, now: Time, limit: usize) -> Vec<Arc<Queue>> {
         let mut alarms = self.lock();
         let mut due = Vec::new();
         while due.len() < limit {
             let Some(first) = alarms.first_entry().filter(|first| first.key().0 <= now) else { break };
-            let ((_, alarm), queue) = first.remove_entry();
             // A queue that nobody holds any more has nobody waiting.
-            due.extend(queue.upgrade().map(|queue| (alarm, queue)));
+            due.extend(first.remove().upgrade());
         }
         due
     }
@@ -61,8 +56,7 @@ impl Timers {
     pub async fn wait(&self, clock: &Clock) {
         loop {
             let changed = self.earlier.notified();
-            let first = self.lock().first_key_value().map(|((at, _), _)| *at);
-            match first {
+            match self.first() {
                 Some(at) if at <= clock.now() => return,
                 Some(at) => tokio::select! {
                     () = clock.sleep_until(at) => return,

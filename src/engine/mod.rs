@@ -46,7 +46,7 @@ mod time;
 mod window;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use contents::Discarded;
 pub use dedup::{ATTEMPT_WINDOW_MS, DEDUPLICATION_WINDOW_MS};
@@ -58,7 +58,9 @@ pub use message::{
 pub use queue::{Queue, VISIBILITY_TOTAL_MS_MAX};
 pub use receipt::Receipt;
 pub use receive::DEAD_LETTERS_PER_CALL_MAX;
-pub use settings::{Counts, DeduplicationScope, Deleted, Kind, Received, Sent, Settings, VisibilityChange, Want};
+pub use settings::{
+    Counts, DeduplicationScope, Deleted, Kind, Movable, Received, Sent, Settings, VisibilityChange, Want,
+};
 pub use standard::{NOISY_IDLE_MS, NOISY_IN_FLIGHT_MIN, NOISY_SHARE_DIVISOR};
 pub use tick::TICK_EVENTS_MAX;
 pub use time::Time;

@@ -8,7 +8,7 @@ use super::dedup::{DeduplicationKey, FirstSend};
 use super::effect::{Effect, Journal, Stored};
 use super::message::{Message, NewMessage};
 use super::receipt::Receipt;
-use super::settings::{Counts, DeduplicationScope, Deleted, Kind, Sent, Settings, VisibilityChange};
+use super::settings::{Counts, DeduplicationScope, Deleted, Kind, Movable, Sent, Settings, VisibilityChange};
 use super::slot::{Place, Slot};
 use super::time::Time;
 
@@ -169,6 +169,14 @@ impl Queue {
         self.contents.put(slot, Position::InFlight(now.plus_ms(timeout_ms)));
         self.record_change(slot, j);
         VisibilityChange::Changed
+    }
+
+    /// What a message move task has to know of the message that [`Queue::take_oldest_visible`] takes out next, if the queue is
+    /// up to now.
+    #[must_use]
+    pub fn peek_oldest_visible(&self) -> Option<Movable> {
+        let message = &self.contents.slots[self.contents.next()?];
+        Some(Movable { dead_letter_source: message.extra.as_ref().and_then(|extra| extra.dead_letter_source.clone()) })
     }
 
     /// Takes out the next visible message, for a message move task. Those in flight or delayed stay.

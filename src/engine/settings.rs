@@ -1,5 +1,7 @@
 //! What a queue is told about itself, what a receive asks for, and what the operations answer.
 
+use std::sync::Arc;
+
 use super::message::{Delivery, Message, MessageId};
 use super::time::Time;
 
@@ -70,6 +72,13 @@ pub enum Sent {
         /// The number of the first one.
         number: u64,
     },
+}
+
+/// What a message move task has to know of a message before it takes it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Movable {
+    /// The ARN of the queue it died in, if it is a dead letter.
+    pub dead_letter_source: Option<Arc<str>>,
 }
 
 /// The answer to a receive.

@@ -75,6 +75,12 @@ impl Ticket {
         self.outcome.result.get().is_some()
     }
 
+    /// Whether both stand for the same commit.
+    #[must_use]
+    pub fn is_same(&self, other: &Ticket) -> bool {
+        Arc::ptr_eq(&self.outcome, &other.outcome)
+    }
+
     /// Whether the changes are as durable as the store promises; [`Ticket::settled`] then succeeds at once.
     #[must_use]
     pub fn is_durable(&self) -> bool {
@@ -247,10 +253,14 @@ impl Committer {
     /// Waits while more than [`PENDING_BYTES_MAX`] bytes wait to be committed. To be awaited before a request that
     /// may change something takes any lock; the bound is then exceeded by at most the requests under way.
     pub async fn ready(&self) {
+        self.pending_below(PENDING_BYTES_MAX).await;
+    }
+
+    /// Waits while this many bytes or more wait to be committed, and no longer than until the store fails.
+    pub async fn pending_below(&self, bytes: usize) {
         loop {
             let room = self.shared.room.notified();
-            let pending = self.shared.pending_bytes.load(Ordering::Acquire);
-            if pending < PENDING_BYTES_MAX || self.failure().is_some() {
+            if self.pending_bytes() < bytes || self.failure().is_some() {
                 return;
             }
             room.await;

@@ -35,7 +35,7 @@ pub(super) fn new(number: u32) -> NewMessage {
 }
 
 /// A plain message outside any queue.
-pub(super) fn message(number: u32, sent: Time) -> Message {
+pub(crate) fn message(number: u32, sent: Time) -> Message {
     Message::new(new(number), sent)
 }
 
