@@ -152,6 +152,8 @@ fn split(index: u32) -> (u32, usize) {
 impl<T> Index<u32> for Arena<T> {
     type Output = T;
 
+    // Inlined everywhere: the most frequent step of the engine, and the compiler cannot be relied on to see it.
+    #[inline]
     fn index(&self, index: u32) -> &T {
         let (chunk, offset) = split(index);
         self.chunks[chunk as usize].items[offset].as_ref().expect("a linked place is taken")
@@ -159,6 +161,7 @@ impl<T> Index<u32> for Arena<T> {
 }
 
 impl<T> IndexMut<u32> for Arena<T> {
+    #[inline]
     fn index_mut(&mut self, index: u32) -> &mut T {
         let (chunk, offset) = split(index);
         self.chunks[chunk as usize].items[offset].as_mut().expect("a linked place is taken")

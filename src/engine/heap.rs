@@ -17,50 +17,53 @@ pub(super) struct Wait {
     pub slot: u32,
 }
 
-/// Waits in one chunk, 24 KiB of them: growing by chunks never copies what is there, and shrinking gives memory back.
-const CHUNK: usize = 1024;
+/// Waits in one chunk, 6 KiB of them: growing by chunks never copies what is there, and shrinking gives memory back.
+const CHUNK: usize = 256;
 
 /// Waits by position.
 struct Waits {
-    /// All full but the last one with something in it, after which there is at most one that is empty.
-    chunks: Vec<Vec<Wait>>,
+    /// Behind the last one with something in it stands at most one that is empty.
+    chunks: Vec<Box<[Wait; CHUNK]>>,
     len: usize,
 }
 
 impl Waits {
     fn get(&self, position: usize) -> Option<Wait> {
-        self.chunks.get(position / CHUNK)?.get(position % CHUNK).copied()
+        (position < self.len).then(|| self[position])
     }
 
     fn push(&mut self, wait: Wait) {
         if self.len == self.chunks.len() * CHUNK {
-            // The first chunk grows with what is in it, so that a queue of few messages costs little.
-            let capacity = if self.len == 0 { 0 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(capacity));
+            self.chunks.push(Box::new([wait; CHUNK]));
         }
-        self.chunks[self.len / CHUNK].push(wait);
+        let end = self.len;
         self.len += 1;
+        self[end] = wait;
     }
 
     fn pop(&mut self) -> Option<Wait> {
         let last = self.len.checked_sub(1)?;
-        let wait = self.chunks[last / CHUNK].pop();
+        let wait = self[last];
         self.len = last;
         // One empty chunk is kept, so that a queue around a chunk's border does not allocate all the time.
-        self.chunks.truncate(last / CHUNK + 2);
-        wait
+        if self.chunks.len() > last / CHUNK + 2 {
+            self.chunks.pop();
+        }
+        Some(wait)
     }
 }
 
 impl Index<usize> for Waits {
     type Output = Wait;
 
+    #[inline]
     fn index(&self, position: usize) -> &Wait {
         &self.chunks[position / CHUNK][position % CHUNK]
     }
 }
 
 impl IndexMut<usize> for Waits {
+    #[inline]
     fn index_mut(&mut self, position: usize) -> &mut Wait {
         &mut self.chunks[position / CHUNK][position % CHUNK]
     }
@@ -114,10 +117,11 @@ impl Timers {
         let wait = self.waits[position];
         while position > 0 {
             let parent = (position - 1) / 2;
-            if self.waits[parent] <= wait {
+            let above = self.waits[parent];
+            if above <= wait {
                 break;
             }
-            self.set(slots, position, self.waits[parent]);
+            self.set(slots, position, above);
             position = parent;
         }
         self.set(slots, position, wait);
@@ -129,13 +133,18 @@ impl Timers {
         let wait = self.waits[position];
         loop {
             let mut child = 2 * position + 1;
-            if child + 1 < self.waits.len && self.waits[child + 1] < self.waits[child] {
-                child += 1;
-            }
-            if child >= self.waits.len || wait <= self.waits[child] {
+            if child >= self.waits.len {
                 break;
             }
-            self.set(slots, position, self.waits[child]);
+            let mut earlier = self.waits[child];
+            if child + 1 < self.waits.len && self.waits[child + 1] < earlier {
+                child += 1;
+                earlier = self.waits[child];
+            }
+            if wait <= earlier {
+                break;
+            }
+            self.set(slots, position, earlier);
             position = child;
         }
         self.set(slots, position, wait);
