@@ -32,11 +32,6 @@ impl<T> Done<T> {
         self.value
     }
 
-    /// The outcome, and what to wait for.
-    pub(super) fn into_parts(self) -> (T, Option<Ticket>) {
-        (self.value, self.ticket)
-    }
-
     /// The outcome, once it is durable.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::api::{
 };
 use crate::engine::{Message, Time};
 use crate::error::{Error, ErrorKind};
-use crate::store::{Change, MoveTaskRecord, Ticket};
+use crate::store::{Change, Committer, MoveTaskRecord, Ticket};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -319,21 +319,21 @@ impl Broker {
     /// Lets the task of a source move what it may move now, up to a limit, and sets the alarm for the rest. What it gives
     /// back has to be durable before the next turn.
     pub(super) fn move_task_turn(&self, source: &Arc<Queue>) -> Option<Ticket> {
-        let mut last = None;
+        let mut next = Some(self.clock.now());
         for _ in 0..TRANSFERS_PER_TURN {
             // An error means that the source is gone, and its tasks with it.
             let step = self.with(source, |state, now| self.move_task_step(source, state, now)).ok()?;
-            match step.into_parts() {
-                (Step::Ended, ticket) => return ticket,
-                (Step::Next(at), ticket) => {
-                    self.move_task_timers.set(source, None, at);
-                    return ticket;
-                }
-                (Step::Taken, ticket) => last = ticket,
+            match step.unwaited() {
+                Step::Taken => continue,
+                Step::Ended => next = None,
+                Step::Next(at) => next = Some(at),
             }
+            break;
         }
-        self.move_task_timers.set(source, None, self.clock.now());
-        last
+        if let Some(at) = next {
+            self.move_task_timers.set(source, None, at);
+        }
+        self.store.as_ref().map(Committer::newest)
     }
 
     /// Takes out of the source what its task may move now, up to a limit. The destination is looked up first, so that a task

@@ -250,6 +250,12 @@ impl Committer {
         ticket
     }
 
+    /// Stands for everything submitted so far.
+    #[must_use]
+    pub fn newest(&self) -> Ticket {
+        self.submit(Vec::new())
+    }
+
     /// Waits while more than [`PENDING_BYTES_MAX`] bytes wait to be committed. To be awaited before a request that
     /// may change something takes any lock; the bound is then exceeded by at most the requests under way.
     pub async fn ready(&self) {
