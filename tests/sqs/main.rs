@@ -20,4 +20,5 @@ mod queue_attributes;
 mod recorded;
 mod support;
 mod time_limits;
+mod transfers;
 mod visibility;

@@ -3,12 +3,18 @@
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{Credentials, Region};
 use aws_sdk_sqs::operation::send_message::SendMessageOutput;
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+pub use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
+    SendMessageBatchRequestEntry,
+};
 use base64::Engine;
 pub use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The account of callers with an ordinary access key.
@@ -107,8 +113,18 @@ impl Kew {
             None => builder,
         };
         let server = builder.manual_clock().start().expect("a free port");
+        Kew { _data: data.map(|(dir, _)| dir), ..Kew::of(server) }
+    }
+
+    /// A server that runs already, for tests that keep its clock and data themselves.
+    pub fn of(server: kew::Server) -> Kew {
         let client = client_as(&server, "test", "us-east-1");
-        Kew { server, client, _data: data.map(|(dir, _)| dir) }
+        Kew { server, client, _data: None }
+    }
+
+    /// Stops the server and waits until it has let go of its data.
+    pub async fn shutdown(self) {
+        self.server.shutdown().await;
     }
 
     /// A server with these queues, each with its attributes.
@@ -206,6 +222,41 @@ impl Kew {
         call.send().await.expect("receives").messages.unwrap_or_default()
     }
 
+    /// Sends all of them to one message group, in order, by tens.
+    pub async fn fill(&self, queue: &str, group: &str, bodies: &[String]) {
+        for ten in bodies.chunks(10) {
+            let entry = |(id, body): (usize, &String)| {
+                let entry = SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(body);
+                let entry = entry.message_group_id(group);
+                let fifo = queue.ends_with(".fifo");
+                let entry = if fifo { entry.message_deduplication_id(body) } else { entry };
+                entry.build().expect("complete")
+            };
+            let entries: Vec<_> = ten.iter().enumerate().map(entry).collect();
+            let call = self.client.send_message_batch().queue_url(self.url(queue)).set_entries(Some(entries));
+            assert_eq!(call.send().await.expect("sends").successful().len(), ten.len());
+        }
+    }
+
+    /// Receives and deletes until nothing more comes. The messages in the order in which they came.
+    pub async fn drain(&self, queue: &str) -> Vec<Message> {
+        let mut drained = Vec::new();
+        loop {
+            let messages = self.receive(queue, 10).await;
+            if messages.is_empty() {
+                return drained;
+            }
+            let entry = |(id, message): (usize, &Message)| {
+                let entry = DeleteMessageBatchRequestEntry::builder().id(id.to_string());
+                entry.receipt_handle(handle_of(message)).build().expect("complete")
+            };
+            let entries: Vec<_> = messages.iter().enumerate().map(entry).collect();
+            let call = self.client.delete_message_batch().queue_url(self.url(queue)).set_entries(Some(entries));
+            assert!(call.send().await.expect("deletes").failed().is_empty());
+            drained.extend(messages);
+        }
+    }
+
     /// One message that must be there.
     pub async fn receive_one(&self, queue: &str) -> Message {
         self.receive(queue, 1).await.pop().expect("a message")
@@ -260,6 +311,23 @@ impl Kew {
         raw(&self.server, method, path, headers, body)
     }
 
+    /// Has several connections make the same request again and again, until what it gives back is dropped.
+    pub fn repeatedly(&self, connections: usize, action: &str, members: &Value) -> Repetition {
+        let body = members.to_string();
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.{action}\r\n\
+             Content-Type: application/x-amz-json-1.0\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let stop = Arc::new(AtomicBool::new(false));
+        let connection = |_| {
+            let stream = TcpStream::connect(self.server.addresses()[0]).expect("connects");
+            let (stop, request) = (stop.clone(), request.clone());
+            std::thread::spawn(move || repeat(stream, request.as_bytes(), &stop))
+        };
+        Repetition { threads: (0..connections).map(connection).collect(), stop }
+    }
+
     /// An action over the JSON protocol.
     pub fn json(&self, action: &str, members: &Value) -> Answer {
         let target = format!("AmazonSQS.{action}");
@@ -297,6 +365,37 @@ impl Kew {
     pub fn missing(&self, action: &str, members: &Value, name: &str) {
         let text = format!("The request must contain the parameter {name}.");
         self.refuses(action, members, 400, "MissingParameter", &text);
+    }
+}
+
+/// Requests that are made again and again; see [`Kew::repeatedly`].
+pub struct Repetition {
+    threads: Vec<std::thread::JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Repetition {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let ended: Vec<_> = self.threads.drain(..).map(std::thread::JoinHandle::join).collect();
+        assert!(std::thread::panicking() || ended.iter().all(Result::is_ok), "a connection was not served");
+    }
+}
+
+/// Writes the same request again and again on one connection, and reads the answers.
+fn repeat(mut stream: TcpStream, request: &[u8], stop: &AtomicBool) {
+    let mut answers = BufReader::new(stream.try_clone().expect("a second handle"));
+    while !stop.load(Ordering::SeqCst) {
+        stream.write_all(request).expect("writes");
+        let (mut line, mut length) = (String::new(), 0);
+        while line != "\r\n" {
+            line.clear();
+            assert!(answers.read_line(&mut line).expect("reads") > 0, "the server ended the connection");
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+                length = value.trim().parse().expect("a number");
+            }
+        }
+        std::io::copy(&mut (&mut answers).take(length), &mut std::io::sink()).expect("reads");
     }
 }
 
