@@ -350,3 +350,47 @@ async fn a_queue_that_is_its_own_target_keeps_its_messages() {
     let [visible, in_flight, _] = kew.counts("q").await;
     assert_eq!(visible + in_flight, 1);
 }
+
+/// More than the server takes out at once: a long poll that waits at the source gets none of them, and their order holds.
+#[tokio::test]
+async fn many_dead_letters_at_once_keep_the_order_of_their_groups() {
+    const GROUPS: usize = 150;
+    let kew = fifo_chain().await;
+    let of_group = |group: usize| (0..10).map(|n| format!("{group}-{n}")).collect::<Vec<_>>();
+    for group in 0..GROUPS {
+        kew.fill("q.fifo", &group.to_string(), &of_group(group)).await;
+    }
+    for _ in 0..GROUPS {
+        assert_eq!(kew.receive("q.fifo", 10).await.len(), 10);
+    }
+    let poll = kew.parked("q.fifo", 20).await;
+    kew.turn(1);
+    let dead = kew.drain("dead.fifo").await;
+    kew.turn(20);
+    assert!(poll.await.unwrap().is_empty());
+    assert_eq!(dead.len(), 10 * GROUPS);
+    for group in 0..GROUPS {
+        let begin = format!("{group}-");
+        let found: Vec<&str> = bodies(&dead).into_iter().filter(|body| body.starts_with(&begin)).collect();
+        assert_eq!(found, of_group(group));
+    }
+}
+
+#[tokio::test]
+async fn many_dead_letters_at_once_arrive_oldest_first() {
+    let kew = chain(1).await;
+    let sent: Vec<String> = (0..2500).map(|number| number.to_string()).collect();
+    for ten in sent.chunks(10) {
+        let entry = |(id, body): (usize, &String)| json!({"Id": id.to_string(), "MessageBody": body});
+        let entries: Vec<Value> = ten.iter().enumerate().map(entry).collect();
+        kew.json("SendMessageBatch", &json!({"QueueUrl": "q", "Entries": entries})).ok();
+    }
+    for _ in sent.chunks(10) {
+        assert_eq!(kew.receive("q", 10).await.len(), 10);
+    }
+    let poll = kew.parked("q", 20).await;
+    kew.turn(1);
+    assert_eq!(bodies(&kew.drain("dead").await), sent);
+    kew.turn(20);
+    assert!(poll.await.unwrap().is_empty());
+}
