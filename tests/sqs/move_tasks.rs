@@ -1,6 +1,7 @@
 //! Message move tasks: the way back from a dead-letter queue.
 
 use crate::support::*;
+use std::time::Duration;
 
 /// `q` with its dead-letter queue `dead`, both standard.
 async fn chain() -> Kew {
@@ -215,6 +216,160 @@ async fn fifo_messages_move_in_order_with_their_groups() {
     let messages = kew.receive("q.fifo", 10).await;
     assert_eq!(bodies(&messages), ["1", "2", "3"]);
     assert!(messages.iter().all(|message| system(message, "MessageGroupId").as_deref() == Some("g")));
+}
+
+/// A source whose messages cannot be moved is as if the task had never been: the head stays at the head, under its number.
+#[tokio::test]
+async fn a_failed_task_leaves_the_order_of_a_group_as_it_was() {
+    let kew = Kew::start();
+    kew.create("dead.fifo", &[]).await;
+    for queue in ["gone.fifo", "stays.fifo"] {
+        kew.create(queue, &[("RedrivePolicy", &kew.redrive("dead.fifo", 1)), ("VisibilityTimeout", "1")]).await;
+    }
+    let sent = ["0", "1", "2", "3"];
+    for body in sent {
+        bury(&kew, "gone.fifo", body).await;
+    }
+    let number = |message: &Message| system(message, "SequenceNumber").expect("a sequence number");
+    let before: Vec<String> = kew.receive("dead.fifo", 10).await.iter().map(number).collect();
+    kew.turn(30);
+    kew.client.delete_queue().queue_url(kew.url("gone.fifo")).send().await.unwrap();
+    for _ in 0..3 {
+        start(&kew, &json!({"SourceArn": kew.arn("dead.fifo")}));
+        let task = &tasks(&kew, "dead.fifo")[0];
+        assert_eq!(task["FailureReason"], "AWS.SimpleQueueService.NonExistentQueue");
+        assert_eq!(task["ApproximateNumberOfMessagesMoved"], 0);
+    }
+    let after = kew.drain("dead.fifo").await;
+    assert_eq!(bodies(&after), sent);
+    assert_eq!(after.iter().map(number).collect::<Vec<_>>(), before);
+}
+
+#[tokio::test]
+async fn a_message_sent_to_the_dead_letter_queue_by_hand_keeps_its_place_when_the_task_fails() {
+    let kew = Kew::start();
+    kew.create("dead.fifo", &[]).await;
+    kew.create("q.fifo", &[("RedrivePolicy", &kew.redrive("dead.fifo", 1))]).await;
+    let mut sent = Vec::new();
+    for body in ["0", "1", "2"] {
+        sent.push(kew.send_in("dead.fifo", "g", body).await.sequence_number);
+    }
+    start(&kew, &json!({"SourceArn": kew.arn("dead.fifo")}));
+    assert_eq!(tasks(&kew, "dead.fifo")[0]["FailureReason"], "CouldNotDetermineMessageSource");
+    let left = kew.drain("dead.fifo").await;
+    assert_eq!(bodies(&left), ["0", "1", "2"]);
+    assert_eq!(left.iter().map(|message| system(message, "SequenceNumber")).collect::<Vec<_>>(), sent);
+}
+
+/// Receipt handle whose visibility timeout has ended, message not received again: it is deleted.
+#[tokio::test]
+async fn a_failed_task_leaves_receipt_handles_as_they_were() {
+    let kew = chain().await;
+    kew.send("dead", "sent by hand").await;
+    let message = kew.receive_one("dead").await;
+    kew.turn(30);
+    assert_eq!(kew.counts("dead").await, [1, 0, 0]);
+    start(&kew, &json!({"SourceArn": kew.arn("dead")}));
+    assert_eq!(status(&kew, "dead"), "FAILED");
+    kew.delete("dead", &message).await;
+    assert_eq!(kew.counts("dead").await, [0, 0, 0]);
+}
+
+/// A deleted destination that was named is found out only when the task has begun.
+#[tokio::test]
+async fn a_task_whose_destination_is_deleted_leaves_receipt_handles_as_they_were() {
+    let kew = chain().await;
+    kew.create("elsewhere", &[]).await;
+    kew.send("dead", "x").await;
+    let message = kew.receive_one("dead").await;
+    kew.turn(30);
+    let to_elsewhere = json!({
+        "SourceArn": kew.arn("dead"), "DestinationArn": kew.arn("elsewhere"), "MaxNumberOfMessagesPerSecond": 1,
+    });
+    start(&kew, &to_elsewhere);
+    kew.client.delete_queue().queue_url(kew.url("elsewhere")).send().await.unwrap();
+    kew.turn(1);
+    assert_eq!(status(&kew, "dead"), "FAILED");
+    kew.delete("dead", &message).await;
+    assert_eq!(kew.counts("dead").await, [0, 0, 0]);
+}
+
+/// The time during which no server ran gives no right to move anything: after a restart the rate holds from then on, and what
+/// may be moved at once is at most what the rate allows in a second. A clock that is turned while the server runs is time that
+/// has passed for the task, too, however far it is turned at once: `the_rate_is_kept_by_the_clock` counts on it.
+#[tokio::test]
+async fn the_rate_holds_over_a_restart() {
+    const RATE: u64 = 2;
+    let data = tempfile::tempdir().unwrap();
+    let clock = kew::Clock::manual();
+    let live = || {
+        let builder = kew::Server::builder().data(data.path(), kew::config::Durability::Process);
+        Kew::of(builder.clock(clock.clone()).start().unwrap())
+    };
+    let mut kew = live();
+    kew.create("dead", &[]).await;
+    kew.create("q", &[("RedrivePolicy", &kew.redrive("dead", 1))]).await;
+    for n in 0..100 {
+        kew.send("dead", &n.to_string()).await;
+    }
+    let members = json!({
+        "SourceArn": kew.arn("dead"), "DestinationArn": kew.arn("q"), "MaxNumberOfMessagesPerSecond": RATE,
+    });
+    start(&kew, &members);
+    kew.turn(3);
+    let mut moved = kew.counts("q").await[0];
+    assert_eq!(moved, 3 * RATE);
+    for _ in 0..3 {
+        kew.shutdown().await;
+        clock.advance(Duration::from_secs(3600));
+        kew = live();
+        assert_eq!(status(&kew, "dead"), "RUNNING");
+        let at_once = kew.counts("q").await[0] - moved;
+        assert!(at_once <= RATE, "{at_once} messages were moved at once after the restart");
+        moved += at_once;
+        for second in 1..=3 {
+            kew.turn(1);
+            let now = kew.counts("q").await[0];
+            assert!(now - moved <= second * RATE, "{} messages were moved in {second} s", now - moved);
+            assert_eq!(now + kew.counts("dead").await[0], 100);
+        }
+        let now = kew.counts("q").await[0];
+        assert!(now - moved >= 2 * RATE, "{} messages were moved in 3 s", now - moved);
+        moved = now;
+    }
+}
+
+/// Developer guide: "a maximum of 100 active message movement tasks per account".
+#[tokio::test]
+async fn a_hundred_tasks_are_active_at_most() {
+    let kew = Kew::start();
+    kew.create("other", &[]).await;
+    let begin = |n: usize| {
+        json!({
+            "SourceArn": kew.arn(&format!("dead-{n}")), "DestinationArn": kew.arn("other"),
+            "MaxNumberOfMessagesPerSecond": 1,
+        })
+    };
+    for n in 0..=100 {
+        let dead = format!("dead-{n}");
+        kew.create(&dead, &[]).await;
+        kew.create(&format!("q-{n}"), &[("RedrivePolicy", &kew.redrive(&dead, 1))]).await;
+        kew.send(&dead, "x").await;
+    }
+    let handles: Vec<String> = (0..100).map(|n| start(&kew, &begin(n))).collect();
+    let refused = kew.json("StartMessageMoveTask", &begin(100));
+    assert!((400..500).contains(&refused.status), "{refused:?}");
+    assert!(tasks(&kew, "dead-100").is_empty());
+    kew.client.cancel_message_move_task().task_handle(&handles[50]).send().await.unwrap();
+    start(&kew, &begin(100));
+    kew.turn(1);
+    assert_eq!(kew.counts("other").await, [100, 0, 0]);
+    // All have ended.
+    for n in 0..=100 {
+        kew.send(&format!("dead-{n}"), "y").await;
+    }
+    (0..100).for_each(|n| drop(start(&kew, &begin(n))));
+    assert_eq!(kew.json("StartMessageMoveTask", &begin(100)).json_failure(), refused.json_failure());
 }
 
 #[tokio::test]
