@@ -5,5 +5,6 @@ mod equal;
 mod faults;
 mod growth;
 mod kit;
+mod move_task;
 mod power;
 mod records;

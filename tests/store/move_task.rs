@@ -1,0 +1,160 @@
+//! A move task heeds the store: what it has moved and what is not written yet stays within the bound for requests, and other
+//! requests wait for that at most, not for all that it moves.
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use kew::api::{Request, Response};
+use kew::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
+use kew::engine::Time;
+use kew::store::{Change, Committer, Loaded, PENDING_BYTES_MAX, Store, StoreError};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::kit::NOW;
+
+const MESSAGES: usize = 96;
+const BODY_BYTES: usize = 1 << 20;
+/// A wait that lasts longer has failed.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// A store that commits only as often as it may.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<Permits>, Condvar)>);
+
+#[derive(Default)]
+struct Permits {
+    left: u64,
+    /// A commit is being held back.
+    waiting: bool,
+}
+
+impl Gate {
+    fn permit(&self, commits: u64) {
+        self.0.0.lock().unwrap().left = commits;
+        self.0.1.notify_all();
+    }
+
+    fn holds_back(&self) -> bool {
+        let permits = self.0.0.lock().unwrap();
+        permits.waiting && permits.left == 0
+    }
+}
+
+/// Opens the gate when the test ends, also by a panic: closing the broker waits for its commits.
+struct Opening<'a>(&'a Gate);
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.permit(u64::MAX);
+    }
+}
+
+impl Store for Gate {
+    fn load(&mut self, _: Time, _: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn commit(&mut self, _: Time, _: Vec<Change>) -> Result<(), StoreError> {
+        let mut permits = self.0.0.lock().unwrap();
+        while permits.left == 0 {
+            permits.waiting = true;
+            permits = self.0.1.wait(permits).unwrap();
+        }
+        permits.waiting = false;
+        permits.left -= 1;
+        Ok(())
+    }
+}
+
+const CALLER: Caller<'static> =
+    Caller { account: "000000000000", region: "us-east-1", base_url: "http://localhost", trace_header: None };
+
+fn request<T: DeserializeOwned>(variant: impl Fn(T) -> Request, members: serde_json::Value) -> Request {
+    variant(serde_json::from_value(members).unwrap())
+}
+
+fn arn(queue: &str) -> String {
+    format!("arn:aws:sqs:us-east-1:000000000000:{queue}")
+}
+
+/// Lets everything that can run do so.
+async fn settle() {
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A broker on such a store, with the queue `dead` full of messages.
+async fn filled(gate: &Gate) -> Arc<Broker> {
+    let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
+    let mut broker = Broker::new(options, kew::Clock::manual());
+    broker.attach(Committer::start(Box::new(gate.clone()), Box::new(|| NOW)).unwrap());
+    for queue in ["dead", "other", "unrelated"] {
+        let create = request(Request::CreateQueue, json!({"QueueName": queue}));
+        broker.execute(&CALLER, create).await.unwrap();
+    }
+    let policy = json!({"deadLetterTargetArn": arn("dead"), "maxReceiveCount": 1}).to_string();
+    let create = json!({"QueueName": "source", "Attributes": {"RedrivePolicy": policy}});
+    broker.execute(&CALLER, request(Request::CreateQueue, create)).await.unwrap();
+    let body = "x".repeat(BODY_BYTES);
+    for _ in 0..MESSAGES {
+        let send = request(Request::SendMessage, json!({"QueueUrl": "dead", "MessageBody": body}));
+        broker.execute(&CALLER, send).await.unwrap();
+    }
+    Arc::new(broker)
+}
+
+fn spawn(broker: &Arc<Broker>, request: Request) -> tokio::task::JoinHandle<Response> {
+    let broker = broker.clone();
+    tokio::spawn(async move { broker.execute(&CALLER, request).await.unwrap() })
+}
+
+#[tokio::test]
+async fn what_a_move_task_leaves_to_be_written_is_bounded() {
+    let gate = Gate::default();
+    gate.permit(u64::MAX);
+    let broker = filled(&gate).await;
+    let timers = tokio::spawn({
+        let broker = broker.clone();
+        async move { broker.run_timers().await }
+    });
+    gate.permit(0);
+    let _opened_at_the_end = Opening(&gate);
+    let start = json!({"SourceArn": arn("dead"), "DestinationArn": arn("other")});
+    let started = spawn(&broker, request(Request::StartMessageMoveTask, start));
+    settle().await;
+    let store = broker.store().unwrap();
+    let bound = PENDING_BYTES_MAX + 4 * BODY_BYTES;
+    let check = || assert!(store.pending_bytes() <= bound, "{} MiB wait to be written", store.pending_bytes() >> 20);
+    check();
+    // A request that comes now waits for some commits, not for those of all messages.
+    let send = request(Request::SendMessage, json!({"QueueUrl": "unrelated", "MessageBody": "x"}));
+    let sent = spawn(&broker, send);
+    let (mut commits, give_up) = (0, Instant::now() + TIME_LIMIT);
+    while !sent.is_finished() {
+        settle().await;
+        check();
+        if gate.holds_back() {
+            gate.permit(1);
+            commits += 1;
+        }
+        assert!(Instant::now() < give_up, "SendMessage is not answered after {commits} commits");
+    }
+    assert!(commits <= 11, "SendMessage was answered after {commits} commits");
+    gate.permit(u64::MAX);
+    started.await.unwrap();
+    loop {
+        settle().await;
+        check();
+        let list = request(Request::ListMessageMoveTasks, json!({"SourceArn": arn("dead")}));
+        let Response::ListMessageMoveTasks(list) = broker.execute(&CALLER, list).await.unwrap() else { panic!() };
+        let moved = list.results[0].approximate_number_of_messages_moved;
+        if list.results[0].status == "COMPLETED" {
+            assert_eq!(moved, MESSAGES as i64);
+            break;
+        }
+        assert!(Instant::now() < give_up, "{moved} messages were moved");
+    }
+    timers.abort();
+}
