@@ -364,7 +364,8 @@ async fn a_hundred_tasks_are_active_at_most() {
     start(&kew, &begin(100));
     kew.turn(1);
     assert_eq!(kew.counts("other").await, [100, 0, 0]);
-    // All have ended.
+    // A second later they find that nothing is left to move, and end.
+    kew.turn(1);
     for n in 0..=100 {
         kew.send(&format!("dead-{n}"), "y").await;
     }
