@@ -1,4 +1,4 @@
-//! A move task heeds the store: what it has moved and what is not written yet stays within the bound for requests, and other
+//! A move task heeds the store: what it has moved and what is not written yet is the work of a turn or two, and other
 //! requests wait for that at most, not for all that it moves.
 
 use std::sync::{Arc, Condvar, Mutex};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use kew::api::{Request, Response};
 use kew::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
 use kew::engine::Time;
-use kew::store::{Change, Committer, Loaded, PENDING_BYTES_MAX, Store, StoreError};
+use kew::store::{Change, Committer, Loaded, Store, StoreError};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -125,7 +125,8 @@ async fn what_a_move_task_leaves_to_be_written_is_bounded() {
     let started = spawn(&broker, request(Request::StartMessageMoveTask, start));
     settle().await;
     let store = broker.store().unwrap();
-    let bound = PENDING_BYTES_MAX + 4 * BODY_BYTES;
+    // The turn of the request that started the task, and one of the alarm clock.
+    let bound = 16 * BODY_BYTES;
     let check = || assert!(store.pending_bytes() <= bound, "{} MiB wait to be written", store.pending_bytes() >> 20);
     check();
     // A request that comes now waits for some commits, not for those of all messages.
@@ -141,7 +142,7 @@ async fn what_a_move_task_leaves_to_be_written_is_bounded() {
         }
         assert!(Instant::now() < give_up, "SendMessage is not answered after {commits} commits");
     }
-    assert!(commits <= 11, "SendMessage was answered after {commits} commits");
+    assert!(commits <= 4, "SendMessage was answered after {commits} commits");
     gate.permit(u64::MAX);
     started.await.unwrap();
     loop {
