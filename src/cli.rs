@@ -5,7 +5,7 @@ use crate::config::{
     self, Config, Durability, Mode, QueueConfig, check_account, check_external_url, check_log, check_region,
     parse_limit, parse_listen, parse_namespace, parse_switch, parse_threads,
 };
-use crate::http::Origins;
+use crate::http::{Hosts, Origins};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -81,6 +81,10 @@ pub struct ServeArgs {
     /// A web page's origin that may use the server, as in http://localhost:3000, or * for all; may be given several times
     #[arg(long, value_name = "ORIGIN", env = "KEW_CORS", value_delimiter = ',')]
     pub cors: Vec<String>,
+    /// A name by which browsers may reach the server, as in kew.example.com or *.example.com, beside addresses and names of
+    /// private networks; may be given several times
+    #[arg(long, value_name = "NAME", env = "KEW_ALLOW_HOST", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
     /// Bytes of a request body at most [default: 16777216]
     #[arg(long, value_name = "BYTES", env = "KEW_BODY_LIMIT", value_parser = parse_limit)]
     pub body_limit: Option<usize>,
@@ -132,6 +136,11 @@ impl ServeArgs {
         if !self.cors.is_empty() {
             config.cors = Origins::parse(self.cors.iter().map(String::as_str))
                 .map_err(|entry| format!("--cors: `{entry}` is not an origin, as in http://localhost:3000, or *"))?;
+        }
+        if !self.allow_host.is_empty() {
+            config.allow_host = Hosts::parse(self.allow_host.iter().map(String::as_str)).map_err(|entry| {
+                format!("--allow-host: `{entry}` is not a name, as in kew.example.com or *.example.com")
+            })?;
         }
         config.auto_create = self.auto_create.unwrap_or(config.auto_create);
         config.mode = self.mode.unwrap_or(config.mode);

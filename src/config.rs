@@ -3,7 +3,7 @@
 use crate::api::attributes::{self, Settable, Syntax, name};
 use crate::api::limits::QUEUE_NAME_LENGTH_MAX;
 use crate::broker::NamespaceMode;
-use crate::http::{BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Origins};
+use crate::http::{BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Hosts, Origins};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -218,6 +218,8 @@ pub struct Config {
     pub external_url: Option<String>,
     /// Web pages that may use the server.
     pub cors: Origins,
+    /// Names by which browsers may reach the server, beside those that no page of the Internet can have.
+    pub allow_host: Hosts,
     /// Bytes of a request body; at least 8 MiB, which a batch of 1 MiB may need in JSON.
     pub body_bytes_max: usize,
     /// Connections at one time.
@@ -243,6 +245,7 @@ impl Default for Config {
             region: REGION_DEFAULT.to_owned(),
             external_url: None,
             cors: Origins::none(),
+            allow_host: Hosts::none(),
             body_bytes_max: BODY_BYTES_MAX_DEFAULT,
             connections_max: CONNECTIONS_MAX_DEFAULT,
             threads: None,

@@ -65,7 +65,7 @@
 //! | [`broker`] | many queues: names, accounts and regions, locks, long polls, dead letters, move tasks |
 //! | [`store`] | what survives: one committer thread, and SQLite behind the feature `store` |
 //! | [`clock`] | the only file that reads or waits for time |
-//! | [`http`] | the front door: hyper service, limits, health, web pages' origins, threads |
+//! | [`http`] | the front door: hyper service, limits, health, which names and web pages may, threads |
 //! | [`config`] | one definition of all settings, for file, environment, flags and code |
 //! | `server.rs` | [`Server`] and its [`Builder`], which put the rooms together |
 //! | `cli.rs` `main.rs` | arguments and environment to a [`Config`]; signals; the only file that prints |

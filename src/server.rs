@@ -4,7 +4,7 @@ use crate::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
 use crate::clock::Clock;
 use crate::config::{Config, Durability, LISTEN_DEFAULT, MAX_RECEIVE_COUNT_DEFAULT, Mode, QueueConfig, redrive_policy};
 use crate::error::Error;
-use crate::http::{self, HttpOptions, Origins, Running, Service};
+use crate::http::{self, Hosts, HttpOptions, Origins, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -161,6 +161,12 @@ impl Builder {
         self
     }
 
+    /// Names by which browsers may reach the server, beside those that no page of the Internet can have.
+    pub fn allow_host(mut self, hosts: Hosts) -> Builder {
+        self.config.allow_host = hosts;
+        self
+    }
+
     /// Bytes of a request body.
     pub fn body_bytes_max(mut self, bytes: usize) -> Builder {
         self.config.body_bytes_max = bytes;
@@ -231,6 +237,7 @@ impl Server {
             region: config.region.clone(),
             external_url: config.external_url.clone(),
             origins: config.cors.clone(),
+            hosts: config.allow_host.clone(),
             body_bytes_max: config.body_bytes_max,
             connections_max: config.connections_max,
             threads: config.threads.unwrap_or(defaults.threads),

@@ -4,7 +4,7 @@ use super::{
     Config, QueueConfig, check_account, check_external_url, check_log, check_region, parse_durability, parse_limit,
     parse_listen, parse_mode, parse_namespace, parse_switch, parse_threads,
 };
-use crate::http::Origins;
+use crate::http::{Hosts, Origins};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,6 +47,7 @@ struct File {
     region: Setting,
     external_url: Setting,
     cors: Setting,
+    allow_host: Setting,
     body_limit: Setting,
     connection_limit: Setting,
     threads: Setting,
@@ -109,6 +110,11 @@ fn convert(file: File) -> Result<(Config, Option<String>), Wrong> {
         let what = |entry| format!("cors: `{entry}` is not an origin, as in http://localhost:3000, or *");
         let origins = Origins::parse(texts.iter().map(String::as_str));
         config.cors = origins.map_err(|entry| (Some(span), what(entry)))?;
+    }
+    if let Some((span, texts)) = several("allow-host", file.allow_host)? {
+        let what = |entry| format!("allow-host: `{entry}` is not a name, as in kew.example.com or *.example.com");
+        config.allow_host =
+            Hosts::parse(texts.iter().map(String::as_str)).map_err(|entry| (Some(span), what(entry)))?;
     }
     config.mode = one("mode", file.mode, parse_mode)?.unwrap_or_default();
     config.namespace = one("namespace", file.namespace, parse_namespace)?;

@@ -3,9 +3,12 @@
 //! Invariant: whatever bytes come in, an answer of SQS's shape goes out; every limit on the way has a name in this file.
 
 mod connection;
+mod head;
+mod host;
 mod origin;
 mod server;
 
+pub use host::Hosts;
 pub use origin::Origins;
 pub(crate) use server::listen;
 pub use server::{Running, StartError};
@@ -14,11 +17,13 @@ use crate::broker::{Broker, Caller};
 use crate::clock::Clock;
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
-use crate::wire::{self, Call, Head, Method, Protocol, Rejection, Reply};
+use crate::wire::{self, Call, Protocol, Rejection, Reply};
 use bytes::{Bytes, BytesMut};
+use head::{Headers, text};
+use host::split_host;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use std::sync::Arc;
@@ -57,6 +62,8 @@ pub struct HttpOptions {
     pub external_url: Option<String>,
     /// Web pages that may use the server.
     pub origins: Origins,
+    /// Names by which browsers may reach the server, beside those that are safe anyway and that of the external URL.
+    pub hosts: Hosts,
     /// Bytes of a request body.
     pub body_bytes_max: usize,
     /// Connections at one time; more are turned away with 503.
@@ -72,6 +79,7 @@ impl Default for HttpOptions {
             region: "us-east-1".to_owned(),
             external_url: None,
             origins: Origins::none(),
+            hosts: Hosts::none(),
             body_bytes_max: BODY_BYTES_MAX_DEFAULT,
             connections_max: CONNECTIONS_MAX_DEFAULT,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -83,6 +91,7 @@ impl Default for HttpOptions {
 pub struct Service {
     broker: Arc<Broker>,
     options: HttpOptions,
+    hosts: Hosts,
     head_time_limit: Duration,
     body_time_limit: Duration,
 }
@@ -97,67 +106,14 @@ const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 const LOCALSTACK_HEALTH: &str =
     concat!(r#"{"services":{"sqs":"running"},"edition":"kew","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
-/// What a request's headers say, as far as it matters. They are gone through once: to look up each would take a hash of its name.
-#[derive(Default)]
-struct Headers<'a> {
-    accept: Option<&'a HeaderValue>,
-    authorization: Option<&'a HeaderValue>,
-    content_type: Option<&'a HeaderValue>,
-    forwarded_proto: Option<&'a HeaderValue>,
-    host: Option<&'a HeaderValue>,
-    target: Option<&'a HeaderValue>,
-    trace_id: Option<&'a HeaderValue>,
-    /// Whether a browser may have sent this for a page.
-    of_browser: bool,
-    /// Whether a body follows.
-    body: bool,
-    /// Bytes of all names and values.
-    bytes: usize,
-}
-
-impl<'a> Headers<'a> {
-    fn read(headers: &'a HeaderMap) -> Headers<'a> {
-        let mut found = Headers::default();
-        for (name, value) in headers {
-            found.bytes += name.as_str().len() + value.len();
-            let place = match name.as_str() {
-                "accept" => &mut found.accept,
-                "authorization" => &mut found.authorization,
-                "content-type" => &mut found.content_type,
-                "host" => &mut found.host,
-                "x-amz-target" => &mut found.target,
-                "x-amzn-trace-id" => &mut found.trace_id,
-                "x-forwarded-proto" => &mut found.forwarded_proto,
-                "content-length" => {
-                    found.body |= value.as_bytes() != b"0";
-                    continue;
-                }
-                "transfer-encoding" => {
-                    found.body = true;
-                    continue;
-                }
-                "origin" | "referer" | "sec-fetch-site" => {
-                    found.of_browser = true;
-                    continue;
-                }
-                _ => continue,
-            };
-            // Of several the first counts.
-            place.get_or_insert(value);
-        }
-        found
-    }
-}
-
-/// The text of a header; none if it is not UTF-8.
-fn text(value: Option<&HeaderValue>) -> Option<&str> {
-    value.and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
-}
-
 impl Service {
     /// A front door to a broker.
     pub fn new(broker: Arc<Broker>, options: HttpOptions) -> Service {
-        Service { broker, options, head_time_limit: HEADER_TIME_LIMIT, body_time_limit: BODY_TIME_LIMIT }
+        let mut hosts = options.hosts.clone();
+        if let Some(url) = &options.external_url {
+            hosts = hosts.with_url(url);
+        }
+        Service { broker, options, hosts, head_time_limit: HEADER_TIME_LIMIT, body_time_limit: BODY_TIME_LIMIT }
     }
 
     /// How long a request's head and its body may take to come in, in place of [`HEADER_TIME_LIMIT`] and [`BODY_TIME_LIMIT`].
@@ -184,18 +140,27 @@ impl Service {
         B: Body<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
-        let headers = Headers::read(&parts.headers);
-        let verdict = match headers.of_browser {
-            true => self.options.origins.check(&parts.method, &parts.headers),
-            false => origin::Verdict::NoPage,
-        };
-        let page = match verdict {
-            origin::Verdict::NoPage => None,
-            origin::Verdict::Allowed(origin) => Some(origin),
-            origin::Verdict::Preflight(answer) => return answer,
-            origin::Verdict::Refused => return refuse_page(&parts, &headers),
-        };
-        let mut answer = match health(&parts.method, &parts.uri) {
+        let headers = Headers::read(&parts);
+        if headers.hosts_differ {
+            let error = Error::malformed("The request has more than one Host.");
+            return refuse(&parts, &headers, &error);
+        }
+        let reads = matches!(parts.method, hyper::Method::GET | hyper::Method::HEAD);
+        let health = if reads { health(&parts.uri) } else { None };
+        let mut page = None;
+        if reads || headers.is_of_browser() {
+            match self.options.origins.judge(&self.hosts, &parts, &headers, health.is_some()) {
+                origin::Verdict::NoPage => {}
+                origin::Verdict::Allowed(origin) => page = Some(origin),
+                origin::Verdict::Preflight(answer) => return answer,
+                origin::Verdict::Refused(why) => {
+                    let mut answer = refuse(&parts, &headers, &Error::new(ErrorKind::AccessDenied, why));
+                    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
+                    return answer;
+                }
+            }
+        }
+        let mut answer = match health {
             Some(answer) => answer,
             None => self.sqs(&parts, &headers, body, port).await,
         };
@@ -209,7 +174,7 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let head = head_of(parts, headers);
+        let head = headers.head(parts);
         let mut uuid: UuidText = [0; _];
         let request_id = random_uuid(&mut uuid);
         let bytes = match self.read(parts, headers, body).await {
@@ -336,7 +301,7 @@ impl Service {
         // Each proxy on the way adds to the list; the first entry is how the client came in.
         let proto = text(headers.forwarded_proto).and_then(|list| list.split(',').next()).unwrap_or_default();
         let scheme = if proto.trim().eq_ignore_ascii_case("https") { "https" } else { "http" };
-        match text(headers.host).and_then(split_host) {
+        match headers.host().and_then(split_host) {
             Some((host, Some(port))) => format!("{scheme}://{host}:{port}"),
             // Some clients leave the port out of `Host`; without it in the URL they would go to port 80 next.
             Some((host, None)) if port != 80 && scheme == "http" => format!("{scheme}://{host}:{port}"),
@@ -359,24 +324,6 @@ async fn another_turn() {
     .await;
 }
 
-/// Host and port of a `Host` header; `None` if it is not one that a URL could be built from.
-fn split_host(text: &str) -> Option<(&str, Option<&str>)> {
-    let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
-    let (host, port) = text.split_at(end);
-    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let allowed: &[u8] = if inside.is_some() { b":.%" } else { b"-._" };
-    let name = inside.unwrap_or(host);
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || allowed.contains(&b)) {
-        return None;
-    }
-    match port.strip_prefix(':') {
-        None if port.is_empty() => Some((host, None)),
-        Some("") => Some((host, None)),
-        Some(digits) if digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()) => Some((host, Some(digits))),
-        _ => None,
-    }
-}
-
 /// The actions that every message goes through. None of them answers with a queue's URL, and to put one together takes as long as
 /// half a request's decoding.
 fn is_about_messages(action: &str) -> bool {
@@ -388,11 +335,10 @@ fn is_account(key: &str) -> bool {
     key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn health(method: &hyper::Method, uri: &hyper::Uri) -> Option<Answer> {
-    let reads = matches!(*method, hyper::Method::GET | hyper::Method::HEAD);
+/// Answers that are the same for all.
+fn health(uri: &hyper::Uri) -> Option<Answer> {
     let (content_type, body) = match uri.path() {
-        _ if !reads => return None,
-        "/" if uri.query().is_none_or(|query| !query.contains("Action=")) => ("text/plain", "kew is running.\n"),
+        "/" if uri.query().is_none_or(str::is_empty) => ("text/plain", "kew is running.\n"),
         "/health" => ("text/plain", "ok\n"),
         "/_localstack/health" => ("application/json", LOCALSTACK_HEALTH),
         _ => return None,
@@ -402,32 +348,12 @@ fn health(method: &hyper::Method, uri: &hyper::Uri) -> Option<Answer> {
     Some(answer)
 }
 
-fn head_of<'a>(parts: &'a Parts, headers: &Headers<'a>) -> Head<'a> {
-    Head {
-        method: match parts.method {
-            hyper::Method::GET => Method::Get,
-            hyper::Method::HEAD => Method::Head,
-            hyper::Method::POST => Method::Post,
-            _ => Method::Other,
-        },
-        path: parts.uri.path(),
-        query: parts.uri.query(),
-        content_type: text(headers.content_type),
-        target: text(headers.target),
-        accept: text(headers.accept),
-        authorization: text(headers.authorization),
-    }
-}
-
-/// The answer to a web page that may not. The body of its request is not looked at.
-fn refuse_page(parts: &Parts, headers: &Headers<'_>) -> Answer {
-    let error = Error::new(ErrorKind::AccessDenied, origin::REFUSAL);
+/// Refuses a request by its head alone. Its body is not looked at.
+fn refuse(parts: &Parts, headers: &Headers<'_>, error: &Error) -> Answer {
     let mut uuid: UuidText = [0; _];
     let request_id = random_uuid(&mut uuid);
-    let reply = wire::encode_error(wire::protocol_of(&head_of(parts, headers)), &error, request_id);
-    let mut answer = http(reply, request_id, headers.body);
-    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
-    answer
+    let reply = wire::encode_error(wire::protocol_of(&headers.head(parts)), error, request_id);
+    http(reply, request_id, headers.body)
 }
 
 /// Gives a reply the headers that all answers have.

@@ -1,14 +1,21 @@
-//! Which web pages may use the server.
+//! Which web pages may use the server: none, unless their origin was allowed.
 //!
-//! A form on any page can POST to a server on the same machine without asking, and so could delete its queues. A browser says
-//! that it acts for a page, in `Origin`, `Sec-Fetch-Site` or `Referer`; SDKs and command lines send none of these. Such
-//! requests are refused unless the page's origin was allowed. There is no exception for the server's own origin: it serves no
-//! pages, and a foreign name that resolves to this machine would look like it.
+//! A form on any page can POST to a server on the same machine or network without asking, an image can GET, and so could delete
+//! its queues. SDKs and command lines are told from browsers by what browsers cannot leave out:
+//!
+//! - `Origin`, `Sec-Fetch-Site` and `Referer` say for whom a browser acts. They must name an allowed origin or the server itself.
+//! - The server itself is only what has one of its own names (`host.rs`): a page whose name points at this machine looks like it.
+//!   A GET of such a page has no sign of a browser at all, so each GET must come by a name of the server's own.
+//! - A GET for a foreign page may have no such header either, where the page asks for none and the server is neither on this
+//!   machine nor behind TLS. What calls itself Mozilla must therefore show that it acts for the server's own page or for a person.
 
 use super::Answer;
+use super::head::{Headers, text};
+use super::host::{Hosts, split_host, without_dot};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 /// The origins that may.
@@ -20,23 +27,21 @@ pub struct Origins {
 
 /// Whether a request acts for a page, and whether it may.
 pub(super) enum Verdict {
-    /// No browser, or a person who typed the address.
+    /// A program, a person who typed the address, or a page of the server's own.
     NoPage,
     /// A page that may; its origin.
     Allowed(HeaderValue),
     /// The question before a request, with its answer.
     Preflight(Answer),
-    /// A page that may not.
-    Refused,
+    /// Not to be served, and why; a person finds this in the browser's developer tools.
+    Refused(String),
 }
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
-/// What a page that may not is told; a person finds it in the browser's developer tools.
-pub(super) const REFUSAL: &str =
-    "A web page asked, and its origin is not allowed. Start kew with --cors ORIGIN to allow it.";
+/// Bytes of a foreign name or origin that a refusal repeats. A name has 253 at most.
+const SHOWN_BYTES_MAX: usize = 300;
 
 /// Headers of answers that a page may read beside the usual ones.
 const EXPOSED: &str = "x-amzn-requestid, x-amzn-query-error, date, content-length";
@@ -70,29 +75,58 @@ impl Origins {
         self.any || self.list.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
 
-    pub(super) fn check(&self, method: &Method, headers: &HeaderMap) -> Verdict {
-        let origin = match headers.get(header::ORIGIN) {
-            Some(origin) => Some(origin.clone()),
-            None => {
-                let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
-                match (site, headers.get(header::REFERER)) {
-                    (None | Some(b"none"), None) => return Verdict::NoPage,
-                    (_, referer) => referer.and_then(|r| r.to_str().ok()).and_then(origin_of),
-                }
-            }
-        };
-        let may = match origin.as_ref().and_then(|origin| origin.to_str().ok()) {
-            Some(origin) => self.allow(origin),
-            None => self.any,
-        };
-        let asks = *method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        match origin {
-            _ if !may => Verdict::Refused,
-            Some(origin) if asks => Verdict::Preflight(preflight(headers, origin)),
-            Some(origin) => Verdict::Allowed(origin),
-            None => Verdict::NoPage,
+    /// Judges a request. `harmless` is one whose answer is the same for all and tells nothing.
+    pub(super) fn judge(&self, hosts: &Hosts, parts: &Parts, headers: &Headers<'_>, harmless: bool) -> Verdict {
+        let origin = headers.origin.cloned().or_else(|| text(headers.referer).and_then(origin_of));
+        if let Some(origin) = origin.clone().filter(|origin| origin.to_str().is_ok_and(|origin| self.allow(origin))) {
+            let asks =
+                parts.method == Method::OPTIONS && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+            return if asks { Verdict::Preflight(preflight(&parts.headers, origin)) } else { Verdict::Allowed(origin) };
         }
+        let host = headers.host().and_then(split_host).map(|(host, _)| host);
+        // A browser always says a host.
+        if headers.has_host() && !host.is_some_and(|host| hosts.allow(host)) {
+            return Verdict::Refused(foreign_host(host));
+        }
+        if self.any {
+            return Verdict::NoPage;
+        }
+        let site = headers.sec_fetch_site.map(HeaderValue::as_bytes);
+        let has_source = headers.origin.is_some() || headers.referer.is_some();
+        let own = match (&origin, site) {
+            (_, Some(site)) if site != b"none" && site != b"same-origin" => false,
+            (Some(origin), _) => is_own(origin, headers.host()),
+            (None, _) if has_source => false,
+            (None, Some(_)) => true,
+            (None, None) if headers.is_blind_browser() && !harmless => return Verdict::Refused(BLIND.to_owned()),
+            (None, None) => true,
+        };
+        if own { Verdict::NoPage } else { Verdict::Refused(foreign_origin(origin.as_ref())) }
     }
+}
+
+/// What a browser is told that says nothing about for whom it asks.
+const BLIND: &str =
+    "A browser asked, and nothing shows that no web page made it do so. Ask with a program, or by the name localhost.";
+
+fn foreign_host(host: Option<&str>) -> String {
+    let name = host.map(without_dot).filter(|name| name.len() <= SHOWN_BYTES_MAX).map(str::to_ascii_lowercase);
+    let name = name.as_deref().unwrap_or("NAME");
+    format!("A web page may have led a browser here by this Host. Start kew with --allow-host {name} to allow it.")
+}
+
+fn foreign_origin(origin: Option<&HeaderValue>) -> String {
+    let origin = origin.and_then(|origin| origin.to_str().ok()).filter(|origin| {
+        origin.contains("://") && origin.len() <= SHOWN_BYTES_MAX && Origins::parse([*origin]).is_ok()
+    });
+    let origin = origin.unwrap_or("ORIGIN");
+    format!("A web page asked, and its origin is not allowed. Start kew with --cors {origin} to allow it.")
+}
+
+/// Whether an origin is the server itself, as the client calls it. A proxy before it may have ended TLS.
+fn is_own(origin: &HeaderValue, host: Option<&str>) -> bool {
+    let authority = origin.to_str().ok().and_then(|o| o.strip_prefix("http://").or_else(|| o.strip_prefix("https://")));
+    authority.zip(host).is_some_and(|(authority, host)| !host.is_empty() && authority.eq_ignore_ascii_case(host))
 }
 
 /// The origin of a page's address.
@@ -129,17 +163,23 @@ pub(super) fn expose(answer: &mut Answer, origin: HeaderValue) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::Request;
+
+    const OWN: (&str, &str) = ("host", "kew:9324");
 
     fn verdict(allowed: &[&str], method: Method, pairs: &[(&'static str, &str)]) -> &'static str {
-        let mut headers = HeaderMap::new();
+        let mut request = Request::builder().method(method).uri("/?Action=ListQueues");
         for (name, value) in pairs {
-            headers.insert(*name, HeaderValue::from_str(value).unwrap());
+            request = request.header(*name, *value);
         }
-        match Origins::parse(allowed.iter().copied()).unwrap().check(&method, &headers) {
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let origins = Origins::parse(allowed.iter().copied()).unwrap();
+        match origins.judge(&Hosts::none(), &parts, &Headers::read(&parts), false) {
             Verdict::NoPage => "no page",
             Verdict::Allowed(_) => "allowed",
             Verdict::Preflight(_) => "preflight",
-            Verdict::Refused => "refused",
+            Verdict::Refused(text) if text.contains("--allow-host") => "refused by host",
+            Verdict::Refused(_) => "refused",
         }
     }
 
@@ -157,10 +197,25 @@ mod tests {
     #[test]
     fn a_page_that_hides_its_origin_is_a_page() {
         assert_eq!(verdict(&[], Method::GET, &[("sec-fetch-site", "cross-site")]), "refused");
-        assert_eq!(verdict(&[], Method::GET, &[("sec-fetch-site", "same-origin")]), "refused");
         assert_eq!(verdict(&[], Method::GET, &[("referer", "http://evil.example/x")]), "refused");
         assert_eq!(verdict(&["http://a.example"], Method::GET, &[("referer", "http://a.example/x")]), "allowed");
         assert_eq!(verdict(&[], Method::GET, &[("sec-fetch-site", "none")]), "no page");
+        assert_eq!(verdict(&[], Method::GET, &[("user-agent", "Mozilla/5.0")]), "refused");
+        assert_eq!(verdict(&["*"], Method::GET, &[("user-agent", "Mozilla/5.0")]), "no page");
+    }
+
+    #[test]
+    fn the_servers_own_page_is_told_by_host_and_origin_together() {
+        for origin in ["http://kew:9324", "https://KEW:9324"] {
+            assert_eq!(verdict(&[], Method::POST, &[OWN, ("origin", origin)]), "no page", "{origin}");
+        }
+        for origin in ["http://kew", "http://kew:9325", "ftp://kew:9324", "kew:9324", "http://kew:9324/"] {
+            assert_eq!(verdict(&[], Method::POST, &[OWN, ("origin", origin)]), "refused", "{origin}");
+        }
+        let rebound = [("host", "evil.example"), ("origin", "http://evil.example")];
+        assert_eq!(verdict(&[], Method::POST, &rebound), "refused by host");
+        assert_eq!(verdict(&["*"], Method::POST, &rebound), "allowed");
+        assert_eq!(verdict(&["*"], Method::GET, &rebound[..1]), "refused by host");
     }
 
     #[test]

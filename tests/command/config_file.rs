@@ -14,6 +14,7 @@ auto-create = false
 account = "111122223333"
 region = "eu-central-1"
 cors = ["http://localhost:3000"]
+allow-host = ["kew.example.com"]
 body-limit = 16777216
 connection-limit = 1000
 threads = 1
@@ -51,7 +52,7 @@ fn queues_of_the_file_have_all_that_it_says() {
     let kew = Kew::run(&mut command(&["--config", file.path()]));
     let listed = kew.ask(json("ListQueues", "{}")).ok().json();
     let names = ["jobs-dead.fifo", "jobs.fifo", "orders", "orders-dead"];
-    let urls: Vec<String> = names.iter().map(|n| format!("http://door.test:1234/111122223333/{n}")).collect();
+    let urls: Vec<String> = names.iter().map(|n| format!("http://door.internal:1234/111122223333/{n}")).collect();
     assert_eq!(listed["QueueUrls"], value!(urls));
 
     let orders = attributes(&kew, "orders");
@@ -128,6 +129,11 @@ const WRONG: &[(&str, usize, &str)] = &[
         "external-url: a URL of scheme and host is wanted, as in http://sqs.local:9324",
     ),
     ("cors = [\"a\"]", 1, "cors: `a` is not an origin, as in http://localhost:3000, or *"),
+    (
+        "allow-host = [\"http://a.example\"]",
+        1,
+        "allow-host: `http://a.example` is not a name, as in kew.example.com or *.example.com",
+    ),
     ("body-limit = -1", 1, "body-limit: `-1` is not a whole number of at least 1"),
     ("body-limit = \"1k\"", 1, "body-limit: `1k` is not a whole number of at least 1"),
     ("connection-limit = 0", 1, "connection-limit: `0` is not a whole number of at least 1"),

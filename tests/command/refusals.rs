@@ -90,4 +90,7 @@ fn an_unknown_flag_word_or_mode_is_refused() {
     let cors = refused(&["--cors", "localhost:3000"]);
     let expected = "kew: --cors: `localhost:3000` is not an origin, as in http://localhost:3000, or *\n";
     assert_eq!((cors.code, cors.errors.as_str()), (Some(1), expected));
+    let host = refused(&["--allow-host", "kew.example.com:9324"]);
+    let expected = "kew: --allow-host: `kew.example.com:9324` is not a name, as in kew.example.com or *.example.com\n";
+    assert_eq!((host.code, host.errors.as_str()), (Some(1), expected));
 }

@@ -65,6 +65,11 @@ fn allowed_pages(kew: &Kew) -> String {
     ["http://a", "http://b", "http://c"].iter().filter(|page| may(page)).copied().collect::<Vec<_>>().join(" ")
 }
 
+fn allowed_names(kew: &Kew) -> String {
+    let may = |name: &&str| kew.ask(format!("GET /health HTTP/1.1\r\nHost: {name}\r\n\r\n")).status == 200;
+    ["a.example", "b.example", "c.example"].iter().filter(|name| may(name)).copied().collect::<Vec<_>>().join(" ")
+}
+
 fn body_limit(kew: &Kew) -> String {
     // Declared, and never sent.
     let headers = [("Content-Type", crate::door::AMZ_JSON)];
@@ -113,7 +118,7 @@ const SETTINGS: &[Setting] = &[
         variable_value: "http://b.example",
         in_file: r#"external-url = "http://a.example""#,
         see: base_url,
-        seen: ["http://door.test:1234", "http://a.example", "http://b.example", "http://c.example"],
+        seen: ["http://door.internal:1234", "http://a.example", "http://b.example", "http://c.example"],
     },
     Setting {
         flag: "--auto-create",
@@ -154,6 +159,14 @@ const SETTINGS: &[Setting] = &[
         in_file: r#"cors = ["http://a"]"#,
         see: allowed_pages,
         seen: ["", "http://a", "http://a http://b", "http://c"],
+    },
+    Setting {
+        flag: "--allow-host",
+        flag_value: "c.example",
+        variable_value: "a.example,b.example",
+        in_file: r#"allow-host = ["a.example"]"#,
+        see: allowed_names,
+        seen: ["", "a.example", "a.example b.example", "c.example"],
     },
     Setting {
         flag: "--body-limit",

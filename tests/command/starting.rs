@@ -158,6 +158,7 @@ fn help_lists_every_flag_with_its_variable() {
         "region",
         "external-url",
         "cors",
+        "allow-host",
         "body-limit",
         "connection-limit",
         "threads",

@@ -4,7 +4,11 @@
 #[allow(dead_code, reason = "the tests of the wire use the rest")]
 mod recorded;
 
+use crate::answers::answer;
 use crate::support::*;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
 use kew::Server;
 use recorded::{Raw, captures};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -237,4 +241,40 @@ fn every_captured_request_is_answered_as_its_scenario_expects() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(replayed, 479);
+}
+
+/// What containers, clusters, networks with a DNS of their own and people call a server.
+const HOSTS: &[&str] = &[
+    "localhost:9324",
+    "127.0.0.1:9324",
+    "kew:9324",
+    "sqs.eu-west-1.amazonaws.com",
+    "host.docker.internal",
+    "192.0.2.7:9324",
+    "[2001:db8::7]:9324",
+    "sqs.svc.cluster.local",
+];
+
+#[test]
+fn every_captured_client_is_let_in_by_each_name_of_a_container_network() {
+    // For the limit on the time that a body may take, which needs a timer.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _inside = runtime.enter();
+    let server = Server::builder().manual_clock().account(ACCOUNT).start().unwrap();
+    let mut asked = 0;
+    for raw in captures() {
+        for host in HOSTS.iter().chain(&["kew.example.com"]) {
+            let mut request = Request::builder().method(raw.method.as_str()).uri(target_of(&raw));
+            for (name, value) in &raw.headers {
+                request = request.header(name, if name == "host" { *host } else { value });
+            }
+            let request = request.body(Full::new(Bytes::from(raw.body.clone()))).unwrap();
+            // A GET is taken only by a name that no page can have; boto 2 asks so.
+            let refused = raw.method == "GET" && *host == "kew.example.com";
+            let status = answer(server.service(), request).status().as_u16();
+            assert_eq!(status == 403, refused, "{}/{} {host}: {status}", raw.client, raw.name);
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 479 * (HOSTS.len() + 1));
 }

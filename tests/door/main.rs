@@ -5,6 +5,7 @@ mod any_request;
 mod captures;
 mod garbage;
 mod health;
+mod hosts;
 mod http1;
 mod limits;
 mod long_polls;

@@ -15,12 +15,19 @@ const FOREIGN: &[&[(&str, &str)]] = &[
     &[("Origin", "null")],
     &[("Origin", "")],
     &[("Origin", "http://localhost:9324")],
-    &[("Origin", "http://door.test:1234"), ("Sec-Fetch-Site", "same-origin")],
+    // The same host at another port, or beside it.
+    &[("Origin", "http://door.internal:8000")],
+    &[("Origin", "http://door.internal")],
+    &[("Origin", "http://xdoor.internal:1234")],
+    &[("Origin", "http://door.internal:1234"), ("Sec-Fetch-Site", "same-site")],
     &[("Origin", "http://evil.example"), ("Sec-Fetch-Site", "none")],
     &[("Origin", "\u{e9}")],
     &[("Sec-Fetch-Site", "cross-site")],
     &[("Sec-Fetch-Site", "same-site")],
-    &[("Sec-Fetch-Site", "same-origin")],
+    &[("Sec-Fetch-Site", "same-origin"), ("Origin", "http://evil.example")],
+    &[("Sec-Fetch-Site", "same-origin"), ("Referer", "http://evil.example/")],
+    &[("Sec-Fetch-Site", "nonsense")],
+    &[("Sec-Fetch-Site", "")],
     &[("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")],
     &[("Referer", "http://evil.example/page?x=1")],
     &[("Referer", "https://evil.example")],
@@ -75,7 +82,7 @@ fn a_foreign_page_changes_nothing_and_reads_nothing() {
                 assert!(answer.headers.iter().all(|(name, _)| !name.starts_with("access-control-")), "{answer:?}");
                 assert_eq!(answer.header("vary"), Some("Origin"));
                 let text = String::from_utf8_lossy(&answer.body).into_owned();
-                assert!(!text.contains("secret") && !text.contains("door.test"), "{text}");
+                assert!(!text.contains("secret") && !text.contains("000000000000"), "{text}");
             }
         }
         let queues = peer.ask(json("ListQueues", "{}")).json();
@@ -90,19 +97,92 @@ fn the_refusal_is_an_error_that_a_client_can_read() {
     let page = [("Origin", "http://evil.example")];
     let answer = Peer::of(&server).ask(json_with("ListQueues", &page, "{}"));
     answer.json_error(403, "AccessDeniedException", "AccessDenied");
-    let text = "A web page asked, and its origin is not allowed. Start kew with --cors ORIGIN to allow it.";
+    let text =
+        "A web page asked, and its origin is not allowed. Start kew with --cors http://evil.example to allow it.";
     assert_eq!(answer.json()["message"], text);
+    for nobody in ["null", "nonsense", "http://", "\u{e9}", &format!("http://{}", "x".repeat(1000))] {
+        let answer = Peer::of(&server).ask(json_with("ListQueues", &[("Origin", nobody)], "{}"));
+        assert!(answer.json()["message"].as_str().unwrap().contains("--cors ORIGIN "), "{nobody}");
+    }
     let form = request("POST", "/", &[page[0], ("Content-Type", FORM)], "Action=ListQueues");
     Peer::of(&server).ask(form).xml_error(403, "AccessDenied");
+}
+
+const BROWSER: (&str, &str) =
+    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36");
+
+#[test]
+fn a_browser_that_does_not_say_for_whom_it_asks_is_refused() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    peer.ask(send("secret")).ok();
+    // An image, or a fetch without CORS, of a page that asks for no Referer: to what is neither on the browser's own machine nor
+    // behind TLS no other header tells of the page. A page also writes what it likes into the URL, and a name and a password.
+    let basic = ("Authorization", "Basic dXNlcjpwYXNz");
+    for headers in [vec![BROWSER], vec![("user-agent", "Mozilla/")], vec![BROWSER, basic]] {
+        for target in [
+            "/?Action=ReceiveMessage&QueueUrl=q",
+            "/?Action=PurgeQueue&QueueUrl=q",
+            "/000000000000/q?Action=DeleteQueue",
+            "/?Action=DeleteQueue&QueueUrl=q&X-Amz-Credential=k%2F20261120%2Fus-east-1%2Fsqs%2Faws4_request&X-Amz-Signature=x",
+            "/?x",
+            "/nowhere",
+        ] {
+            let answer = peer.ask(request("GET", target, &headers, ""));
+            assert_eq!(answer.status, 403, "{target} {headers:?}");
+            assert!(answer.text().contains("nothing shows that no web page made it do so"), "{}", answer.text());
+            peer.send(request("HEAD", target, &headers, ""));
+            assert_eq!(peer.answer_without_body().status, 403);
+        }
+        let form = [headers, vec![("Content-Type", FORM)]].concat();
+        let post = request("POST", "/", &form, "Action=DeleteQueue&QueueUrl=q");
+        assert_eq!(Peer::of(&server).ask(post).status, 403);
+        // What is the same for all tells nothing.
+        for target in ["/", "/health"] {
+            peer.ask(request("GET", target, &[BROWSER], "")).ok();
+        }
+    }
+    assert_eq!(received(&peer.ask(receive(0))), [("secret".to_owned(), "1".to_owned())]);
 }
 
 #[test]
 fn a_person_and_a_program_are_no_page() {
     let server = server();
-    let typed = [("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate"), ("User-Agent", "Mozilla/5.0")];
+    let typed = [("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate"), BROWSER];
     Peer::of(&server).ask(request("GET", "/?Action=ListQueues", &typed, "")).ok();
-    let answer = Peer::of(&server).ask(request("GET", "/?Action=ListQueues", &[], "")).ok();
-    assert_eq!(answer.header("access-control-allow-origin"), None);
+    let signature =
+        "AWS4-HMAC-SHA256 Credential=k/20261120/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=x";
+    let celery = [("User-Agent", "Mozilla/5.0 (compatible; pycurl)"), ("Authorization", signature)];
+    Peer::of(&server).ask(request("GET", "/?Action=ListQueues", &celery, "")).ok();
+    for agent in
+        ["curl/8.10", "Boto3/1.44.5", "aws-sdk-js/3.1169.0 ua/2.1 os/linux lang/js md/nodejs#20.20.2", "node", ""]
+    {
+        let answer = Peer::of(&server).ask(request("GET", "/?Action=ListQueues", &[("User-Agent", agent)], "")).ok();
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+}
+
+#[test]
+fn a_page_of_kews_own_may() {
+    let server = server();
+    let own = "http://door.internal:1234";
+    let page = format!("{own}/page");
+    for headers in [
+        vec![("Origin", own)],
+        vec![("Origin", own), ("Sec-Fetch-Site", "same-origin"), BROWSER],
+        // Of a proxy that ends TLS.
+        vec![("Origin", "https://door.internal:1234"), BROWSER],
+        vec![("Sec-Fetch-Site", "same-origin"), BROWSER],
+        vec![("Referer", &page), BROWSER],
+    ] {
+        let answer = Peer::of(&server).ask(request("GET", "/?Action=ListQueues", &headers, "")).ok();
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            None,
+            "its own page needs no leave to read: {headers:?}"
+        );
+        Peer::of(&server).ask(json_with("ListQueues", &headers, "{}")).ok();
+    }
 }
 
 fn allowing(origins: &[&str]) -> Server {

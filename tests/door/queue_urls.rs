@@ -97,14 +97,14 @@ fn every_action_that_names_queues_uses_the_same_base() {
     let server = server();
     let mut peer = Peer::of(&server);
     let created = peer.ask(json("CreateQueue", r#"{"QueueName":"other"}"#)).ok();
-    assert_eq!(created.json()["QueueUrl"], "http://door.test:1234/000000000000/other");
+    assert_eq!(created.json()["QueueUrl"], "http://door.internal:1234/000000000000/other");
     let listed = peer.ask(json("ListQueues", "{}")).ok();
     assert_eq!(
         listed.json()["QueueUrls"],
-        serde_json::json!(["http://door.test:1234/000000000000/other", "http://door.test:1234/000000000000/q"])
+        serde_json::json!(["http://door.internal:1234/000000000000/other", "http://door.internal:1234/000000000000/q"])
     );
     let xml = peer.ask(form("Action=GetQueueUrl&QueueName=q")).ok();
-    assert!(xml.text().contains("<QueueUrl>http://door.test:1234/000000000000/q</QueueUrl>"));
+    assert!(xml.text().contains("<QueueUrl>http://door.internal:1234/000000000000/q</QueueUrl>"));
 }
 
 #[test]

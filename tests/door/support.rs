@@ -230,10 +230,10 @@ impl Answer {
     }
 }
 
-/// A request with `Host: door.test:1234`, these headers, and a `Content-Length` if it has a body.
+/// A request with `Host: door.internal:1234`, these headers, and a `Content-Length` if it has a body.
 pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
-    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: door.test:1234\r\n");
+    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: door.internal:1234\r\n");
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }
