@@ -94,7 +94,6 @@ impl<'a> Headers<'a> {
         Head {
             method: match parts.method {
                 hyper::Method::GET => Method::Get,
-                hyper::Method::HEAD => Method::Head,
                 hyper::Method::POST => Method::Post,
                 _ => Method::Other,
             },

@@ -42,11 +42,9 @@ pub enum Protocol {
 pub enum Method {
     /// A Query request with its parameters in the URL.
     Get,
-    /// The same, without wanting the body of the answer.
-    Head,
     /// Either protocol.
     Post,
-    /// Anything else: there is nothing for it here.
+    /// Anything else, as HEAD, which must change nothing: there is nothing for it here.
     Other,
 }
 
@@ -132,8 +130,8 @@ fn route(head: &Head, body: Option<&[u8]>) -> Route {
     let action_in_url = head.query.is_some_and(|q| has_action(q.as_bytes()));
     match head.method {
         Method::Other => Route::Nowhere,
-        Method::Get | Method::Head if form || action_in_url => Route::Query,
-        Method::Get | Method::Head => Route::Nowhere,
+        Method::Get if form || action_in_url => Route::Query,
+        Method::Get => Route::Nowhere,
         Method::Post if form => Route::Query,
         Method::Post if content_type.is_some_and(is_amz_json) || names_sqs(head) => Route::Json,
         Method::Post if content_type.is_none() && (action_in_url || body.is_some_and(has_action)) => Route::Query,
@@ -275,7 +273,7 @@ mod tests {
             (Head { content_type: FORM, ..POST }, "Action=Bogus", "Query InvalidAction"),
             (Head { content_type: FORM, query: Some("Action=ListQueues"), ..POST }, "", "Query ListQueues"),
             (Head { query: Some("Action=ListQueues"), ..GET }, "", "Query ListQueues"),
-            (Head { query: Some("Action=ListQueues"), method: Method::Head, ..GET }, "", "Query ListQueues"),
+            (Head { query: Some("Action=ListQueues"), method: Method::Other, ..GET }, "", "nothing"),
             (Head { query: Some("Action=ListQueues"), content_type: JSON, ..GET }, "", "Query ListQueues"),
             (POST, "MaxResults=1&Action=ListQueues", "Query ListQueues"),
             (Head { query: Some("Action=ListQueues"), ..POST }, "", "Query ListQueues"),

@@ -153,7 +153,7 @@ fn answers_are_never_compressed() {
 fn head_has_the_headers_of_get_and_no_body() {
     let server = server();
     let mut peer = Peer::of(&server);
-    for target in ["/", "/health", "/_localstack/health", "/?Action=ListQueues", "/nowhere"] {
+    for target in ["/", "/health", "/_localstack/health", "/nowhere", "/000000000000/q"] {
         let with_body = peer.ask(get(target));
         peer.send(request("HEAD", target, &[], ""));
         let without = peer.answer_without_body();
@@ -163,6 +163,22 @@ fn head_has_the_headers_of_get_and_no_body() {
         }
     }
     peer.assert_open();
+}
+
+#[test]
+fn head_is_no_action() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    peer.ask(send("still here")).ok();
+    for target in ["/?Action=CreateQueue&QueueName=x", "/000000000000/q?Action=PurgeQueue", "/?Action=ListQueues"] {
+        for headers in [&[][..], &[("Content-Type", FORM)]] {
+            peer.send(request("HEAD", target, headers, ""));
+            assert_eq!(peer.answer_without_body().status, 404, "{target}");
+        }
+    }
+    let queues = peer.ask(json("ListQueues", "{}")).json();
+    assert_eq!(queues["QueueUrls"].as_array().map(Vec::len), Some(1), "{queues}");
+    assert_eq!(received(&peer.ask(receive(0))), [("still here".to_owned(), "1".to_owned())]);
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn odd_heads_are_answered() {
         ["", " ", "/", "%", "%ff", "Action=", "Action=ListQueues", "a=%zz", "AmazonSQS.", "é", ";", ",", "=/&.?"];
     for text in texts {
         for other in texts {
-            for method in [Method::Get, Method::Head, Method::Post, Method::Other] {
+            for method in [Method::Get, Method::Post, Method::Other] {
                 let some = Some(other);
                 let head = Head {
                     method,

@@ -52,7 +52,6 @@ impl Raw {
         Head {
             method: match self.method.as_str() {
                 "GET" => Method::Get,
-                "HEAD" => Method::Head,
                 "POST" => Method::Post,
                 _ => Method::Other,
             },
