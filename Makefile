@@ -15,7 +15,7 @@ QUERY_MODEL := $(VENV)/query-service-2.json
 SECONDS ?= 60
 ROUNDS  ?= 50
 
-.PHONY: help run build test unit clients durable compat compat-core crash fuzz bench instructions lint doc clean
+.PHONY: help run build test unit clients durable browser-test compat compat-core crash fuzz bench instructions lint doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ compat: build ## other people's clients: make compat, or make compat ONLY=go-v2
 durable: build ## the SDK tests and the fast clients once more, with a data directory
 	KEW_TEST_DURABILITY=process $(CARGO) test --test sqs
 	KEW_BIN=target/release/kew ONLY=boto3,boto3-1.24 $(PYTHON) compat/run.py --no-matrix --data
+
+browser-test: build ## hostile web pages in a real Chromium against the release binary; needs chromium
+	KEW_BIN=target/release/kew $(PYTHON) tests/browser/run.py
 
 compat-core: build ## the part of it that CI runs on every change
 	KEW_BIN=target/release/kew $(PYTHON) compat/run.py --core --no-matrix
