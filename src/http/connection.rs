@@ -1,6 +1,6 @@
 //! One connection: hyper's HTTP/1.1 over a socket that also answers in SQS's shape where hyper alone would not.
 
-use super::{HEAD_BYTES_HARD_MAX, LINGER_TIME_LIMIT, Service, raw_answer};
+use super::{HEAD_BYTES_HARD_MAX, HEADER_FIELDS_MAX, LINGER_TIME_LIMIT, Service, URL_BYTES_MAX, raw_answer};
 use crate::clock::Clock;
 use crate::error::ErrorKind;
 use hyper::header::{self, HeaderValue};
@@ -39,12 +39,16 @@ pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, p
             Ok::<_, Infallible>(answer)
         })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_HARD_MAX)
         .serve_connection(TokioIo::new(socket), answer);
-    if let Err(error) = connection.await {
+    if let Err(error) = (&mut connection).await {
         tracing::trace!(%error, "connection ended");
+        if error.is_parse_version_h2() {
+            let answer = raw_answer(ErrorKind::Serialization, "HTTP/2 is not spoken here, only HTTP/1.1.");
+            connection.into_parts().io.into_inner().end_with(&answer).await;
+        }
     }
 }
 
@@ -139,11 +143,8 @@ struct Socket {
 
 /// Tells the peer that there is no room for it, and listens on for a moment, so that the peer comes to read this.
 pub(super) async fn turn_away(stream: TcpStream) {
-    // If it does not fit into the socket's buffer at once, the peer learns from the end of the connection.
-    let _ = stream.try_write(&raw_answer(ErrorKind::ServiceUnavailable, "Too many connections."));
-    let peer = Arc::new(Peer { unread: AtomicBool::new(true), ..Peer::default() });
-    let mut socket = Socket { stream, peer, instead: None, linger: None };
-    let _ = std::future::poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await;
+    let mut socket = Socket { stream, peer: Arc::default(), instead: None, linger: None };
+    socket.end_with(&raw_answer(ErrorKind::ServiceUnavailable, "Too many connections.")).await;
 }
 
 /// hyper's own answers, for requests that it could not read, and what stands for them.
@@ -156,14 +157,29 @@ fn in_place_of(head: &[u8]) -> Option<Vec<u8>> {
     let ours = || head.windows(16).any(|w| w.eq_ignore_ascii_case(b"x-amzn-requestid"));
     match status {
         b"400" if !ours() => Some(raw_answer(ErrorKind::Serialization, "The request is not valid HTTP.")),
-        b"414" | b"431" if !ours() => {
-            Some(raw_answer(ErrorKind::RequestHeaderTooLarge, "The request's URL or headers are too long or too many."))
+        b"414" if !ours() => {
+            let text = format!("The request's URL is longer than {URL_BYTES_MAX} bytes.");
+            Some(raw_answer(ErrorKind::RequestHeaderTooLarge, text))
+        }
+        b"431" if !ours() => {
+            let text = format!(
+                "The request has more than {HEADER_FIELDS_MAX} header fields, or more than {HEAD_BYTES_HARD_MAX} bytes of them."
+            );
+            Some(raw_answer(ErrorKind::RequestHeaderTooLarge, text))
         }
         _ => None,
     }
 }
 
 impl Socket {
+    /// Sends a last answer, and listens on for a moment, so that the peer comes to read it.
+    async fn end_with(&mut self, answer: &[u8]) {
+        // If it does not fit into the socket's buffer at once, the peer learns from the end of the connection.
+        let _ = self.stream.try_write(answer);
+        self.peer.unread.store(true, Ordering::Relaxed);
+        let _ = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await;
+    }
+
     /// Writes what stands in place of `replaced` bytes.
     fn poll_instead(&mut self, cx: &mut Context<'_>, replaced: usize) -> Poll<io::Result<usize>> {
         while let Some((bytes, done)) = &mut self.instead {

@@ -26,6 +26,7 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -35,6 +36,8 @@ use uuid::fmt::Hyphenated;
 pub const BODY_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
 /// Bytes of a request's URL and header names and values together.
 pub const HEADER_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of a request's URL; within [`HEADER_BYTES_MAX`]. It is hyper's own limit, and that of its `Uri`.
+pub const URL_BYTES_MAX: usize = 65_534;
 /// Bytes of a request's head that are read at all; of a longer one nothing is known, not even its protocol.
 pub const HEAD_BYTES_HARD_MAX: usize = 512 * 1024;
 /// Header fields of a request. It is hyper's own default: with any other it allocates for each request.
@@ -384,7 +387,7 @@ fn random_uuid(text: &mut UuidText) -> &str {
 }
 
 /// The protocol-shaped bytes for a peer that never gets as far as a request: status line, headers and body.
-fn raw_answer(kind: ErrorKind, message: &'static str) -> Vec<u8> {
+fn raw_answer(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Vec<u8> {
     let mut uuid: UuidText = [0; _];
     let request_id = random_uuid(&mut uuid);
     let reply = wire::encode_error(Protocol::Json, &Error::new(kind, message), request_id);

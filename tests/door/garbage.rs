@@ -105,6 +105,9 @@ fn what_is_not_http_is_told_so_in_shape() {
         "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "\0\0\0\0\r\n\r\n",
         "\u{16}\u{3}\u{1}\u{2}\0",
+        "PRI * HTTP/2.0\r\n\r\n",
+        // What a client of HTTP/2 begins with, and an empty SETTINGS frame.
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
     ] {
         let mut peer = Peer::of(&server);
         let answer = peer.ask(bytes);

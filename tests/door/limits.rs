@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use kew::Server;
-use kew::http::{BODY_BYTES_MAX_DEFAULT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX};
+use kew::http::{BODY_BYTES_MAX_DEFAULT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, URL_BYTES_MAX};
 use kew::wire::{FORM_PAIRS_MAX, JSON_DEPTH_MAX};
 
 /// A server that takes bodies of 1000 bytes.
@@ -128,17 +128,36 @@ fn a_head_beyond_all_bounds_is_refused_in_shape() {
 }
 
 #[test]
-fn a_url_too_long_is_refused_in_shape() {
+fn a_url_of_the_limit_is_taken_and_one_more_byte_is_not() {
     let server = server();
-    let url = format!("/?Action=ListQueues&x={}", "y".repeat(60_000));
-    Peer::of(&server).ask(get(&url)).ok();
-    for length in [70_000, 200_000] {
-        let url = format!("/?Action=ListQueues&x={}", "y".repeat(length));
+    let of_length = |bytes: usize| {
+        let begin = "/?Action=ListQueues&x=";
+        format!("{begin}{}", "y".repeat(bytes - begin.len()))
+    };
+    let mut peer = Peer::of(&server);
+    peer.ask(get(&of_length(URL_BYTES_MAX))).ok();
+    for length in [URL_BYTES_MAX + 1, 70_000, 200_000] {
         let mut peer = Peer::of(&server);
-        let answer = peer.ask(get(&url));
+        let answer = peer.ask(get(&of_length(length)));
         answer.json_error(431, "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge");
+        assert_eq!(answer.json()["message"], format!("The request's URL is longer than {URL_BYTES_MAX} bytes."));
         peer.assert_closed();
     }
+}
+
+#[test]
+fn url_and_headers_of_the_limit_are_taken_and_one_more_byte_is_not() {
+    let server = server();
+    let url = format!("/?Action=ListQueues&x={}", "y".repeat(40_000));
+    let host_bytes = "hostdoor.internal:1234".len();
+    let with = |bytes: usize| {
+        let value = "z".repeat(bytes - url.len() - host_bytes - "x-a".len());
+        request("GET", &url, &[("X-A", value.as_str())], "")
+    };
+    Peer::of(&server).ask(with(HEADER_BYTES_MAX)).ok();
+    let answer = Peer::of(&server).ask(with(HEADER_BYTES_MAX + 1));
+    answer.xml_error(431, "RequestHeaderFieldsTooLarge");
+    assert!(answer.text().contains(&format!("longer than {HEADER_BYTES_MAX} bytes")), "{}", answer.text());
 }
 
 #[test]
@@ -152,6 +171,9 @@ fn too_many_headers_are_refused_in_shape() {
         let mut peer = Peer::of(&server);
         let answer = peer.ask(request("GET", "/health", &headers(count), ""));
         answer.json_error(431, "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge");
+        let text =
+            format!("The request has more than {HEADER_FIELDS_MAX} header fields, or more than 524288 bytes of them.");
+        assert_eq!(answer.json()["message"], text);
         peer.assert_closed();
     }
 }
