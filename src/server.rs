@@ -342,7 +342,8 @@ fn open_store(_: &mut Broker, dir: &Path, _: Durability) -> Result<(), StartErro
 
 /// Creates the configured queues, then links those with dead-letter queues, in whatever order they are listed.
 fn declare(broker: &Arc<Broker>, config: &Config) -> Result<(), StartError> {
-    let caller = Caller { account: &config.account, region: &config.region, base_url: "", trace_header: None };
+    let caller =
+        Caller { account: &config.account, region: &config.region, base_url: "", trace_header: None, presence: None };
     let queues = config.all_queues();
     let failed = |queue: &QueueConfig| {
         let name = queue.name.clone();

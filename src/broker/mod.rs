@@ -32,6 +32,7 @@ mod waiters;
 
 pub use namespace::{Arn, ArnError, NamespaceMode, QueueAddress};
 pub use restore::Restoring;
+pub use waiters::Presence;
 
 use crate::api::{Request, Response};
 use crate::clock::Clock;
@@ -68,6 +69,8 @@ pub struct Caller<'a> {
     pub base_url: &'a str,
     /// The `X-Amzn-Trace-Id` header of the request.
     pub trace_header: Option<&'a str>,
+    /// Whether the client is still there; taken for granted if absent.
+    pub presence: Option<&'a Presence>,
 }
 
 /// All queues of a server.

@@ -2,7 +2,7 @@
 
 use super::durability::settle;
 use super::queue::{Handed, Queue, State};
-use super::waiters::{Order, Ticket};
+use super::waiters::{Order, Presence, Ticket};
 use super::{Arn, Broker, Caller, NamespaceMode};
 use crate::api::attributes::{self, MESSAGE_SYSTEM_ATTRIBUTES};
 use crate::api::digest::{self, decode_attributes, hexadecimal};
@@ -39,12 +39,17 @@ impl Broker {
     ) -> Result<ReceiveMessageResult, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let receive = check(r, &queue)?;
-        let deliveries = self.deliveries(&queue, &receive).await?;
+        let deliveries = self.deliveries(caller, &queue, &receive).await?;
         let show = |delivery| self.show(caller, &queue, &receive, delivery);
         Ok(ReceiveMessageResult { messages: deliveries.into_iter().map(show).collect() })
     }
 
-    async fn deliveries(&self, queue: &Arc<Queue>, receive: &Receive) -> Result<Vec<Delivery>, Error> {
+    async fn deliveries(
+        &self,
+        caller: &Caller<'_>,
+        queue: &Arc<Queue>,
+        receive: &Receive,
+    ) -> Result<Vec<Delivery>, Error> {
         let wait = receive.wait_seconds > 0 && !self.is_closing();
         let (ticket, handed, until) = loop {
             let look = self.with(queue, |state, now| self.look(queue, state, now, receive, wait))?;
@@ -54,8 +59,19 @@ impl Broker {
                 Look::Again => self.ready().await,
             }
         };
-        let mut place = InLine { broker: self, queue, ticket, handed, done: false };
-        // The server may have begun to close between the look above and here.
+        let place = InLine { broker: self, queue, ticket, handed, done: false };
+        tokio::select! {
+            biased;
+            // What was handed over meanwhile goes back.
+            () = Presence::gone(caller.presence) => Ok(Vec::new()),
+            deliveries = self.parked(place, until) => deliveries,
+        }
+    }
+
+    /// What a parked receive is handed, until its time is over.
+    async fn parked(&self, mut place: InLine<'_>, until: Time) -> Result<Vec<Delivery>, Error> {
+        let queue = place.queue;
+        // The server may have begun to close between the look at the queue and here.
         if self.is_closing() {
             return self.settled(queue, place.leave()).await;
         }

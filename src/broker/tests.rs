@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use tokio::task::JoinHandle;
 
 const CALLER: Caller<'static> =
-    Caller { account: "000000000000", region: "us-east-1", base_url: "http://kew", trace_header: None };
+    Caller { account: "000000000000", region: "us-east-1", base_url: "http://kew", trace_header: None, presence: None };
 
 fn broker() -> Broker {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };

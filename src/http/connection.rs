@@ -1,6 +1,10 @@
 //! One connection: hyper's HTTP/1.1 over a socket that also answers in SQS's shape where hyper alone would not.
 
-use super::{HEAD_BYTES_HARD_MAX, HEADER_FIELDS_MAX, LINGER_TIME_LIMIT, Service, URL_BYTES_MAX, raw_answer};
+use super::{
+    HEAD_BYTES_HARD_MAX, HEADER_FIELDS_MAX, LINGER_TIME_LIMIT, READ_AHEAD_BYTES_MAX, Service, URL_BYTES_MAX, Via,
+    raw_answer,
+};
+use crate::broker::Presence;
 use crate::clock::Clock;
 use crate::error::ErrorKind;
 use hyper::header::{self, HeaderValue};
@@ -21,14 +25,15 @@ use tokio::task::AbortHandle;
 pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, peer: Arc<Peer>) {
     // Small answers must not wait for the peer's acknowledgement of earlier ones; an error only makes that slower.
     let _ = stream.set_nodelay(true);
-    let socket = Socket { stream, peer: peer.clone(), instead: None, linger: None };
+    let socket = Socket::new(stream, peer.clone());
     let answer = service_fn(move |request| {
         let (service, peer) = (service.clone(), peer.clone());
         // On its own in memory: it has 3.4 KiB, and the connections of a thread then use the same few instead of each its own,
         // which with 1,000 connections takes 8 % off a request.
         Box::pin(async move {
             peer.enter(Stage::Answering);
-            let mut answer = service.answer(request, port).await;
+            peer.presence.begin();
+            let mut answer = service.answer_via(request, Via { port, presence: Some(&peer.presence) }).await;
             // The service ends a connection only when it has not read all of the request, which is an error.
             if !answer.status().is_success() && answer.headers().contains_key(header::CONNECTION) {
                 peer.unread.store(true, Ordering::Relaxed);
@@ -41,6 +46,8 @@ pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, p
     });
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
+        // A client that has ended its half may read on. Of those that have gone, only a parked ReceiveMessage wants to know.
+        .half_close(true)
         .max_buf_size(HEAD_BYTES_HARD_MAX)
         .serve_connection(TokioIo::new(socket), answer);
     if let Err(error) = (&mut connection).await {
@@ -80,6 +87,7 @@ pub(super) struct Peer {
     farewell: AtomicBool,
     /// The last answer went out before all of the request was read.
     unread: AtomicBool,
+    presence: Presence,
 }
 
 impl Peer {
@@ -139,11 +147,13 @@ struct Socket {
     instead: Option<(Vec<u8>, usize)>,
     /// The end of the time for listening on after the last answer.
     linger: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// What was read while a ReceiveMessage was parked, for hyper to read next.
+    ahead: Vec<u8>,
 }
 
 /// Tells the peer that there is no room for it, and listens on for a moment, so that the peer comes to read this.
 pub(super) async fn turn_away(stream: TcpStream) {
-    let mut socket = Socket { stream, peer: Arc::default(), instead: None, linger: None };
+    let mut socket = Socket::new(stream, Arc::default());
     socket.end_with(&raw_answer(ErrorKind::ServiceUnavailable, "Too many connections.")).await;
 }
 
@@ -172,6 +182,34 @@ fn in_place_of(head: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Socket {
+    fn new(stream: TcpStream, peer: Arc<Peer>) -> Socket {
+        Socket { stream, peer, instead: None, linger: None, ahead: Vec::new() }
+    }
+
+    /// Reads on while a ReceiveMessage is parked: the end of the connection comes behind everything else.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        while self.peer.presence.is_wanted() && self.ahead.len() < READ_AHEAD_BYTES_MAX {
+            let mut piece = [0; 1024];
+            let room = piece.len().min(READ_AHEAD_BYTES_MAX - self.ahead.len());
+            let mut buf = ReadBuf::new(&mut piece[..room]);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.ahead.extend_from_slice(buf.filled()),
+                Poll::Ready(_) => {
+                    self.peer.presence.end();
+                    cx.waker().wake_by_ref();
+                }
+            }
+        }
+    }
+
+    /// Gives hyper what was read ahead.
+    fn take_ahead(&mut self, buf: &mut ReadBuf<'_>) {
+        let rest = self.ahead.split_off(self.ahead.len().min(buf.remaining()));
+        buf.put_slice(&self.ahead);
+        self.ahead = rest;
+    }
+
     /// Sends a last answer, and listens on for a moment, so that the peer comes to read it.
     async fn end_with(&mut self, answer: &[u8]) {
         // If it does not fit into the socket's buffer at once, the peer learns from the end of the connection.
@@ -223,7 +261,12 @@ impl Socket {
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let result = if self.ahead.is_empty() {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        } else {
+            self.take_ahead(buf);
+            Poll::Ready(Ok(()))
+        };
         // What comes while an answer is on its way is the request's body, or a next request ahead of its time.
         if buf.filled().len() > before && self.peer.stage() == Stage::Idle {
             self.peer.enter(Stage::Head);
@@ -262,9 +305,11 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper asks for this when all it had to write is out.
-        if self.peer.stage() == Stage::Writing {
-            self.peer.enter(Stage::Idle);
+        // hyper asks for this when all it had to write is out, also when that was nothing.
+        match self.peer.stage() {
+            Stage::Writing => self.peer.enter(Stage::Idle),
+            Stage::Answering => self.read_ahead(cx),
+            Stage::Idle | Stage::Head => {}
         }
         Pin::new(&mut self.stream).poll_flush(cx)
     }

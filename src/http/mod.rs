@@ -13,7 +13,7 @@ pub use origin::Origins;
 pub(crate) use server::listen;
 pub use server::{Running, StartError};
 
-use crate::broker::{Broker, Caller};
+use crate::broker::{Broker, Caller, Presence};
 use crate::clock::Clock;
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
@@ -42,6 +42,9 @@ pub const URL_BYTES_MAX: usize = 65_534;
 pub const HEAD_BYTES_HARD_MAX: usize = 512 * 1024;
 /// Header fields of a request. It is hyper's own default: with any other it allocates for each request.
 pub const HEADER_FIELDS_MAX: usize = 100;
+/// Bytes that are read ahead of a parked ReceiveMessage, to notice that the client has gone behind further requests. With more than
+/// that waiting it is not noticed.
+pub const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long a request's head may take to come in, a connection be idle, and a peer read nothing of an answer; it may be an eighth
 /// longer.
 pub const HEADER_TIME_LIMIT: Duration = Duration::from_secs(75);
@@ -99,6 +102,14 @@ pub struct Service {
     body_time_limit: Duration,
 }
 
+/// The connection a request came by.
+#[derive(Clone, Copy)]
+struct Via<'a> {
+    /// The port that was connected to.
+    port: u16,
+    presence: Option<&'a Presence>,
+}
+
 /// An answer on its way to hyper.
 type Answer = Response<Full<Bytes>>;
 
@@ -142,6 +153,13 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        self.answer_via(request, Via { port, presence: None }).await
+    }
+
+    async fn answer_via<B>(&self, request: Request<B>, via: Via<'_>) -> Answer
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
         let (parts, body) = request.into_parts();
         let headers = Headers::read(&parts);
         if headers.hosts_differ {
@@ -165,7 +183,7 @@ impl Service {
         }
         let mut answer = match health {
             Some(answer) => answer,
-            None => self.sqs(&parts, &headers, body, port).await,
+            None => self.sqs(&parts, &headers, body, via).await,
         };
         if let Some(origin) = page {
             origin::expose(&mut answer, origin);
@@ -173,7 +191,7 @@ impl Service {
         answer
     }
 
-    async fn sqs<B>(&self, parts: &Parts, headers: &Headers<'_>, body: B, port: u16) -> Answer
+    async fn sqs<B>(&self, parts: &Parts, headers: &Headers<'_>, body: B, via: Via<'_>) -> Answer
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -189,7 +207,7 @@ impl Service {
             }
         };
         match wire::decode(&head, &bytes) {
-            Ok(call) => self.call(call, headers, request_id, port).await,
+            Ok(call) => self.call(call, headers, request_id, via).await,
             Err(Rejection::Error { protocol, error }) => {
                 tracing::debug!(status = error.kind.status(), %error, "request refused");
                 http(wire::encode_error(protocol, &error, request_id), request_id, false)
@@ -198,16 +216,18 @@ impl Service {
         }
     }
 
-    async fn call(&self, call: Call<'_>, headers: &Headers<'_>, request_id: &str, port: u16) -> Answer {
+    async fn call(&self, call: Call<'_>, headers: &Headers<'_>, request_id: &str, via: Via<'_>) -> Answer {
         let Call { protocol, operation, mut request, credential } = call;
         let options = &self.options;
         let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
-        let base_url = if is_about_messages(operation.name()) { String::new() } else { self.base_url(headers, port) };
+        let base_url =
+            if is_about_messages(operation.name()) { String::new() } else { self.base_url(headers, via.port) };
         let caller = Caller {
             account: access_key.unwrap_or(&options.account),
             region: credential.region.as_deref().unwrap_or(&options.region),
             base_url: &base_url,
             trace_header: text(headers.trace_id),
+            presence: via.presence,
         };
         // The log line is made ready only if someone reads it.
         let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {

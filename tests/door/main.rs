@@ -4,6 +4,7 @@ mod answers;
 mod any_request;
 mod captures;
 mod garbage;
+mod half_close;
 mod health;
 mod hosts;
 mod http1;

@@ -67,8 +67,13 @@ impl Store for Gate {
     }
 }
 
-const CALLER: Caller<'static> =
-    Caller { account: "000000000000", region: "us-east-1", base_url: "http://localhost", trace_header: None };
+const CALLER: Caller<'static> = Caller {
+    account: "000000000000",
+    region: "us-east-1",
+    base_url: "http://localhost",
+    trace_header: None,
+    presence: None,
+};
 
 fn request<T: DeserializeOwned>(variant: impl Fn(T) -> Request, members: serde_json::Value) -> Request {
     variant(serde_json::from_value(members).unwrap())
