@@ -81,8 +81,8 @@ pub struct ServeArgs {
     /// A web page's origin that may use the server, as in http://localhost:3000, or * for all; may be given several times
     #[arg(long, value_name = "ORIGIN", env = "KEW_CORS", value_delimiter = ',')]
     pub cors: Vec<String>,
-    /// A name by which browsers may reach the server, as in kew.example.com or *.example.com, beside addresses and names of
-    /// private networks; may be given several times
+    /// A name by which browsers may reach the server, as in kew.example.com or *.example.com, beside addresses and
+    /// names of private networks; may be given several times
     #[arg(long, value_name = "NAME", env = "KEW_ALLOW_HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
     /// Bytes of a request body at most [default: 16777216]

@@ -79,8 +79,8 @@ impl Line {
 
 /// Whether the client of a parked ReceiveMessage is still there.
 ///
-/// That is found out only while one is parked: what takes no time is answered also to a client that has ended its half of the
-/// connection and reads on. Who finds out wakes the task of the request.
+/// That is found out only while one is parked: what takes no time is answered also to a client that has ended its half
+/// of the connection and reads on. Who finds out wakes the task of the request.
 #[derive(Debug, Default)]
 pub struct Presence {
     parked: AtomicBool,

@@ -46,7 +46,8 @@ pub(super) async fn serve(stream: TcpStream, service: Arc<Service>, port: u16, p
     });
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
-        // A client that has ended its half may read on. Of those that have gone, only a parked ReceiveMessage wants to know.
+        // A client that has ended its half may read on. Of those that have gone, only a parked ReceiveMessage wants to
+        // know.
         .half_close(true)
         .max_buf_size(HEAD_BYTES_HARD_MAX)
         .serve_connection(TokioIo::new(socket), answer);
@@ -172,9 +173,8 @@ fn in_place_of(head: &[u8]) -> Option<Vec<u8>> {
             Some(raw_answer(ErrorKind::RequestHeaderTooLarge, text))
         }
         b"431" if !ours() => {
-            let text = format!(
-                "The request has more than {HEADER_FIELDS_MAX} header fields, or more than {HEAD_BYTES_HARD_MAX} bytes of them."
-            );
+            let (fields, bytes) = (HEADER_FIELDS_MAX, HEAD_BYTES_HARD_MAX);
+            let text = format!("The request has more than {fields} header fields, or more than {bytes} bytes of them.");
             Some(raw_answer(ErrorKind::RequestHeaderTooLarge, text))
         }
         _ => None,

@@ -76,9 +76,9 @@ impl<'a> Headers<'a> {
         self.authority.is_some() || self.host.is_some()
     }
 
-    /// Whether this comes from a browser, all of which call themselves Mozilla, and could have been caused by any page. Programs
-    /// do so too (Celery's HTTP client); but a signature in `Authorization` is more than a page can make a browser send
-    /// elsewhere without being asked first, in a request with an `Origin`.
+    /// Whether this comes from a browser, all of which call themselves Mozilla, and could have been caused by any page.
+    /// Programs do so too (Celery's HTTP client); but a signature in `Authorization` is more than a page can make a
+    /// browser send elsewhere without being asked first, in a request with an `Origin`.
     pub(super) fn is_blind_browser(&self) -> bool {
         let begins = |value: Option<&HeaderValue>, with: &[u8]| value.is_some_and(|v| v.as_bytes().starts_with(with));
         begins(self.user_agent, b"Mozilla/") && !begins(self.authorization, b"AWS")

@@ -1,9 +1,10 @@
 //! By which names browsers may reach the server.
 //!
-//! A page under a name of its own can have that name point at this machine (DNS rebinding); to the browser the server is then
-//! the page's own. It needs a name in the public DNS for that, so all that cannot be one is safe: addresses, names without a
-//! dot, and the endings that are set aside for private networks and for clusters. Likewise names of AWS and of LocalStack,
-//! which a network's own DNS points at a server like this one, and which nobody else can point anywhere.
+//! A page under a name of its own can have that name point at this machine (DNS rebinding); to the browser the server
+//! is then the page's own. It needs a name in the public DNS for that, so all that cannot be one is safe: addresses,
+//! names without a dot, and the endings that are set aside for private networks and for clusters. Likewise names of AWS
+//! and of LocalStack, which a network's own DNS points at a server like this one, and which nobody else can point
+//! anywhere.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -42,8 +42,8 @@ pub const URL_BYTES_MAX: usize = 65_534;
 pub const HEAD_BYTES_HARD_MAX: usize = 512 * 1024;
 /// Header fields of a request. It is hyper's own default: with any other it allocates for each request.
 pub const HEADER_FIELDS_MAX: usize = 100;
-/// Bytes that are read ahead of a parked ReceiveMessage, to notice that the client has gone behind further requests. With more than
-/// that waiting it is not noticed.
+/// Bytes that are read ahead of a parked ReceiveMessage, to notice that the client has gone behind further requests.
+/// With more than that waiting it is not noticed.
 pub const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long a request's head may take to come in, a connection be idle, and a peer read nothing of an answer; it may be an eighth
 /// longer.

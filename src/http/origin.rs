@@ -1,13 +1,16 @@
 //! Which web pages may use the server: none, unless their origin was allowed.
 //!
-//! A form on any page can POST to a server on the same machine or network without asking, an image can GET, and so could delete
-//! its queues. SDKs and command lines are told from browsers by what browsers cannot leave out:
+//! A form on any page can POST to a server on the same machine or network without asking, an image can GET, and so
+//! could delete its queues. SDKs and command lines are told from browsers by what browsers cannot leave out:
 //!
-//! - `Origin`, `Sec-Fetch-Site` and `Referer` say for whom a browser acts. They must name an allowed origin or the server itself.
-//! - The server itself is only what has one of its own names (`host.rs`): a page whose name points at this machine looks like it.
-//!   A GET of such a page has no sign of a browser at all, so each GET must come by a name of the server's own.
-//! - A GET for a foreign page may have no such header either, where the page asks for none and the server is neither on this
-//!   machine nor behind TLS. What calls itself Mozilla must therefore show that it acts for the server's own page or for a person.
+//! - `Origin`, `Sec-Fetch-Site` and `Referer` say for whom a browser acts. They must name an allowed origin or the
+//!   server itself.
+//! - The server itself is only what has one of its own names (`host.rs`): a page whose name points at this machine
+//!   looks like it. A GET of such a page has no sign of a browser at all, so each GET must come by a name of the
+//!   server's own.
+//! - A GET for a foreign page may have no such header either, where the page asks for none and the server is neither on
+//!   this machine nor behind TLS. What calls itself Mozilla must therefore show that it acts for the server's own page
+//!   or for a person.
 
 use super::Answer;
 use super::head::{Headers, text};

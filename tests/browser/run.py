@@ -3,9 +3,9 @@
 
 The binary is $KEW_BIN, else target/release/kew. Standard library only.
 
-Two pages try every way that a page has (page.html): one from a foreign origin, at each name and address that kew may have; and
-one whose own name is pointed at kew once it is loaded (DNS rebinding), so that kew is the page's own origin for the browser.
-That the ways are ways is shown first: against a kew that allows these pages each of them works.
+Two pages try every way that a page has (page.html): one from a foreign origin, at each name and address that kew may
+have; and one whose own name is pointed at kew once it is loaded (DNS rebinding), so that kew is the page's own origin
+for the browser. That the ways are ways is shown first: against a kew that allows these pages each of them works.
 """
 
 import contextlib
@@ -107,7 +107,8 @@ def free_port():
 def kew(port, *flags):
     """A kew on all addresses, with one message."""
     listen = ["--listen", f"0.0.0.0:{port}"] + (["--listen", f"[::1]:{port}"] if has_ipv6() else [])
-    process = subprocess.Popen([KEW, *listen, "--queue", "q", "--log", "error", *flags], stdout=subprocess.PIPE, text=True)
+    command = [KEW, *listen, "--queue", "q", "--log", "error", *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         for line in process.stdout:
             if "Ready." in line:
@@ -152,7 +153,8 @@ def browser(url, ports):
                    # Chromium's own prompt before requests to local networks is not what is tested, and others lack it.
                    "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,HttpsUpgrades",
                    "--explicitly-allowed-ports=" + ",".join(map(str, ports)), url]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command, **silent, start_new_session=True)
         try:
             yield
         finally:
@@ -193,7 +195,8 @@ def check(wrong, condition, text):
 def judge(name, report, found, own=()):
     """What went wrong where nothing may be read or changed."""
     wrong = [f"sent by {body!r}" for body, _ in found if body != SECRET]
-    check(wrong, [count for body, count in found if body == SECRET] == [0], f"the message was received or deleted: {found}")
+    untouched = [count for body, count in found if body == SECRET] == [0]
+    check(wrong, untouched, f"the message was received or deleted: {found}")
     for answer in report["read"]:
         # A page may read that it was refused, where the browser holds kew for its own.
         refused = answer["type"] == "opaque" or answer["base"] in own and answer["status"] == 403

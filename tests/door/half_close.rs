@@ -1,5 +1,5 @@
-//! Clients that end their half of the connection once they have asked, as `nc -N` does, and clients that go away altogether. On
-//! the wire the two look the same until something is written to them.
+//! Clients that end their half of the connection once they have asked, as `nc -N` does, and clients that go away
+//! altogether. On the wire the two look the same until something is written to them.
 
 use crate::support::*;
 use kew::Server;

@@ -1,5 +1,5 @@
-//! By which names a browser may reach kew. A page whose own name is pointed at this machine (DNS rebinding) counts as kew's own
-//! page for the browser; that its name is not one of kew's is all there is to tell it by.
+//! By which names a browser may reach kew. A page whose own name is pointed at this machine (DNS rebinding) counts as
+//! kew's own page for the browser; that its name is not one of kew's is all there is to tell it by.
 
 use crate::support::*;
 use kew::Server;
@@ -179,8 +179,8 @@ fn the_refusal_names_the_flag_that_would_allow_it() {
     }
 }
 
-/// The lines by which a browser shows itself. A POST always has an `Origin`; old browsers left it out where the page had the
-/// same origin.
+/// The lines by which a browser shows itself. A POST always has an `Origin`; old browsers left it out where the page
+/// had the same origin.
 const OF_A_REBOUND_PAGE: &[&str] = &[
     "Origin: http://evil.example:9324\r\n",
     "Origin: http://evil.example:9324\r\nSec-Fetch-Site: same-origin\r\nUser-Agent: Mozilla/5.0\r\n",
@@ -219,10 +219,10 @@ fn a_program_posts_by_any_name() {
         let mut lines = format!("Content-Type: {FORM}\r\n");
         let answer = ask(&server, by_host("POST", "/", host, &lines, "Action=ListQueues"));
         assert_eq!(answer.status, 200, "{host:?} {}", answer.text());
-        // Celery's HTTP client calls itself so. No page can sign, unless its origin was allowed, or is kew's own for the
-        // browser: then `Origin` is there.
-        lines += "User-Agent: Mozilla/5.0 (compatible; pycurl)\r\nAuthorization: AWS4-HMAC-SHA256 Credential=k/20261120/\
-                  us-east-1/sqs/aws4_request, SignedHeaders=host;x-amz-date, Signature=x\r\n";
+        // Celery's HTTP client calls itself so. No page can sign, unless its origin was allowed, or is kew's own for
+        // the browser: then `Origin` is there.
+        lines += "User-Agent: Mozilla/5.0 (compatible; pycurl)\r\n\
+                  Authorization: AWS4-HMAC-SHA256 Credential=k/20261120/us-east-1/sqs/aws4_request, Signature=x\r\n";
         let answer = ask(&server, by_host("POST", "/", host, &lines, "Action=ListQueues"));
         assert_eq!(answer.status, 200, "{host:?} {}", answer.text());
     }
