@@ -40,15 +40,13 @@ pub fn encode_attributes(attributes: &Map<MessageAttributeValue>) -> Vec<u8> {
     for (name, value) in attributes {
         put(&mut out, name.as_bytes());
         put(&mut out, value.data_type.as_deref().unwrap_or_default().as_bytes());
-        match &value.binary_value {
-            Some(bytes) => {
-                out.push(BYTES);
-                put(&mut out, bytes);
-            }
-            None => {
-                out.push(TEXT);
-                put(&mut out, value.string_value.as_deref().unwrap_or_default().as_bytes());
-            }
+        // By the type and not by what is there: old SDKs send the other member too, empty.
+        if value.is_binary() {
+            out.push(BYTES);
+            put(&mut out, value.binary_value.as_deref().unwrap_or_default());
+        } else {
+            out.push(TEXT);
+            put(&mut out, value.string_value.as_deref().unwrap_or_default().as_bytes());
         }
     }
     out

@@ -12,6 +12,9 @@ pub const MESSAGE_ATTRIBUTES_MAX: usize = 10;
 pub const MESSAGE_ATTRIBUTE_NAME_LENGTH_MAX: usize = 256;
 /// Characters of a message attribute's data type with its label. API reference.
 pub const MESSAGE_ATTRIBUTE_TYPE_LENGTH_MAX: usize = 256;
+/// Bytes of `AWSTraceHeader`, which does not count towards the size of a message. Uncertain: SQS documents no limit; it is the one
+/// that AWS Lambda's API reference gives for the same header.
+pub const TRACE_HEADER_BYTES_MAX: usize = 8192;
 /// Significant digits of a Number attribute. Developer guide, message attributes.
 pub const NUMBER_DIGITS_MAX: usize = 38;
 /// Powers of ten between which a Number attribute lies. Developer guide, message attributes.
@@ -20,6 +23,8 @@ pub const NUMBER_EXPONENT: std::ops::RangeInclusive<i64> = -128..=126;
 pub const QUEUE_NAME_LENGTH_MAX: usize = 80;
 /// Characters of a message group id, deduplication id or receive attempt id. API reference.
 pub const TOKEN_LENGTH_MAX: usize = 128;
+/// Bytes of an ARN. IAM, API reference.
+pub const ARN_BYTES_MAX: usize = 2048;
 /// Seconds of delay. Quotas.
 pub const DELAY_SECONDS_MAX: i64 = 900;
 /// Seconds of visibility timeout, also in total since the receive. Quotas.

@@ -35,6 +35,19 @@ pub struct MessageAttributeValue {
     pub binary_list_values: usize,
 }
 
+impl MessageAttributeValue {
+    /// The data type without its label: it decides which member holds the value.
+    pub fn base_type(&self) -> &str {
+        let data_type = self.data_type.as_deref().unwrap_or_default();
+        data_type.split_once('.').map_or(data_type, |(base, _)| base)
+    }
+
+    /// Whether the value is bytes.
+    pub fn is_binary(&self) -> bool {
+        self.base_type() == "Binary"
+    }
+}
+
 /// SendMessage.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

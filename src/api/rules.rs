@@ -166,7 +166,7 @@ fn check_attribute_value(name: &str, value: &MessageAttributeValue) -> Result<()
     if data_type.len() > limits::MESSAGE_ATTRIBUTE_TYPE_LENGTH_MAX {
         return Err(Error::invalid("Message (user) attribute type must be shorter than 256 bytes."));
     }
-    let base = data_type.split_once('.').map_or(data_type, |(base, _)| base);
+    let base = value.base_type();
     if !matches!(base, "String" | "Number" | "Binary") || first_forbidden_character(data_type).is_some() {
         return Err(Error::invalid(format!(
             "The type of {attribute} is invalid. \
@@ -176,7 +176,7 @@ fn check_attribute_value(name: &str, value: &MessageAttributeValue) -> Result<()
     // An empty text counts as no value where the other member has one: old SDKs send both.
     let text = value.string_value.as_deref().filter(|text| !text.is_empty());
     let bytes = value.binary_value.as_deref().filter(|bytes| !bytes.is_empty());
-    let binary = base == "Binary";
+    let binary = value.is_binary();
     let attribute = format_args!("Message (user) attribute '{name}'");
     match (text, bytes) {
         (Some(_), Some(_)) => Err(Error::invalid(format!("{attribute} must have a single value."))),
@@ -223,6 +223,11 @@ fn is_number(text: &str) -> bool {
     last - first < limits::NUMBER_DIGITS_MAX && limits::NUMBER_EXPONENT.contains(&magnitude.saturating_add(exponent))
 }
 
+/// Whether the `X-Amzn-Trace-Id` of an HTTP request can be kept as `AWSTraceHeader`.
+pub fn is_trace_header(text: &str) -> bool {
+    text.len() <= limits::TRACE_HEADER_BYTES_MAX && first_forbidden_character(text).is_none()
+}
+
 /// Checks the system attributes of a message: only `AWSTraceHeader` can be sent. Returns its value.
 ///
 /// # Errors
@@ -234,13 +239,15 @@ pub fn check_system_attributes(attributes: &Map<MessageAttributeValue>) -> Resul
             return Err(Error::invalid(format!("Message system attribute name '{name}' is invalid.")));
         }
         let text = value.string_value.as_deref().filter(|text| !text.is_empty());
+        let attribute = format_args!("Message (system) attribute '{name}'");
         // Uncertain: the texts for a malformed trace header follow those of user attributes.
+        if value.binary_value.as_ref().is_some_and(|bytes| !bytes.is_empty()) {
+            return Err(Error::invalid(format!("{attribute} must have a single value.")));
+        }
         let text = match (value.data_type.as_deref(), text) {
             (Some("String"), Some(text)) => text,
             (Some("String"), None) => {
-                return Err(Error::invalid(format!(
-                    "Message (system) attribute '{name}' must contain a non-empty value of type 'String'."
-                )));
+                return Err(Error::invalid(format!("{attribute} must contain a non-empty value of type 'String'.")));
             }
             _ => {
                 return Err(Error::invalid(format!(
@@ -249,6 +256,10 @@ pub fn check_system_attributes(attributes: &Map<MessageAttributeValue>) -> Resul
                 )));
             }
         };
+        if text.len() > limits::TRACE_HEADER_BYTES_MAX {
+            let most = limits::TRACE_HEADER_BYTES_MAX;
+            return Err(Error::invalid(format!("{attribute} must be shorter than {most} bytes.")));
+        }
         if let Some(c) = first_forbidden_character(text) {
             return Err(forbidden(
                 ErrorKind::InvalidParameterValue,
@@ -283,6 +294,10 @@ pub fn selects(wanted: &[String], name: &str) -> bool {
 /// `InvalidParameterValue`.
 pub fn check_tag(key: &str, value: &str) -> Result<(), Error> {
     check_tag_key(key)?;
+    if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+        // Uncertain: that the prefix is reserved is documented, the text is not.
+        return Err(Error::invalid("Tag keys can't begin with 'aws:'. This prefix is reserved for AWS use."));
+    }
     let rule = "may only contain unicode letters, digits, whitespace, or one of these symbols: _ . : / = + - @";
     if !key.chars().all(is_tag_character) {
         return Err(Error::invalid(format!("Tag keys {rule}")));

@@ -200,7 +200,7 @@ fn check(
     let trace = system.as_ref().map(rules::check_system_attributes).transpose()?.flatten();
     check_size(&body, attributes.as_ref(), settings.maximum_message_size, place)?;
 
-    let header = caller.trace_header.filter(|header| rules::first_forbidden_character(header).is_none());
+    let header = caller.trace_header.filter(|header| rules::is_trace_header(header));
     let deduplication_id: Option<Arc<str>> = settings.fifo.then(|| match &entry.message_deduplication_id {
         Some(id) => id.as_str().into(),
         None => digest::content_deduplication_id(&body).into(),

@@ -138,6 +138,13 @@ async fn tags_have_rules() {
     let text =
         "Tag keys may only contain unicode letters, digits, whitespace, or one of these symbols: _ . : / = + - @";
     kew.invalid("TagQueue", &json!({"QueueUrl": url, "Tags": {"a!": "v"}}), text);
+    let text = "Tag keys can't begin with 'aws:'. This prefix is reserved for AWS use.";
+    for key in ["aws:", "aws:x", "AWS:cloudformation:stack-name"] {
+        kew.invalid("TagQueue", &json!({"QueueUrl": url, "Tags": {key: "v"}}), text);
+        kew.invalid("CreateQueue", &json!({"QueueName": "tagged", "tags": {key: "v"}}), text);
+    }
+    kew.json("TagQueue", &json!({"QueueUrl": url, "Tags": {"awsome": "aws:v"}})).ok();
+    kew.json("UntagQueue", &json!({"QueueUrl": url, "TagKeys": ["awsome"]})).ok();
     let found = kew.json("TagQueue", &json!({"QueueUrl": url, "Tags": {"a": "v!"}})).json_failure();
     assert_eq!((found.status, found.code.as_str()), (400, "InvalidParameterValue"));
     assert!(found.message.starts_with("Tag values may only contain unicode letters, digits, whitespace"));

@@ -95,6 +95,40 @@ async fn all_kinds_of_attributes_come_back_as_they_were_sent_in_both_protocols()
 }
 
 #[tokio::test]
+async fn an_empty_member_beside_the_value_of_an_attribute_is_no_value() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let table = [
+        (json!({"DataType": "String", "StringValue": "hello", "BinaryValue": ""}), string_value("hello")),
+        (json!({"DataType": "String.x", "StringValue": "hello", "BinaryValue": ""}), typed("String.x", "hello")),
+        (json!({"DataType": "Number", "StringValue": "12", "BinaryValue": ""}), typed("Number", "12")),
+        (json!({"DataType": "Binary", "StringValue": "", "BinaryValue": "AQID"}), binary("Binary", &[1, 2, 3])),
+        (json!({"DataType": "Binary.x", "StringValue": "", "BinaryValue": "AQID"}), binary("Binary.x", &[1, 2, 3])),
+    ];
+    for (given, expected) in table {
+        let mut plain = given.clone();
+        plain.as_object_mut().unwrap().retain(|_, value| value != "");
+        let send = |value: &Value| json!({"QueueUrl": "q", "MessageBody": "x", "MessageAttributes": {"a": value}});
+        let md5 = kew.json("SendMessage", &send(&plain)).ok().json()["MD5OfMessageAttributes"].clone();
+        kew.receive_one("q").await;
+        let batch =
+            json!({"QueueUrl": "q", "Entries": [{"Id": "1", "MessageBody": "x", "MessageAttributes": {"a": given}}]});
+        let digests = [
+            kew.json("SendMessage", &send(&given)).ok().json()["MD5OfMessageAttributes"].clone(),
+            kew.query("SendMessage", &send(&given)).ok().xml("MD5OfMessageAttributes").into(),
+            kew.json("SendMessageBatch", &batch).ok().json()["Successful"][0]["MD5OfMessageAttributes"].clone(),
+            kew.query("SendMessageBatch", &batch).ok().xml("MD5OfMessageAttributes").into(),
+        ];
+        assert_eq!(digests, [(); 4].map(|()| md5.clone()), "{given}");
+        for selector in ["All", "a", "a.*", "*"] {
+            let call = kew.client.receive_message().queue_url(kew.url("q")).message_attribute_names(selector);
+            let message = call.send().await.unwrap().messages.unwrap().remove(0);
+            assert_eq!(message.message_attributes().unwrap()["a"], expected, "{given} {selector}");
+            assert_eq!(message.md5_of_message_attributes(), md5.as_str());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_comes_back_byte_for_byte_in_both_protocols() {
     let kew = Kew::holding(&[("q", &[("VisibilityTimeout", "0")])]).await;
     let body = "\r\n \t<a href=\"x\">&amp; 'q' \u{7f}\u{85}\u{e000}\u{fffd} 雪 😀\u{10ffff}\r";
@@ -227,6 +261,37 @@ async fn only_the_trace_header_can_be_sent_as_system_attribute() {
     let send = json!({"QueueUrl": kew.url("q"), "MessageBody": "x",
         "MessageSystemAttributes": {"Hello": {"DataType": "String", "StringValue": "x"}}});
     kew.invalid("SendMessage", &send, "Message system attribute name 'Hello' is invalid.");
+}
+
+#[tokio::test]
+async fn a_trace_header_is_a_text_of_bounded_length() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let send = |value: Value| json!({"QueueUrl": "q", "MessageBody": "x", "MessageSystemAttributes": {"AWSTraceHeader": value}});
+    let of_length = |bytes: usize| send(json!({"DataType": "String", "StringValue": "é".repeat(bytes / 2)}));
+    kew.json("SendMessage", &of_length(8192)).ok();
+    assert_eq!(system(&kew.receive_one("q").await, "AWSTraceHeader").unwrap().len(), 8192);
+    let text = "Message (system) attribute 'AWSTraceHeader' must be shorter than 8192 bytes.";
+    kew.invalid("SendMessage", &of_length(8194), text);
+    let twice = send(json!({"DataType": "String", "StringValue": "a", "BinaryValue": "AQID"}));
+    kew.invalid("SendMessage", &twice, "Message (system) attribute 'AWSTraceHeader' must have a single value.");
+    // An empty member beside the value does not change the digest.
+    let padded = send(json!({"DataType": "String", "StringValue": TRACE, "BinaryValue": ""}));
+    for md5 in [
+        kew.json("SendMessage", &padded).ok().json()["MD5OfMessageSystemAttributes"].as_str().map(str::to_owned),
+        kew.query("SendMessage", &padded).ok().xml("MD5OfMessageSystemAttributes"),
+    ] {
+        assert_eq!(md5.as_deref(), Some("5ae4d5d7636402d80f4eb6d213245a88"));
+        assert_eq!(system(&kew.receive_one("q").await, "AWSTraceHeader").as_deref(), Some(TRACE));
+    }
+    // The header of the HTTP request is passed over when it is longer.
+    let long = "a".repeat(8193);
+    let headers = [
+        ("Content-Type", "application/x-amz-json-1.0"),
+        ("X-Amz-Target", "AmazonSQS.SendMessage"),
+        ("X-Amzn-Trace-Id", &long),
+    ];
+    kew.raw("POST", "/", &headers, r#"{"QueueUrl":"q","MessageBody":"x"}"#).ok();
+    assert_eq!(system(&kew.receive_one("q").await, "AWSTraceHeader"), None);
 }
 
 #[tokio::test]
