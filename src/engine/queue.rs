@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::contents::{Contents, Discarded, Line, Position};
 use super::dedup::{DeduplicationKey, FirstSend};
 use super::effect::{Effect, Journal, Stored};
-use super::message::{Message, NewMessage};
+use super::message::{FIRST_FIFO_NUMBER, Message, NewMessage};
 use super::receipt::Receipt;
 use super::settings::{Counts, DeduplicationScope, Deleted, Kind, Movable, Sent, Settings, VisibilityChange};
 use super::slot::{Place, Slot};
@@ -41,7 +41,11 @@ impl Queue {
     #[must_use]
     pub fn new(uid: u64, settings: Settings) -> Queue {
         let contents = Contents::new(settings.kind);
-        Queue { uid, settings, next_number: 1, contents }
+        let next_number = match settings.kind {
+            Kind::Standard => 1,
+            Kind::Fifo => FIRST_FIFO_NUMBER,
+        };
+        Queue { uid, settings, next_number, contents }
     }
 
     /// The number given to [`Queue::new`].

@@ -1,6 +1,7 @@
 //! Deduplication of sends, and repeated receives.
 
 use super::*;
+use crate::engine::message::FIRST_FIFO_NUMBER;
 use crate::engine::{ATTEMPT_WINDOW_MS, DEDUPLICATION_WINDOW_MS};
 
 fn send(desk: &mut Desk, name: &str, deduplication_id: &str) -> Sent {
@@ -15,8 +16,8 @@ fn attempt(desk: &mut Desk, id: &str, max: usize) -> Vec<Delivery> {
 #[test]
 fn a_duplicate_gets_the_first_ones_id_and_number_and_is_dropped() {
     let mut desk = Desk::fifo();
-    assert_eq!(send(&mut desk, "g-1", "x"), Sent::Stored { number: 1 });
-    assert_eq!(send(&mut desk, "g-2", "x"), Sent::Duplicate { id: id(1), number: 1 });
+    assert_eq!(send(&mut desk, "g-1", "x"), Sent::Stored { number: FIRST_FIFO_NUMBER });
+    assert_eq!(send(&mut desk, "g-2", "x"), Sent::Duplicate { id: id(1), number: FIRST_FIFO_NUMBER });
     assert_eq!(desk.counts(), (1, 0, 0));
 }
 

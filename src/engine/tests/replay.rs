@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::engine::{State, Status, Stored};
+use crate::engine::message::FIRST_FIFO_NUMBER;
+use crate::engine::{State, Status, Stored, sequence_number};
 
 /// What a store with one row for each message would replay.
 fn folded(effects: &[Effect]) -> Vec<Effect> {
@@ -43,6 +44,33 @@ fn rebuild(desk: &mut Desk, effects: impl IntoIterator<Item = Effect>) {
     desk.queue = queue;
 }
 
+/// FIFO queues were numbered from 1 once; what such a queue still holds keeps its number, and what follows goes on above it.
+#[test]
+fn numbers_of_an_older_store_stay_and_those_that_follow_are_higher() {
+    let mut queue = Desk::fifo().queue;
+    let stored = |number| {
+        let status = Status {
+            order: number,
+            state: State::Visible,
+            deadline: None,
+            receive_count: 0,
+            first_received: None,
+            received_at: None,
+        };
+        let message = message(number as u32, Time(0));
+        Effect::Stored(Box::new(Stored { slot: number as u32, number, status, message }))
+    };
+    queue.replay(stored(3));
+    queue.replay(stored(4));
+    queue.replay(Effect::Counter { next_number: 5 });
+    let next = queue.next_number();
+    assert!(sequence_number(next) > sequence_number(4), "{next}");
+    assert_eq!(sequence_number(4), "18850000000000001024");
+    // A store that counts further than a new queue begins is believed too.
+    queue.replay(Effect::Counter { next_number: next + 1000 });
+    assert_eq!(queue.next_number(), next + 1000);
+}
+
 #[test]
 fn handles_deadlines_and_memories_survive_a_restart_from_rows() {
     for backwards in [false, true] {
@@ -65,7 +93,7 @@ fn handles_deadlines_and_memories_survive_a_restart_from_rows() {
         assert_eq!(desk.delete(&first[0]), Deleted::AlreadyGone);
         let draft = desk.draft("g-3");
         let again = desk.send_as(NewMessage { deduplication_id: Some("d1".into()), ..draft });
-        assert_eq!(again, Sent::Duplicate { id: id(1), number: 1 });
+        assert_eq!(again, Sent::Duplicate { id: id(1), number: FIRST_FIFO_NUMBER });
         assert_eq!(desk.names(10, 30), ["i-1", "i-2"]);
         desk.wait(5);
         assert_eq!(desk.names(10, 30), ["j-1"]);
