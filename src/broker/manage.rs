@@ -81,7 +81,7 @@ impl Broker {
     ///
     /// Tags are not compared (uncertain; they are not attributes).
     fn same_or_conflict(&self, existing: Arc<Queue>, given: &Changes) -> Result<Done<Arc<Queue>>, Error> {
-        match existing.settings().first_difference(given) {
+        match self.first_difference(&existing, given) {
             // Its creation by another may still be on its way to the store.
             None => Ok(self.with(&existing, |_, _| ())?.map(|()| existing)),
             Some(attribute) => Err(Error::new(
@@ -89,6 +89,12 @@ impl Broker {
                 format!("A queue already exists with the same name and a different value for attribute {attribute}"),
             )),
         }
+    }
+
+    fn first_difference(&self, queue: &Queue, given: &Changes) -> Option<&'static str> {
+        queue.settings().first_difference(given, |name, held, given| {
+            self.same_policy(&queue.account, name, held, given).unwrap_or(held == given)
+        })
     }
 
     /// Creates a queue with default attributes because it was asked for; its name says whether it is a FIFO queue.
@@ -210,6 +216,10 @@ impl Broker {
             name::APPROXIMATE_NUMBER_OF_MESSAGES_DELAYED => Some(counts.delayed.to_string()),
             name::CREATED_TIMESTAMP => Some(settings.created.as_seconds().to_string()),
             name::LAST_MODIFIED_TIMESTAMP => Some(settings.modified.as_seconds().to_string()),
+            name::REDRIVE_POLICY => settings.redrive.as_ref().map(|policy| self.shown_redrive(caller, policy)),
+            name::REDRIVE_ALLOW_POLICY => {
+                settings.redrive_allow.as_ref().map(|policy| self.shown_redrive_allow(caller, policy))
+            }
             _ => settings.value(name),
         };
         let attributes = shown.filter_map(|name| Some((name.to_owned(), value(name)?))).collect();
@@ -247,8 +257,9 @@ impl Broker {
     /// Those of SetQueueAttributes.
     pub fn set_attribute(&self, caller: &Caller<'_>, queue: &str, key: &str, value: &str) -> Result<(), Error> {
         let attributes = Map::from([(key.to_owned(), LenientText(Some(value.to_owned())))]);
-        let settings = self.find(caller, Some(queue))?.settings();
-        if settings.first_difference(&settings::check(&attributes, Purpose::Set(&settings))?).is_none() {
+        let existing = self.find(caller, Some(queue))?;
+        let settings = existing.settings();
+        if self.first_difference(&existing, &settings::check(&attributes, Purpose::Set(&settings))?).is_none() {
             return Ok(());
         }
         let request = SetQueueAttributesRequest { attributes: Some(attributes), queue_url: Some(queue.to_owned()) };

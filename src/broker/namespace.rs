@@ -1,7 +1,7 @@
 //! How queues are named and found: accounts, regions, ARNs, and every shape of queue URL that clients send.
 
 use super::queue::Queue;
-use crate::api::limits::COOLDOWN_SECONDS;
+use crate::api::limits::{ARN_BYTES_MAX, COOLDOWN_SECONDS};
 use crate::engine::Time;
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use std::collections::{BTreeMap, HashMap};
@@ -44,8 +44,11 @@ impl<'a> Arn<'a> {
     /// Reads an ARN.
     ///
     /// # Errors
-    /// When it is malformed or names another service.
+    /// When it is malformed, too long or names another service.
     pub fn parse(text: &'a str) -> Result<Arn<'a>, ArnError> {
+        if text.len() > ARN_BYTES_MAX {
+            return Err(ArnError::Malformed);
+        }
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let [scheme, partition, service, region, account, name] = parts[..] else { return Err(ArnError::Malformed) };
         if scheme != "arn" || [partition, service, region, account, name].contains(&"") {
@@ -203,6 +206,12 @@ impl Namespace {
             NamespaceMode::Merged => found.or_else(|| self.get(account, region, address.name)),
             NamespaceMode::Aws => found,
         }
+    }
+
+    /// The account that an ARN means for the owner of another queue, whether the queue is there or not.
+    pub fn meant_account<'a>(&self, arn: &Arn<'a>, account: &'a str) -> &'a str {
+        let strange = || self.get(arn.account, arn.region, arn.name).is_none();
+        if self.mode == NamespaceMode::Merged && strange() { account } else { arn.account }
     }
 
     /// Finds the queue that an ARN means for the owner of another queue.

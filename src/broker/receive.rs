@@ -3,8 +3,8 @@
 use super::durability::settle;
 use super::queue::{Handed, Queue, State};
 use super::waiters::{Order, Presence, Ticket};
-use super::{Arn, Broker, Caller, NamespaceMode};
-use crate::api::attributes::{self, MESSAGE_SYSTEM_ATTRIBUTES};
+use super::{Broker, Caller};
+use crate::api::attributes::MESSAGE_SYSTEM_ATTRIBUTES;
 use crate::api::digest::{self, decode_attributes, hexadecimal};
 use crate::api::{
     Body, Map, MessageAttributeValue, ReceiveMessageRequest, ReceiveMessageResult, ReceivedMessage, SystemAttributes,
@@ -159,13 +159,7 @@ impl Broker {
             "MessageDeduplicationId" => extra?.deduplication_id.as_deref().map(str::to_owned),
             "MessageGroupId" => delivery.group.as_deref().map(str::to_owned),
             "AWSTraceHeader" => extra?.trace_header.as_deref().map(str::to_owned),
-            "DeadLetterQueueSourceArn" => {
-                let arn = extra?.dead_letter_source.as_deref()?;
-                match (self.namespace.mode(), Arn::parse(arn)) {
-                    (NamespaceMode::Merged, Ok(arn)) => Some(Arn { region: caller.region, ..arn }.to_string()),
-                    _ => Some(arn.to_owned()),
-                }
-            }
+            "DeadLetterQueueSourceArn" => Some(self.shown_arn(caller, extra?.dead_letter_source.as_deref()?)),
             _ => None,
         }
     }
@@ -270,21 +264,16 @@ fn check(r: ReceiveMessageRequest, queue: &Queue) -> Result<Receive, Error> {
             attempt_id: r.receive_request_attempt_id,
         },
         wait_seconds: wait.unwrap_or(settings.receive_wait_seconds),
-        system_attributes: system_attributes(r.attribute_names, r.message_system_attribute_names)?,
+        system_attributes: system_attributes(r.attribute_names, r.message_system_attribute_names),
         message_attributes: r.message_attribute_names.unwrap_or_default(),
     })
 }
 
-/// The system attributes that either list asks for. Names of queue attributes, which the older list admits by its type, are
-/// passed over; others are refused (uncertain: by analogy with GetQueueAttributes).
-fn system_attributes(older: Option<Vec<String>>, newer: Option<Vec<String>>) -> Result<Vec<&'static str>, Error> {
+/// The system attributes that either list asks for. Names that do not exist are passed over (recorded), unlike those of
+/// GetQueueAttributes.
+fn system_attributes(older: Option<Vec<String>>, newer: Option<Vec<String>>) -> Vec<&'static str> {
     let wanted: Vec<String> = older.into_iter().chain(newer).flatten().collect();
-    let known =
-        |name: &str| name == "All" || MESSAGE_SYSTEM_ATTRIBUTES.contains(&name) || attributes::find(name).is_some();
-    if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
-        return Err(Error::unknown_attribute(unknown));
-    }
     let all = wanted.iter().any(|name| name == "All");
     let asked = |name: &&'static str| all || wanted.iter().any(|w| w == name);
-    Ok(MESSAGE_SYSTEM_ATTRIBUTES.iter().copied().filter(asked).collect())
+    MESSAGE_SYSTEM_ATTRIBUTES.iter().copied().filter(asked).collect()
 }

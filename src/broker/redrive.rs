@@ -1,9 +1,10 @@
 //! Redrive policies, redrive allow policies, and the move of dead letters to their queue.
 
-use super::Broker;
 use super::namespace::{Arn, ArnError};
 use super::queue::{Queue, State};
 use super::settings::QueueSettings;
+use super::{Broker, Caller, NamespaceMode};
+use crate::api::attributes::name;
 use crate::api::limits;
 use crate::engine::{Message, Time};
 use crate::error::Error;
@@ -144,18 +145,6 @@ impl RedriveAllowPolicy {
             _ => Err(unsupported()),
         }
     }
-
-    /// Whether the queue with this account and name may use the dead-letter queue. Regions are equal already.
-    pub fn admits(&self, account: &str, name: &str) -> bool {
-        match self {
-            RedriveAllowPolicy::AllowAll => true,
-            RedriveAllowPolicy::DenyAll => false,
-            RedriveAllowPolicy::ByQueue(arns) => arns
-                .iter()
-                .filter_map(|text| Arn::parse(text).ok())
-                .any(|arn| arn.account == account && arn.name == name),
-        }
-    }
 }
 
 impl fmt::Display for RedriveAllowPolicy {
@@ -202,12 +191,12 @@ impl Broker {
         let missing = "Dead letter target does not exist.";
         let Ok(arn) = Arn::parse(&policy.target_arn) else { return refuse(missing) };
         // Same account and region; a queue may be its own target (recorded), also before it exists.
-        let same = arn.name == name && arn.account == account;
+        let same = arn.name == name && self.namespace.meant_account(&arn, account) == account;
         let Some(target) = self.namespace.resolve_arn(&arn, account) else {
             return if same { Ok(()) } else { refuse(missing) };
         };
-        let elsewhere = *target.account != *account
-            || self.namespace.mode() == super::NamespaceMode::Aws && *target.region != *region;
+        let elsewhere =
+            *target.account != *account || self.namespace.mode() == NamespaceMode::Aws && *target.region != *region;
         if elsewhere {
             return refuse(missing);
         }
@@ -217,10 +206,76 @@ impl Broker {
         }
         match &settings.redrive_allow {
             // Uncertain: the code is recorded, the text is not.
-            Some(allow) if !allow.admits(account, name) => {
+            Some(allow) if !self.admits(allow, account, name) => {
                 refuse("Redrive permission to the dead-letter queue denied.")
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the queue with this account and name may use a dead-letter queue of the same account and region.
+    fn admits(&self, policy: &RedriveAllowPolicy, account: &str, name: &str) -> bool {
+        match policy {
+            RedriveAllowPolicy::AllowAll => true,
+            RedriveAllowPolicy::DenyAll => false,
+            RedriveAllowPolicy::ByQueue(arns) => arns
+                .iter()
+                .filter_map(|text| Arn::parse(text).ok())
+                .any(|arn| arn.name == name && self.namespace.meant_account(&arn, account) == account),
+        }
+    }
+
+    /// An ARN of a queue as a caller sees it: when regions are merged each sees its own.
+    pub(super) fn shown_arn(&self, caller: &Caller<'_>, text: &str) -> String {
+        match (self.namespace.mode(), Arn::parse(text)) {
+            (NamespaceMode::Merged, Ok(arn)) => Arn { region: caller.region, ..arn }.to_string(),
+            _ => text.to_owned(),
+        }
+    }
+
+    /// `RedrivePolicy` as a caller sees it.
+    pub(super) fn shown_redrive(&self, caller: &Caller<'_>, policy: &RedrivePolicy) -> String {
+        let target_arn = self.shown_arn(caller, &policy.target_arn);
+        RedrivePolicy { target_arn, max_receive_count: policy.max_receive_count }.to_string()
+    }
+
+    /// `RedriveAllowPolicy` as a caller sees it.
+    pub(super) fn shown_redrive_allow(&self, caller: &Caller<'_>, policy: &RedriveAllowPolicy) -> String {
+        match policy {
+            RedriveAllowPolicy::ByQueue(arns) => {
+                RedriveAllowPolicy::ByQueue(arns.iter().map(|arn| self.shown_arn(caller, arn)).collect()).to_string()
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether two values of one of the two policies mean the same for the owner of the queue; `None` for other attributes.
+    pub(super) fn same_policy(&self, account: &str, attribute: &str, a: &str, b: &str) -> Option<bool> {
+        let same_arn = |a: &str, b: &str| self.same_arn(account, a, b);
+        match attribute {
+            name::REDRIVE_POLICY => {
+                let (a, b) = (RedrivePolicy::parse(a).ok()?, RedrivePolicy::parse(b).ok()?);
+                Some(a.max_receive_count == b.max_receive_count && same_arn(&a.target_arn, &b.target_arn))
+            }
+            name::REDRIVE_ALLOW_POLICY => {
+                Some(match (RedriveAllowPolicy::parse(a).ok()?, RedriveAllowPolicy::parse(b).ok()?) {
+                    (RedriveAllowPolicy::ByQueue(a), RedriveAllowPolicy::ByQueue(b)) => {
+                        a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same_arn(a, b))
+                    }
+                    (a, b) => a == b,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn same_arn(&self, account: &str, a: &str, b: &str) -> bool {
+        match (self.namespace.mode(), Arn::parse(a), Arn::parse(b)) {
+            (NamespaceMode::Merged, Ok(a), Ok(b)) => {
+                let account_of = |arn| self.namespace.meant_account(arn, account);
+                a.name == b.name && account_of(&a) == account_of(&b)
+            }
+            _ => a == b,
         }
     }
 }

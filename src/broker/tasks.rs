@@ -264,13 +264,13 @@ impl Broker {
         let show = |task: &MoveTask| ListMessageMoveTasksResultEntry {
             approximate_number_of_messages_moved: task.moved as i64,
             approximate_number_of_messages_to_move: Some(task.to_move as i64),
-            destination_arn: task.destination_arn.clone(),
+            destination_arn: task.destination_arn.as_ref().map(|arn| self.shown_arn(caller, arn)),
             failure_reason: match task.status {
                 Status::Failed(reason) => Some(reason.to_owned()),
                 _ => None,
             },
             max_number_of_messages_per_second: task.rate.map(i64::from),
-            source_arn: task.source_arn.clone(),
+            source_arn: self.shown_arn(caller, &task.source_arn),
             started_timestamp: task.started.as_ms() as i64,
             status: task.status.name(),
             task_handle: (task.status == Status::Running).then(|| handle(&task.id, &task.source_arn)),

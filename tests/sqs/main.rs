@@ -18,6 +18,7 @@ mod messages;
 mod move_tasks;
 mod queue_attributes;
 mod recorded;
+mod regions;
 mod support;
 mod time_limits;
 mod transfers;

@@ -215,11 +215,30 @@ async fn system_attributes_are_selected_by_either_list_or_by_both() {
     assert_eq!(kew.raw("POST", "/", &headers, &unindexed).ok().xml_all("Name").len(), 4);
 }
 
+/// Recorded for a name that does not exist, alone and beside others.
 #[tokio::test]
-async fn an_unknown_system_attribute_name_is_refused() {
-    let kew = Kew::holding(&[("q", &[])]).await;
-    let receive = json!({"QueueUrl": kew.url("q"), "AttributeNames": ["Foobar"]});
-    kew.refuses("ReceiveMessage", &receive, 400, "InvalidAttributeName", "Unknown Attribute Foobar.");
+async fn unknown_system_attribute_names_are_passed_over() {
+    let kew = Kew::holding(&[("q", &[("VisibilityTimeout", "0")])]).await;
+    kew.send("q", "x").await;
+    for member in ["AttributeNames", "MessageSystemAttributeNames"] {
+        for (names, shown) in [
+            (json!(["not-a-real-name"]), json!(null)),
+            (json!([""]), json!(null)),
+            (json!(["not-a-real-name", "SenderId", "sentTimestamp"]), json!({"SenderId": ACCOUNT})),
+        ] {
+            let receive = json!({"QueueUrl": kew.url("q"), member: names});
+            let answer = kew.json("ReceiveMessage", &receive).ok().json();
+            assert_eq!(answer["Messages"][0]["Body"], "x");
+            assert_eq!(answer["Messages"][0]["Attributes"], shown, "{receive}");
+            let names = kew.query("ReceiveMessage", &receive).ok().xml_all("Name");
+            assert_eq!(names.len(), shown.as_object().map_or(0, |map| map.len()), "{receive}");
+        }
+    }
+    let both = json!({"QueueUrl": kew.url("q"), "AttributeNames": ["no", "SenderId"], "MessageSystemAttributeNames": ["such", "All"]});
+    assert_eq!(
+        kew.json("ReceiveMessage", &both).ok().json()["Messages"][0]["Attributes"].as_object().unwrap().len(),
+        4
+    );
 }
 
 #[tokio::test]
