@@ -123,20 +123,40 @@ pub struct Error {
     pub detail: Option<String>,
 }
 
+/// Bytes of an error's text.
+pub const TEXT_BYTES_MAX: usize = 4096;
+/// Bytes of what a client sent that [`shown`] gives.
+const SHOWN_BYTES_MAX: usize = 256;
+
 /// The JSON protocol's text for a queue that does not exist.
 const NO_QUEUE: &str = "The specified queue does not exist.";
 /// The Query protocol's text for the same error.
 const NO_QUEUE_QUERY: &str = "The specified queue does not exist for this wsdl version.";
 
+/// Cuts the text of an error: answers may repeat what a client sent, but not all of a body that is as large as bodies may be.
+fn bounded(text: Cow<'static, str>) -> Cow<'static, str> {
+    match text {
+        Cow::Owned(long) if long.len() > TEXT_BYTES_MAX => {
+            format!("{}...", &long[..long.floor_char_boundary(TEXT_BYTES_MAX)]).into()
+        }
+        text => text,
+    }
+}
+
+/// The beginning of what a client sent, for a text that would else grow with it.
+pub fn shown(text: &str) -> &str {
+    &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)]
+}
+
 impl Error {
-    /// An error of the table with a text.
+    /// An error of the table with a text; of more than [`TEXT_BYTES_MAX`] the beginning.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
-        Error { kind, message: message.into(), detail: None }
+        Error { kind, message: bounded(message.into()), detail: None }
     }
 
     /// The same error with a remark for the log.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Error {
-        self.detail = Some(detail.into());
+        self.detail = Some(bounded(Cow::Owned(detail.into())).into_owned());
         self
     }
 

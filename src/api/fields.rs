@@ -4,7 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serializer};
 use std::fmt;
 
@@ -19,6 +19,10 @@ fn boolean_token(value: bool) -> &'static str {
 
 /// A list stands where the value of a queue attribute should.
 const LIST_IN_MAP: &str = "Unrecognized collection type class java.lang.String";
+
+/// The error of a text member that finds a number with a fraction, an exponent or too many digits. Who reads again has to give such
+/// numbers as the bytes of what was sent.
+pub const NUMBER_AS_WRITTEN: &str = "a number is wanted as it was written";
 
 struct TextVisitor {
     lenient: bool,
@@ -50,7 +54,11 @@ impl<'de> Visitor<'de> for TextVisitor {
         self.number(v)
     }
     fn visit_f64<E: de::Error>(self, v: f64) -> Result<Self::Value, E> {
-        self.number(v)
+        // The digits that were sent cannot be told from the number.
+        if self.lenient { Err(E::custom(NUMBER_AS_WRITTEN)) } else { self.number(v) }
+    }
+    fn visit_bytes<E: de::Error>(self, v: &[u8]) -> Result<Self::Value, E> {
+        self.number(String::from_utf8_lossy(v))
     }
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
         Ok(None)
@@ -116,6 +124,13 @@ pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Err
             // Uncertain: what AWS does with a fraction. Its reader converts numbers, so the fraction is cut off.
             Ok(Some(v as i64))
         }
+        fn visit_bytes<E: de::Error>(self, v: &[u8]) -> Result<Self::Value, E> {
+            let number = std::str::from_utf8(v).unwrap_or_default();
+            match number.parse() {
+                Ok(whole) => Ok(Some(whole)),
+                Err(_) => self.visit_f64(number.parse().unwrap_or_default()),
+            }
+        }
         fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
             v.trim().parse().map(Some).map_err(|_| E::custom("STRING_VALUE can not be converted to an Integer"))
         }
@@ -143,8 +158,23 @@ pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Err
 
 /// A blob member: base64 text on the wire in both protocols.
 pub fn blob<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
-    let Some(text) = text(from)? else { return Ok(None) };
-    STANDARD.decode(text.trim_end()).map(Some).map_err(|_| de::Error::custom("Unable to base64 decode the value"))
+    struct Blob;
+    impl<'de> Visitor<'de> for Blob {
+        type Value = Option<Vec<u8>>;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a string")
+        }
+        fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
+            STANDARD.decode(v.trim_end()).map(Some).map_err(|_| E::custom("Unable to base64 decode the value"))
+        }
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_bytes<E: de::Error>(self, _: &[u8]) -> Result<Self::Value, E> {
+            Err(de::Error::invalid_type(Unexpected::Float(0.0), &self))
+        }
+    }
+    from.deserialize_any(Blob)
 }
 
 /// Writes a blob member as base64.

@@ -53,8 +53,17 @@ pub const REDRIVE_SOURCE_ARNS_MAX: usize = 10;
 pub const POLICY_BYTES_MAX: usize = 8192;
 /// Statements of a queue's access policy. Quotas.
 pub const POLICY_STATEMENTS_MAX: usize = 20;
+/// Principals in one statement. Quotas.
+pub const POLICY_PRINCIPALS_MAX: usize = 50;
 /// Actions in one statement. Quotas.
 pub const POLICY_ACTIONS_MAX: usize = 7;
+/// Names, keys or selectors that one list may ask for. Uncertain: SQS documents no limit; there are 21 queue attributes, a message
+/// has ten attributes and a queue 50 tags.
+pub const NAMES_MAX: usize = 128;
+/// Attributes of one CreateQueue or SetQueueAttributes that are looked at. More than can be set, so that beyond it one is unknown.
+pub const QUEUE_ATTRIBUTES_MAX: usize = 32;
+/// Bytes of `KmsMasterKeyId`. KMS, API reference.
+pub const KMS_KEY_ID_BYTES_MAX: usize = 2048;
 /// Tags of one queue. Quotas.
 pub const TAGS_MAX: usize = 50;
 /// Characters of a tag's key. Quotas.

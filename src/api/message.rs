@@ -1,6 +1,8 @@
 //! Requests and answers of the actions on messages: send, receive, delete, change visibility, and their batches.
 
+use super::bounded::{List, Named};
 use super::fields::{blob, count, integer, lenient_text, text, write_blob};
+use super::limits;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -8,6 +10,15 @@ use std::sync::Arc;
 
 /// A map member, ordered by name.
 pub type Map<V> = BTreeMap<String, V>;
+
+/// The entries of a batch.
+pub type Entries<E> = List<E, { limits::BATCH_ENTRIES_MAX }>;
+
+/// Names, keys or selectors.
+pub type Names = List<String, { limits::NAMES_MAX }>;
+
+/// User or system attributes of a message that is sent.
+pub type MessageAttributes = Named<MessageAttributeValue, { limits::MESSAGE_ATTRIBUTES_MAX }>;
 
 /// The value of a user or system attribute of a message, in requests and answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +68,7 @@ pub struct SendMessageRequest {
     pub delay_seconds: Option<i64>,
     /// User attributes, at most 10.
     #[serde(alias = "MessageAttribute")]
-    pub message_attributes: Option<Map<MessageAttributeValue>>,
+    pub message_attributes: Option<MessageAttributes>,
     /// 1 byte to 1 MiB together with the attributes.
     #[serde(deserialize_with = "lenient_text")]
     pub message_body: Option<String>,
@@ -69,7 +80,7 @@ pub struct SendMessageRequest {
     pub message_group_id: Option<String>,
     /// `AWSTraceHeader` and nothing else.
     #[serde(alias = "MessageSystemAttribute")]
-    pub message_system_attributes: Option<Map<MessageAttributeValue>>,
+    pub message_system_attributes: Option<MessageAttributes>,
     /// The queue.
     #[serde(deserialize_with = "text")]
     pub queue_url: Option<String>,
@@ -101,7 +112,7 @@ pub struct SendMessageResult {
 pub struct SendMessageBatchRequest {
     /// 1 to 10 messages.
     #[serde(alias = "SendMessageBatchRequestEntry")]
-    pub entries: Option<Vec<SendMessageBatchEntry>>,
+    pub entries: Option<Entries<SendMessageBatchEntry>>,
     /// The queue.
     #[serde(deserialize_with = "text")]
     pub queue_url: Option<String>,
@@ -117,7 +128,7 @@ pub struct SendMessageBatchEntry {
     #[serde(deserialize_with = "integer")]
     pub delay_seconds: Option<i64>,
     #[serde(alias = "MessageAttribute")]
-    pub message_attributes: Option<Map<MessageAttributeValue>>,
+    pub message_attributes: Option<MessageAttributes>,
     #[serde(deserialize_with = "lenient_text")]
     pub message_body: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -125,7 +136,7 @@ pub struct SendMessageBatchEntry {
     #[serde(deserialize_with = "text")]
     pub message_group_id: Option<String>,
     #[serde(alias = "MessageSystemAttribute")]
-    pub message_system_attributes: Option<Map<MessageAttributeValue>>,
+    pub message_system_attributes: Option<MessageAttributes>,
 }
 
 /// The answer of the three batch actions.
@@ -190,16 +201,16 @@ pub struct BatchResultEntry {
 pub struct ReceiveMessageRequest {
     /// System attributes to return; the older name of `MessageSystemAttributeNames`.
     #[serde(alias = "AttributeName")]
-    pub attribute_names: Option<Vec<String>>,
+    pub attribute_names: Option<Names>,
     /// 1 to 10; 1 if absent.
     #[serde(deserialize_with = "integer")]
     pub max_number_of_messages: Option<i64>,
     /// User attributes to return: names, `prefix.*`, or `All`, `.*`, `*`.
     #[serde(alias = "MessageAttributeName")]
-    pub message_attribute_names: Option<Vec<String>>,
+    pub message_attribute_names: Option<Names>,
     /// System attributes to return, or `All`.
     #[serde(alias = "MessageSystemAttributeName")]
-    pub message_system_attribute_names: Option<Vec<String>>,
+    pub message_system_attribute_names: Option<Names>,
     /// The queue.
     #[serde(deserialize_with = "text")]
     pub queue_url: Option<String>,
@@ -318,7 +329,7 @@ pub struct DeleteMessageRequest {
 pub struct DeleteMessageBatchRequest {
     /// 1 to 10 handles.
     #[serde(alias = "DeleteMessageBatchRequestEntry")]
-    pub entries: Option<Vec<DeleteMessageBatchEntry>>,
+    pub entries: Option<Entries<DeleteMessageBatchEntry>>,
     /// The queue.
     #[serde(deserialize_with = "text")]
     pub queue_url: Option<String>,
@@ -356,7 +367,7 @@ pub struct ChangeMessageVisibilityRequest {
 pub struct ChangeMessageVisibilityBatchRequest {
     /// 1 to 10 changes.
     #[serde(alias = "ChangeMessageVisibilityBatchRequestEntry")]
-    pub entries: Option<Vec<ChangeMessageVisibilityBatchEntry>>,
+    pub entries: Option<Entries<ChangeMessageVisibilityBatchEntry>>,
     /// The queue.
     #[serde(deserialize_with = "text")]
     pub queue_url: Option<String>,

@@ -4,6 +4,7 @@
 //! protocols: the field's name is the JSON member, its aliases are the spellings of the Query protocol.
 
 pub mod attributes;
+pub mod bounded;
 pub mod digest;
 pub mod fields;
 pub mod limits;
@@ -12,6 +13,7 @@ pub mod queue;
 pub mod rules;
 pub mod task;
 
+pub use bounded::{List, Named};
 pub use message::*;
 pub use queue::*;
 pub use task::*;

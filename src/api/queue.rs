@@ -1,8 +1,15 @@
 //! Requests and answers of the actions on queues: create, delete, find, list, attributes, tags and permissions.
 
-use super::Map;
+use super::bounded::{List, Named};
 use super::fields::{LenientText, integer, text};
+use super::{Map, Names, limits};
 use serde::{Deserialize, Serialize};
+
+/// Attributes that a queue is given.
+pub type QueueAttributes = Named<LenientText, { limits::QUEUE_ATTRIBUTES_MAX }>;
+
+/// Tags that a queue is given.
+pub type Tags = Named<LenientText, { limits::TAGS_MAX }>;
 
 /// DeleteQueue, PurgeQueue and ListQueueTags: nothing but a queue.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -19,13 +26,13 @@ pub struct QueueRequest {
 pub struct CreateQueueRequest {
     /// Queue attributes; an absent value is an error that names it.
     #[serde(alias = "Attribute")]
-    pub attributes: Option<Map<LenientText>>,
+    pub attributes: Option<QueueAttributes>,
     /// 1 to 80 letters, digits, `-` and `_`; with `.fifo` at the end for a FIFO queue.
     #[serde(deserialize_with = "text")]
     pub queue_name: Option<String>,
     /// Tags. The JSON member is lower case, unlike all others.
     #[serde(rename = "tags", alias = "Tags", alias = "Tag")]
-    pub tags: Option<Map<LenientText>>,
+    pub tags: Option<Tags>,
 }
 
 /// The answer of CreateQueue and GetQueueUrl.
@@ -107,7 +114,7 @@ pub struct ListDeadLetterSourceQueuesResult {
 pub struct GetQueueAttributesRequest {
     /// Names, or `All`.
     #[serde(alias = "AttributeName")]
-    pub attribute_names: Option<Vec<String>>,
+    pub attribute_names: Option<Names>,
     /// The queue.
     #[serde(deserialize_with = "text")]
     pub queue_url: Option<String>,
@@ -128,7 +135,7 @@ pub struct GetQueueAttributesResult {
 pub struct SetQueueAttributesRequest {
     /// What to change; the rest stays.
     #[serde(alias = "Attribute")]
-    pub attributes: Option<Map<LenientText>>,
+    pub attributes: Option<QueueAttributes>,
     /// The queue.
     #[serde(deserialize_with = "text")]
     pub queue_url: Option<String>,
@@ -143,7 +150,7 @@ pub struct TagQueueRequest {
     pub queue_url: Option<String>,
     /// At most 50.
     #[serde(alias = "Tag")]
-    pub tags: Option<Map<LenientText>>,
+    pub tags: Option<Tags>,
 }
 
 /// UntagQueue.
@@ -155,7 +162,7 @@ pub struct UntagQueueRequest {
     pub queue_url: Option<String>,
     /// Which tags to take off.
     #[serde(alias = "TagKey")]
-    pub tag_keys: Option<Vec<String>>,
+    pub tag_keys: Option<Names>,
 }
 
 /// The answer of ListQueueTags.
@@ -173,10 +180,10 @@ pub struct ListQueueTagsResult {
 pub struct AddPermissionRequest {
     /// Who may.
     #[serde(rename = "AWSAccountIds", alias = "AWSAccountId")]
-    pub aws_account_ids: Option<Vec<String>>,
+    pub aws_account_ids: Option<List<String, { limits::POLICY_PRINCIPALS_MAX }>>,
     /// What they may; at most 7.
     #[serde(rename = "Actions", alias = "ActionName")]
-    pub actions: Option<Vec<String>>,
+    pub actions: Option<List<String, { limits::POLICY_ACTIONS_MAX }>>,
     /// Names the statement.
     #[serde(rename = "Label", deserialize_with = "text")]
     pub label: Option<String>,

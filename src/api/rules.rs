@@ -2,7 +2,7 @@
 //!
 //! Texts are recorded or reported ones; where none is known the comment says "uncertain".
 
-use super::{Map, MessageAttributeValue, digest, limits};
+use super::{Map, MessageAttributeValue, MessageAttributes, Names, digest, limits};
 use crate::error::{Error, ErrorKind};
 use std::fmt;
 
@@ -66,8 +66,21 @@ fn is_message_character(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// The first character that SQS does not allow in a text.
-pub fn first_forbidden_character(text: &str) -> Option<char> {
+/// What stands for the half of a surrogate pair, which no text can hold: a character that SQS refuses in just the same way, and one
+/// of private use that tells which half it was.
+pub fn lone_surrogate(unit: u16) -> [char; 2] {
+    [LONE_SURROGATE, char::from_u32(u32::from(unit) - SURROGATES + PRIVATE_USE).unwrap_or(LONE_SURROGATE)]
+}
+
+const LONE_SURROGATE: char = '\u{FFFF}';
+/// The first surrogate; the last is [`SURROGATE_COUNT`] further.
+const SURROGATES: u32 = 0xD800;
+const SURROGATE_COUNT: u32 = 0x800;
+/// The first character of private use.
+const PRIVATE_USE: u32 = 0xE000;
+
+/// The number of the first character that SQS does not allow in a text.
+pub fn first_forbidden_character(text: &str) -> Option<u32> {
     // Plain ASCII is the common case. Without a way out in the middle, the compiler looks at a chunk's bytes all at once.
     let is_plain = |b: u8| (0x20..0x80).contains(&b) | (b == b'\t') | (b == b'\n') | (b == b'\r');
     let plain = |bytes: &[u8]| bytes.iter().fold(true, |all, &b| all & is_plain(b));
@@ -75,11 +88,16 @@ pub fn first_forbidden_character(text: &str) -> Option<char> {
     if chunks.iter().all(|chunk| plain(chunk)) && plain(rest) {
         return None;
     }
-    text.chars().find(|c| !is_message_character(*c))
+    let mut rest = text.chars();
+    let found = rest.find(|c| !is_message_character(*c))?;
+    let half = rest.next().map(|c| u32::from(c).wrapping_sub(PRIVATE_USE)).filter(|half| *half < SURROGATE_COUNT);
+    Some(match half {
+        Some(half) if found == LONE_SURROGATE => SURROGATES + half,
+        _ => found.into(),
+    })
 }
 
-fn forbidden(kind: ErrorKind, character: char, place: impl fmt::Display) -> Error {
-    let code = u32::from(character);
+fn forbidden(kind: ErrorKind, code: u32, place: impl fmt::Display) -> Error {
     Error::new(
         kind,
         format!(
@@ -104,11 +122,11 @@ pub fn check_body(body: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// `InvalidParameterValue`, or `UnsupportedOperation` for list values.
-pub fn check_message_attributes(attributes: &Map<MessageAttributeValue>) -> Result<(), Error> {
-    if attributes.len() > limits::MESSAGE_ATTRIBUTES_MAX {
+pub fn check_message_attributes(attributes: &MessageAttributes) -> Result<(), Error> {
+    if attributes.sent() > limits::MESSAGE_ATTRIBUTES_MAX {
         return Err(Error::invalid(format!(
             "Number of message attributes [{}] exceeds the allowed maximum [{}].",
-            attributes.len(),
+            attributes.sent(),
             limits::MESSAGE_ATTRIBUTES_MAX
         )));
     }
@@ -279,6 +297,28 @@ pub fn message_size(body: &str, attributes: Option<&Map<MessageAttributeValue>>)
     body.len() + attributes.map(|(name, value)| name.len() + digest::value_size(value)).sum::<usize>()
 }
 
+/// The names of a list, within the limit.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+pub fn all_names(names: Option<Names>, member: &str) -> Result<Vec<String>, Error> {
+    names.unwrap_or_default().all().map_err(|sent| {
+        let most = limits::NAMES_MAX;
+        // Uncertain: that there is a limit; the text follows that of message attributes.
+        Error::invalid(format!("Number of {member} [{sent}] exceeds the allowed maximum [{most}]."))
+    })
+}
+
+/// What of the user attributes that a ReceiveMessage asks for can select any: no name is longer than an attribute's may be.
+pub fn selectors(mut wanted: Vec<String>) -> Vec<String> {
+    let longest = limits::MESSAGE_ATTRIBUTE_NAME_LENGTH_MAX + ".*".len();
+    wanted.retain_mut(|name| {
+        name.shrink_to_fit();
+        name.len() <= longest
+    });
+    wanted
+}
+
 /// Whether a ReceiveMessage that lists `wanted` gets the user attribute `name`: exact names, `All`, `*`, or `prefix.*`, where
 /// the prefix needs no dot after it (recorded: `Hel.*` gives `Hello`), and so `.*` is all.
 pub fn selects(wanted: &[String], name: &str) -> bool {
@@ -374,7 +414,7 @@ mod tests {
             assert_eq!(check_body(good), Ok(()));
         }
         for bad in ['\0', '\u{8}', '\u{b}', '\u{c}', '\u{1f}', '\u{fffe}', '\u{ffff}'] {
-            assert_eq!(first_forbidden_character(&format!("ok{bad}")), Some(bad));
+            assert_eq!(first_forbidden_character(&format!("ok{bad}")), Some(bad.into()));
         }
         assert_eq!(
             check_body("\u{7}").unwrap_err().message,

@@ -1,6 +1,6 @@
 //! What the three batch actions have in common: the checks of the batch as a whole, and the two lists of the answer.
 
-use crate::api::{BatchResult, BatchResultErrorEntry, limits, rules};
+use crate::api::{BatchResult, BatchResultErrorEntry, Entries, limits, rules};
 use crate::error::{Error, ErrorKind, Fault};
 use std::collections::HashSet;
 
@@ -17,20 +17,20 @@ pub(super) trait Entry {
 ///
 /// # Errors
 /// The batch errors of the API; nothing has been done then.
-pub(super) fn check<E: Entry>(entries: Option<Vec<E>>) -> Result<Vec<E>, Error> {
+pub(super) fn check<E: Entry>(entries: Option<Entries<E>>) -> Result<Vec<E>, Error> {
     // Uncertain: the text for an absent list; no recording.
     let entries = entries.ok_or_else(|| Error::missing("Entries"))?;
     if entries.is_empty() {
         let text = format!("There should be at least one {} in the request.", E::NAME);
         return Err(Error::new(ErrorKind::EmptyBatchRequest, text));
     }
-    if entries.len() > limits::BATCH_ENTRIES_MAX {
-        let (most, sent) = (limits::BATCH_ENTRIES_MAX, entries.len());
-        return Err(Error::new(
+    let entries = entries.all().map_err(|sent| {
+        let most = limits::BATCH_ENTRIES_MAX;
+        Error::new(
             ErrorKind::TooManyEntriesInBatchRequest,
             format!("Maximum number of entries per request are {most}. You have sent {sent}."),
-        ));
-    }
+        )
+    })?;
     for (index, entry) in entries.iter().enumerate() {
         let id = entry.id().ok_or_else(|| Error::missing(format_args!("{}.{}.Id", E::NAME, index + 1)))?;
         if !rules::is_label(id) {

@@ -12,7 +12,7 @@ use crate::api::rules::{self, FIFO_SUFFIX};
 use crate::api::{
     CreateQueueRequest, GetQueueAttributesRequest, GetQueueAttributesResult, GetQueueUrlRequest,
     ListDeadLetterSourceQueuesRequest, ListDeadLetterSourceQueuesResult, ListQueuesRequest, ListQueuesResult, Map,
-    Nothing, QueueRequest, QueueUrlResult, SetQueueAttributesRequest, limits,
+    Nothing, QueueRequest, QueueUrlResult, SetQueueAttributesRequest, Tags, limits,
 };
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
@@ -42,7 +42,7 @@ impl Broker {
         caller: &Caller<'_>,
         name: Option<&str>,
         attributes: &Map<LenientText>,
-        tags: &Map<LenientText>,
+        tags: &Tags,
     ) -> Result<Done<Arc<Queue>>, Error> {
         let fifo = settings::asks_for_fifo(attributes);
         let name = rules::check_queue_name(name, fifo)?;
@@ -104,7 +104,8 @@ impl Broker {
             attributes.insert(name::FIFO_QUEUE.to_owned(), LenientText(Some("true".to_owned())));
             attributes.insert(name::CONTENT_BASED_DEDUPLICATION.to_owned(), LenientText(Some("true".to_owned())));
         }
-        let created = self.create(caller, Some(name), &attributes, &Map::new()).map_err(|_| self.not_there(name))?;
+        let created =
+            self.create(caller, Some(name), &attributes, &Tags::default()).map_err(|_| self.not_there(name))?;
         // What is asked of the queue next waits for the store itself.
         Ok(created.unwaited())
     }
@@ -200,7 +201,7 @@ impl Broker {
         r: GetQueueAttributesRequest,
     ) -> Result<GetQueueAttributesResult, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
-        let wanted = r.attribute_names.unwrap_or_default();
+        let wanted = rules::all_names(r.attribute_names, "AttributeNames")?;
         if let Some(unknown) = wanted.iter().find(|name| *name != "All" && find(name).is_none()) {
             return Err(Error::unknown_attribute(unknown));
         }
@@ -262,7 +263,8 @@ impl Broker {
         if self.first_difference(&existing, &settings::check(&attributes, Purpose::Set(&settings))?).is_none() {
             return Ok(());
         }
-        let request = SetQueueAttributesRequest { attributes: Some(attributes), queue_url: Some(queue.to_owned()) };
+        let request =
+            SetQueueAttributesRequest { attributes: Some(attributes.into()), queue_url: Some(queue.to_owned()) };
         self.set_queue_attributes(caller, request).map(|done| {
             done.unwaited();
         })
@@ -292,7 +294,7 @@ impl Broker {
             for (key, value) in attributes {
                 self.set_attribute(caller, name, &key, value.0.as_deref().unwrap_or_default())?;
             }
-            let tags = super::tags::check(&lenient(tags), name)?;
+            let tags = super::tags::check(&lenient(tags).into(), name)?;
             let tagged = self.with(&queue, |state, _| {
                 state.tags.extend(tags);
                 queue.save(state);
@@ -300,7 +302,7 @@ impl Broker {
             tagged.unwaited();
             return Ok(self.url(caller, &queue));
         }
-        let queue = self.create(caller, Some(name), &attributes, &lenient(tags))?.unwaited();
+        let queue = self.create(caller, Some(name), &attributes, &lenient(tags).into())?.unwaited();
         Ok(self.url(caller, &queue))
     }
 }

@@ -36,7 +36,7 @@ pub use waiters::Presence;
 
 use crate::api::{Request, Response};
 use crate::clock::Clock;
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::store::{Committer, Ticket};
 use durability::Done;
 use namespace::Namespace;
@@ -261,7 +261,7 @@ impl Broker {
     /// `QueueDoesNotExist`, with a hint for the log if there is a queue of that name elsewhere.
     fn find(&self, caller: &Caller<'_>, queue_url: Option<&str>) -> Result<Arc<Queue>, Error> {
         let Some(address) = queue_url.and_then(QueueAddress::parse) else {
-            let detail = format!("{:?} is not the URL of a queue", queue_url.unwrap_or_default());
+            let detail = format!("{:?} is not the URL of a queue", shown(queue_url.unwrap_or_default()));
             return Err(Error::no_queue().with_detail(detail));
         };
         if let Some(queue) = self.namespace.resolve(address, caller.account, caller.region) {
@@ -275,7 +275,7 @@ impl Broker {
 
     fn not_there(&self, name: &str) -> Error {
         let hint = self.namespace.hint(name);
-        Error::no_queue().with_detail(hint.unwrap_or_else(|| format!("no queue is named {name}")))
+        Error::no_queue().with_detail(hint.unwrap_or_else(|| format!("no queue is named {}", shown(name))))
     }
 
     /// The region to show in ARNs: when regions are merged each caller sees its own.

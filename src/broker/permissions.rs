@@ -6,7 +6,7 @@ use super::queue::Queue;
 use super::{Broker, Caller};
 use crate::api::attributes::name::POLICY;
 use crate::api::{AddPermissionRequest, Nothing, RemovePermissionRequest, limits, rules};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, shown};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,23 +121,24 @@ impl Broker {
         let queue = self.find(caller, r.queue_url.as_deref())?;
         let label = r.label.filter(|label| !label.is_empty()).ok_or_else(|| Error::missing("Label"))?;
         let actions = r.actions.filter(|list| !list.is_empty()).ok_or_else(|| Error::missing("Actions"))?;
-        let accounts = r.aws_account_ids.unwrap_or_default();
         if !rules::is_label(&label) {
             // Uncertain: the rule is documented, the text is not.
             let rule = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
             return Err(Error::invalid_value(&label, "Label", rule));
         }
-        if actions.len() > limits::POLICY_ACTIONS_MAX {
-            let (found, most) = (actions.len(), limits::POLICY_ACTIONS_MAX);
-            return Err(Error::new(
-                ErrorKind::OverLimit,
-                format!("{found} Actions were found, maximum allowed is {most}."),
-            ));
-        }
+        let over = |what: &'static str, most: usize| {
+            move |found: usize| {
+                Error::new(ErrorKind::OverLimit, format!("{found} {what} were found, maximum allowed is {most}."))
+            }
+        };
+        let actions = actions.all().map_err(over("Actions", limits::POLICY_ACTIONS_MAX))?;
         actions.iter().try_for_each(|action| check_action(action))?;
         let is_account = |id: &String| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+        // Uncertain: that there is a limit is documented, the answer follows that for actions.
+        let accounts = r.aws_account_ids.unwrap_or_default().all();
+        let accounts = accounts.map_err(over("AWSAccountIds", limits::POLICY_PRINCIPALS_MAX))?;
         if accounts.is_empty() || !accounts.iter().all(is_account) {
-            let listed = format!("[{}]", accounts.join(", "));
+            let listed = format!("[{}]", accounts.iter().map(|id| shown(id)).collect::<Vec<_>>().join(", "));
             return Err(Error::invalid_value(listed, "PrincipalId", "Unable to verify."));
         }
         let arn = self.arn(caller, &queue);

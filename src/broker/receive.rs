@@ -264,16 +264,19 @@ fn check(r: ReceiveMessageRequest, queue: &Queue) -> Result<Receive, Error> {
             attempt_id: r.receive_request_attempt_id,
         },
         wait_seconds: wait.unwrap_or(settings.receive_wait_seconds),
-        system_attributes: system_attributes(r.attribute_names, r.message_system_attribute_names),
-        message_attributes: r.message_attribute_names.unwrap_or_default(),
+        system_attributes: system_attributes(
+            &rules::all_names(r.attribute_names, "AttributeNames")?,
+            &rules::all_names(r.message_system_attribute_names, "MessageSystemAttributeNames")?,
+        ),
+        message_attributes: rules::selectors(rules::all_names(r.message_attribute_names, "MessageAttributeNames")?),
     })
 }
 
 /// The system attributes that either list asks for. Names that do not exist are passed over (recorded), unlike those of
 /// GetQueueAttributes.
-fn system_attributes(older: Option<Vec<String>>, newer: Option<Vec<String>>) -> Vec<&'static str> {
-    let wanted: Vec<String> = older.into_iter().chain(newer).flatten().collect();
-    let all = wanted.iter().any(|name| name == "All");
-    let asked = |name: &&'static str| all || wanted.iter().any(|w| w == name);
+fn system_attributes(older: &[String], newer: &[String]) -> Vec<&'static str> {
+    let wanted = |name: &str| older.iter().chain(newer).any(|w| w == name);
+    let all = wanted("All");
+    let asked = |name: &&'static str| all || wanted(name);
     MESSAGE_SYSTEM_ATTRIBUTES.iter().copied().filter(asked).collect()
 }

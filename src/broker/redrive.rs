@@ -24,6 +24,11 @@ pub struct RedrivePolicy {
 const COUNT: &str = "maxReceiveCount";
 const TARGET: &str = "deadLetterTargetArn";
 
+/// A policy that is not longer than an access policy may be: nested lists take many times the memory of their text.
+fn parse_map(text: &str) -> Option<Map<String, Value>> {
+    if text.len() > limits::POLICY_BYTES_MAX { None } else { serde_json::from_str(text).ok() }
+}
+
 impl RedrivePolicy {
     /// Reads and checks the JSON text of the attribute.
     ///
@@ -31,7 +36,7 @@ impl RedrivePolicy {
     /// `InvalidParameterValue` with the text for what is wrong.
     pub fn parse(text: &str) -> Result<RedrivePolicy, Error> {
         let refuse = |reason: &str| Err(Error::invalid_value(text, "RedrivePolicy", reason));
-        let Ok(policy) = serde_json::from_str::<Map<String, Value>>(text) else {
+        let Some(policy) = parse_map(text) else {
             return Err(Error::invalid(
                 "Invalid value for the parameter RedrivePolicy. Reason: Redrive policy is not a valid JSON map.",
             ));
@@ -117,7 +122,7 @@ impl RedriveAllowPolicy {
                  policy, as it\u{2019}s in an unsupported format.",
             )
         };
-        let policy = serde_json::from_str::<Map<String, Value>>(text).map_err(|_| unsupported())?;
+        let policy = parse_map(text).ok_or_else(unsupported)?;
         if policy.keys().any(|key| key != "redrivePermission" && key != "sourceQueueArns") {
             return Err(unsupported());
         }

@@ -110,7 +110,7 @@ fn entry(
 /// All messages of a batch together may have 1 MiB, whatever the queue's own limit is (recorded).
 fn check_batch_size(entries: &[SendMessageBatchEntry]) -> Result<(), Error> {
     let size = |entry: &SendMessageBatchEntry| {
-        rules::message_size(entry.message_body.as_deref().unwrap_or_default(), entry.message_attributes.as_ref())
+        rules::message_size(entry.message_body.as_deref().unwrap_or_default(), entry.message_attributes.as_deref())
     };
     let (sent, most) = (entries.iter().map(size).sum::<usize>(), limits::BATCH_BYTES_MAX);
     if sent <= most {
@@ -197,8 +197,8 @@ fn check(
     if let Some(attributes) = &attributes {
         rules::check_message_attributes(attributes)?;
     }
-    let trace = system.as_ref().map(rules::check_system_attributes).transpose()?.flatten();
-    check_size(&body, attributes.as_ref(), settings.maximum_message_size, place)?;
+    let trace = system.as_deref().map(rules::check_system_attributes).transpose()?.flatten();
+    check_size(&body, attributes.as_deref(), settings.maximum_message_size, place)?;
 
     let header = caller.trace_header.filter(|header| rules::is_trace_header(header));
     let deduplication_id: Option<Arc<str>> = settings.fifo.then(|| match &entry.message_deduplication_id {

@@ -2,8 +2,7 @@
 
 use super::durability::Done;
 use super::{Broker, Caller};
-use crate::api::fields::LenientText;
-use crate::api::{ListQueueTagsResult, Map, Nothing, QueueRequest, TagQueueRequest, UntagQueueRequest, limits, rules};
+use crate::api::{ListQueueTagsResult, Nothing, QueueRequest, TagQueueRequest, Tags, UntagQueueRequest, limits, rules};
 use crate::error::Error;
 use std::collections::BTreeMap;
 
@@ -11,17 +10,17 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// `InvalidParameterValue`.
-pub(super) fn check(tags: &Map<LenientText>, queue: &str) -> Result<BTreeMap<String, String>, Error> {
+pub(super) fn check(tags: &Tags, queue: &str) -> Result<BTreeMap<String, String>, Error> {
     let checked: Result<BTreeMap<_, _>, Error> = tags
         .iter()
         .map(|(key, value)| {
-            let value = value.0.clone().unwrap_or_default();
-            rules::check_tag(key, &value)?;
-            Ok((key.clone(), value))
+            let value = value.0.as_deref().unwrap_or_default();
+            rules::check_tag(key, value)?;
+            Ok((key.clone(), value.to_owned()))
         })
         .collect();
     let checked = checked?;
-    if checked.len() > limits::TAGS_MAX { Err(too_many(queue)) } else { Ok(checked) }
+    if tags.sent() > limits::TAGS_MAX { Err(too_many(queue)) } else { Ok(checked) }
 }
 
 fn too_many(queue: &str) -> Error {
@@ -48,7 +47,10 @@ impl Broker {
 
     pub(super) fn untag_queue(&self, caller: &Caller<'_>, r: UntagQueueRequest) -> Result<Done<Nothing>, Error> {
         let queue = self.find(caller, r.queue_url.as_deref())?;
-        let keys = r.tag_keys.filter(|keys| !keys.is_empty()).ok_or_else(rules::tag_key_length)?;
+        let keys = rules::all_names(r.tag_keys, "TagKeys")?;
+        if keys.is_empty() {
+            return Err(rules::tag_key_length());
+        }
         keys.iter().try_for_each(|key| rules::check_tag_key(key))?;
         self.with(&queue, |state, _| {
             for key in &keys {

@@ -206,7 +206,10 @@ impl Service {
                 return http(reply, request_id, true);
             }
         };
-        match wire::decode(&head, &bytes) {
+        let decoded = wire::decode(&head, &bytes);
+        // A long poll must not hold what its request was made of.
+        drop(bytes);
+        match decoded {
             Ok(call) => self.call(call, headers, request_id, via).await,
             Err(Rejection::Error { protocol, error }) => {
                 tracing::debug!(status = error.kind.status(), %error, "request refused");

@@ -43,6 +43,12 @@ impl<'a> Credential<'a> {
         Some(Credential { access_key: Some(access_key), region: Some(region), service: Some(service) })
     }
 
+    /// The same without what it was read from.
+    pub fn into_owned(self) -> Credential<'static> {
+        let owned = |part: Option<Cow<'a, str>>| part.map(|part| Cow::Owned(part.into_owned()));
+        Credential { access_key: owned(self.access_key), region: owned(self.region), service: owned(self.service) }
+    }
+
     /// An access key id alone, as Signature Version 2 has it.
     pub fn from_access_key(key: Cow<'a, str>) -> Option<Credential<'a>> {
         (!key.is_empty()).then(|| Credential { access_key: Some(key), ..Default::default() })

@@ -1,6 +1,8 @@
 //! AWS JSON 1.0: a request out of an object, an answer into one, straight between bytes and structs.
 
-use super::strict::Strict;
+use super::strict::{MEMBER, Plain, Reading, Strict};
+use super::verbatim::Verbatim;
+use crate::api::fields::NUMBER_AS_WRITTEN;
 use crate::api::{Operation, Request, Response};
 use crate::error::Error;
 use serde_json::error::Category;
@@ -12,26 +14,25 @@ pub const JSON_DEPTH_MAX: usize = 127;
 const SYNTAX: &str = "The request body is not well-formed JSON.";
 /// The text for a body that is JSON but not an object. AWS's is not recorded.
 const NOT_AN_OBJECT: &str = "The request body is not a JSON object.";
-/// The text for wrong members that AWS's reader has no recorded text for.
-const MEMBER: &str = "The request has a member of the wrong type, or one member twice.";
 
 /// Reads the members of `operation`; an empty body is an empty object.
 pub(super) fn decode(operation: Operation, body: &[u8]) -> Result<Request, Error> {
     match body.trim_ascii_start().first() {
-        None => return read(operation, b"{}").map_err(malformed),
+        None => return read::<Plain>(operation, b"{}").map_err(malformed),
         Some(b'{') => {}
         // A list would do for the struct reader of serde, by position.
         Some(_) => return Err(Error::malformed(NOT_AN_OBJECT)),
     }
-    read(operation, body).or_else(|error| match replace_lone_surrogates(body) {
-        Some(mended) if is_surrogate(&error) => read(operation, &mended).map_err(malformed),
-        _ => Err(malformed(error)),
-    })
+    match read::<Plain>(operation, body) {
+        Ok(request) => Ok(request),
+        Err(error) if is_verbatim(&error) => read::<Verbatim>(operation, body).map_err(malformed),
+        Err(error) => Err(malformed(error)),
+    }
 }
 
-fn read(operation: Operation, body: &[u8]) -> Result<Request, serde_json::Error> {
+fn read<R: Reading>(operation: Operation, body: &[u8]) -> Result<Request, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let request = Request::deserialize(operation, Strict(&mut reader))?;
+    let request = Request::deserialize(operation, Strict::<_, R>::new(&mut reader))?;
     reader.end()?;
     Ok(request)
 }
@@ -79,40 +80,18 @@ pub(super) fn member_text(serde: &str) -> std::borrow::Cow<'_, str> {
     .into()
 }
 
-fn is_surrogate(error: &serde_json::Error) -> bool {
+/// Whether the body holds what only the second reading can give.
+fn is_verbatim(error: &serde_json::Error) -> bool {
     let text = error.to_string();
-    text.starts_with("lone leading surrogate") || text.starts_with("unexpected end of hex escape")
-}
-
-/// SQS reads `\ud800` without its other half and then refuses it as a character of a message. Rust has no such text, so U+FFFF
-/// stands for it: a character that SQS refuses in just the same way. `None` if there is nothing to replace.
-fn replace_lone_surrogates(body: &[u8]) -> Option<Vec<u8>> {
-    let unit = |at: usize| -> Option<u16> {
-        let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-    };
-    let mut mended: Option<Vec<u8>> = None;
-    let mut at = 0;
-    while at < body.len() {
-        if body[at] != b'\\' {
-            at += 1;
-            continue;
-        }
-        match unit(at) {
-            Some(0xD800..=0xDBFF) if matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => at += 12,
-            Some(0xD800..=0xDFFF) => {
-                mended.get_or_insert_with(|| body.to_vec())[at + 2..at + 6].copy_from_slice(b"ffff");
-                at += 6;
-            }
-            _ => at += 2,
-        }
-    }
-    mended
+    ["lone leading surrogate", "unexpected end of hex escape", NUMBER_AS_WRITTEN]
+        .iter()
+        .any(|start| text.starts_with(start))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::rules::lone_surrogate;
     use crate::error::ErrorKind;
 
     fn text_of(operation: Operation, body: &str) -> String {
@@ -202,12 +181,33 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_surrogate_becomes_a_character_that_sqs_refuses() {
-        assert_eq!(body_of(br#"{"MessageBody":"a\ud800b"}"#), Some("a\u{ffff}b".into()));
-        assert_eq!(body_of(br#"{"MessageBody":"\uDC00\ud83d\ude00"}"#), Some("\u{ffff}\u{1f600}".into()));
-        assert_eq!(body_of(br#"{"MessageBody":"\ud800\ud800\udc00"}"#), Some("\u{ffff}\u{10000}".into()));
-        assert_eq!(body_of(br#"{"MessageBody":"\\ud800\ud800\n"}"#), Some("\\ud800\u{ffff}\n".into()));
+    fn a_lone_surrogate_becomes_characters_that_sqs_refuses() {
+        let lone = |unit| lone_surrogate(unit).iter().collect::<String>();
+        let [high, low] = [lone(0xd800), lone(0xdc00)];
+        assert_eq!(body_of(br#"{"MessageBody":"a\ud800b"}"#), Some(format!("a{high}b")));
+        assert_eq!(body_of(br#"{"MessageBody":"\uDC00\ud83d\ude00"}"#), Some(format!("{low}\u{1f600}")));
+        assert_eq!(body_of(br#"{"MessageBody":"\ud800\ud800\udc00"}"#), Some(format!("{high}\u{10000}")));
+        assert_eq!(body_of(br#"{"MessageBody":"\\ud800\ud800\n"}"#), Some(format!("\\ud800{high}\n")));
         assert_eq!(body_of(br#"{"MessageBody":"\ud83d\ude00\\ud800"}"#), Some("\u{1f600}\\ud800".into()));
+        assert_eq!(body_of(br#"{"X":["\ud800",{"\udc00":1.5}],"\ud800":1,"MessageBody":"a"}"#), Some("a".into()));
+    }
+
+    #[test]
+    fn the_second_reading_refuses_what_the_first_does() {
+        for (body, text) in [
+            (&b"{\"MessageBody\":\"\\ud800\xff\"}"[..], SYNTAX),
+            (b"{\"MessageBody\":\"\\ud800\n\"}", SYNTAX),
+            (b"{\"MessageBody\":1.0,\"QueueUrl\":[]}", "Start of list found where not expected"),
+            (b"{\"MessageBody\":1.0,\"QueueUrl\":{}}", "Start of structure or map found where not expected."),
+            (b"{\"MessageBody\":1.0,\"QueueUrl\":1.0}", "NUMBER_VALUE can not be converted to a String"),
+            (b"{\"MessageBody\":1.0,\"QueueUrl\":true}", "TRUE_VALUE can not be converted to a String"),
+            (b"{\"MessageBody\":1.0,\"MessageAttributes\":\"a\"}", MEMBER),
+            (b"{\"MessageBody\":1.0,\"MessageBody\":1.0}", MEMBER),
+            (b"{\"MessageBody\":1.0}}", SYNTAX),
+        ] {
+            let error = decode(Operation::SendMessage, body).unwrap_err();
+            assert_eq!((error.kind, &*error.message), (ErrorKind::Serialization, text), "{}", body.escape_ascii());
+        }
     }
 
     #[test]

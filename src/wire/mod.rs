@@ -9,6 +9,7 @@ mod json;
 mod query;
 mod reply;
 mod strict;
+mod verbatim;
 mod xml;
 
 pub use credential::Credential;
@@ -102,12 +103,12 @@ enum Route {
     Nowhere,
 }
 
-/// Reads a request.
+/// Reads a request. Nothing of the body is borrowed: it can go as soon as it has been read.
 ///
 /// # Errors
 /// [`Rejection::Error`] for an unknown action, broken syntax or a member of the wrong type; [`Rejection::NotFound`] for what is
 /// not an SQS request at all.
-pub fn decode<'a>(head: &Head<'a>, body: &'a [u8]) -> Result<Call<'a>, Rejection> {
+pub fn decode<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection> {
     match route(head, Some(body)) {
         Route::Json => decode_json(head, body),
         Route::Query => decode_query(head, body),
@@ -163,7 +164,7 @@ fn query_protocol(head: &Head) -> Protocol {
     if head.accept.is_some_and(wants_json) { Protocol::QueryAsJson } else { Protocol::Query }
 }
 
-fn decode_json<'a>(head: &Head<'a>, body: &'a [u8]) -> Result<Call<'a>, Rejection> {
+fn decode_json<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection> {
     let protocol = Protocol::Json;
     let fail = |error| Rejection::Error { protocol, error };
     let operation = action_of_target(head.target).map_err(fail)?;
@@ -187,7 +188,7 @@ fn action_of_target(target: Option<&str>) -> Result<Operation, Error> {
     }
 }
 
-fn decode_query<'a>(head: &Head<'a>, body: &'a [u8]) -> Result<Call<'a>, Rejection> {
+fn decode_query<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection> {
     let protocol = query_protocol(head);
     let fail = |error| Rejection::Error { protocol, error };
     let mut form = Form::parse(head.query, body).map_err(fail)?;
@@ -203,7 +204,9 @@ fn decode_query<'a>(head: &Head<'a>, body: &'a [u8]) -> Result<Call<'a>, Rejecti
         known => known,
     };
     let operation = operation.ok_or_else(|| fail(Error::unknown_action(shown(&action))))?;
-    let credential = Credential::from_header(head.authorization).or_else(|| form.take_credential()).unwrap_or_default();
+    let credential = Credential::from_header(head.authorization)
+        .or_else(|| form.take_credential().map(Credential::into_owned))
+        .unwrap_or_default();
     let mut request = form.read(operation).map_err(fail)?;
     address_by_path(&mut request, head.path);
     Ok(Call { protocol, operation, request, credential })

@@ -141,6 +141,86 @@ async fn a_lone_surrogate_in_json_is_not_taken_for_a_character() {
 }
 
 #[tokio::test]
+async fn a_lone_surrogate_is_refused_under_its_own_number() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let post = |action: &str, body: &str| {
+        let target = format!("AmazonSQS.{action}");
+        let headers = [("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", target.as_str())];
+        kew.raw("POST", "/", &headers, body)
+    };
+    for (escaped, shown) in [
+        (r"\ud800", "#xD800"),
+        (r"a\uDBFF", "#xDBFF"),
+        (r"\n\udc00b", "#xDC00"),
+        (r"\ud83d\ude00\udfff", "#xDFFF"),
+        (r"\ud800\ud83d\ude00", "#xD800"),
+        (r"\uffff\ud800", "#xFFFF"),
+        (r"\ufffe\ue000", "#xFFFE"),
+    ] {
+        let found = post("SendMessage", &format!(r#"{{"QueueUrl":"q","MessageBody":"{escaped}"}}"#)).json_failure();
+        assert_eq!(found.code, "InvalidMessageContents");
+        let start = format!("Invalid binary character '{shown}' was found in the message body");
+        assert!(found.message.starts_with(&start), "{escaped}: {found:?}");
+        let value = format!(r#"{{"a":{{"DataType":"String","StringValue":"{escaped}"}}}}"#);
+        let found =
+            post("SendMessage", &format!(r#"{{"QueueUrl":"q","MessageBody":"b","MessageAttributes":{value}}}"#));
+        assert!(found.json_failure().message.contains(&format!("'{shown}'")), "{found:?}");
+        let entries = format!(r#"[{{"Id":"1","MessageBody":"{escaped}"}},{{"Id":"2","MessageBody":"good"}}]"#);
+        let found = post("SendMessageBatch", &format!(r#"{{"QueueUrl":"q","Entries":{entries}}}"#)).ok().json();
+        assert!(found["Failed"][0]["Message"].as_str().unwrap().contains(&format!("'{shown}'")), "{found}");
+        assert_eq!(found["Successful"][0]["Id"], "2");
+    }
+    // In a name too it is a character that is not allowed there, and not the end of the request.
+    let named =
+        r#"{"QueueUrl":"q","MessageBody":"b","MessageAttributes":{"\ud800":{"DataType":"String","StringValue":"x"}}}"#;
+    assert_eq!(post("SendMessage", named).json_failure().code, "InvalidParameterValue");
+}
+
+#[tokio::test]
+async fn a_number_as_body_is_kept_as_it_was_written() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let headers = |target| [("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", target)];
+    for number in
+        ["1", "-0", "1.0", "1.50", "1e2", "1E+2", "12345678901234567890123", "-12345678901234567890123", "0.1e-7"]
+    {
+        let body = format!(r#"{{"QueueUrl":"q","MessageBody":{number},"DelaySeconds":0.0}}"#);
+        kew.raw("POST", "/", &headers("AmazonSQS.SendMessage"), &body).ok();
+        assert_eq!(kew.receive_bodies("q", 1).await, [number]);
+        let body = format!(r#"{{"QueueUrl":"q","Entries":[{{"Id":"\u0061","MessageBody": {number} }}]}}"#);
+        let answer = kew.raw("POST", "/", &headers("AmazonSQS.SendMessageBatch"), &body).ok().json();
+        assert_eq!(answer["Successful"][0]["Id"], "a");
+        assert_eq!(kew.receive_bodies("q", 1).await, [number]);
+    }
+    // Where no text is wanted nothing changes.
+    let found = kew.raw("POST", "/", &headers("AmazonSQS.SendMessage"), r#"{"QueueUrl":1.5,"MessageBody":1.0}"#);
+    assert_eq!(found.json_failure().message, "NUMBER_VALUE can not be converted to a String");
+    let found = kew.raw(
+        "POST",
+        "/",
+        &headers("AmazonSQS.CreateQueue"),
+        r#"{"QueueName":"n","Attributes":{"DelaySeconds":1.0}}"#,
+    );
+    assert_eq!(found.json_failure().message, "Invalid value for the parameter DelaySeconds.");
+}
+
+#[tokio::test]
+async fn null_in_the_place_of_an_attribute_is_no_value() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let text = "The message (user) attribute 'a' must contain a non-empty message attribute value.";
+    let send = json!({"QueueUrl": "q", "MessageBody": "x", "MessageAttributes": {"a": null}});
+    kew.refuses_in_json("SendMessage", &send, 400, "InvalidParameterValue", text);
+    let batch =
+        json!({"QueueUrl": "q", "Entries": [{"Id": "1", "MessageBody": "x", "MessageAttributes": {"a": null}}]});
+    assert_eq!(kew.json("SendMessageBatch", &batch).ok().json()["Failed"][0]["Message"], text);
+    let form = "Action=SendMessage&QueueUrl=q&MessageBody=x&MessageAttribute.1.Name=a";
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    assert_eq!(kew.raw("POST", "/", &headers, form).xml_failure().message, text);
+    let members =
+        json!({"a": {"DataType": "String", "StringValue": "x", "BinaryValue": null, "StringListValues": null}});
+    assert_eq!(attributes(&kew, &members)[0], Ok(()));
+}
+
+#[tokio::test]
 async fn a_message_has_at_most_ten_attributes() {
     let kew = Kew::holding(&[("q", &[])]).await;
     let many = |n: usize| {
@@ -246,4 +326,84 @@ async fn list_values_are_not_supported() {
         let headers = [("Content-Type", "application/x-www-form-urlencoded")];
         assert_eq!(kew.raw("POST", "/", &headers, &form).xml_failure(), expected);
     }
+}
+
+#[tokio::test]
+async fn lists_and_maps_that_are_too_long_are_counted_and_refused() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let many = 20_001;
+    let list = |element: &str| format!("[{}{element}]", format!("{element},").repeat(many - 1));
+    let map = |value: &str| {
+        let entries: Vec<String> = (0..many).map(|n| format!("\"k{n}\":{value}")).collect();
+        format!("{{{}}}", entries.join(","))
+    };
+    let refused = |action: &str, members: &str| {
+        let target = format!("AmazonSQS.{action}");
+        let headers = [("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", target.as_str())];
+        let found = kew.raw("POST", "/", &headers, &format!("{{\"QueueUrl\":\"q\",{members}}}")).json_failure();
+        format!("{}: {}", found.code, found.message)
+    };
+    for action in ["SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"] {
+        for entry in ["{}", "{\"Id\":\"a\",\"Unknown\":[[{}]]}"] {
+            let text = "AWS.SimpleQueueService.TooManyEntriesInBatchRequest: Maximum number of entries per request are 10. \
+                        You have sent 20001.";
+            assert_eq!(refused(action, &format!("\"Entries\":{}", list(entry))), text);
+        }
+    }
+    let too_many =
+        |what: &str| format!("InvalidParameterValue: Number of {what} [20001] exceeds the allowed maximum [128].");
+    for member in ["AttributeNames", "MessageAttributeNames", "MessageSystemAttributeNames"] {
+        assert_eq!(refused("ReceiveMessage", &format!("\"{member}\":{}", list("\"All\""))), too_many(member));
+    }
+    assert_eq!(
+        refused("GetQueueAttributes", &format!("\"AttributeNames\":{}", list("\"All\""))),
+        too_many("AttributeNames")
+    );
+    assert_eq!(refused("UntagQueue", &format!("\"TagKeys\":{}", list("\"k\""))), too_many("TagKeys"));
+    let tags = "InvalidParameterValue: Too many tags added for queue q.";
+    assert_eq!(refused("TagQueue", &format!("\"Tags\":{}", map("\"v\""))), tags);
+    assert_eq!(refused("CreateQueue", &format!("\"QueueName\":\"q\",\"tags\":{}", map("\"v\""))), tags);
+    let unknown = "InvalidAttributeName: Unknown Attribute k0.";
+    assert_eq!(refused("SetQueueAttributes", &format!("\"Attributes\":{}", map("\"1\""))), unknown);
+    let attributes = "InvalidParameterValue: Number of message attributes [20001] exceeds the allowed maximum [10].";
+    let given = format!("\"MessageBody\":\"b\",\"MessageAttributes\":{}", map("{}"));
+    assert_eq!(refused("SendMessage", &given), attributes);
+    let permission = |accounts: &str, actions: &str| {
+        refused("AddPermission", &format!("\"Label\":\"l\",\"AWSAccountIds\":{accounts},\"Actions\":{actions}"))
+    };
+    let one = "[\"111122223333\"]";
+    let over = |what: &str, most: usize| format!("OverLimit: 20001 {what} were found, maximum allowed is {most}.");
+    assert_eq!(permission(one, &list("\"*\"")).as_str(), over("Actions", 7));
+    assert_eq!(permission(&list("\"111122223333\""), "[\"*\"]").as_str(), over("AWSAccountIds", 50));
+    // One name again and again is one name, and its last value holds.
+    let again = format!("\"Tags\":{{{}\"k\":\"last\"}}", "\"k\":\"v\",".repeat(many));
+    let headers = [("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", "AmazonSQS.TagQueue")];
+    kew.raw("POST", "/", &headers, &format!("{{\"QueueUrl\":\"q\",{again}}}")).ok();
+    assert_eq!(kew.json("ListQueueTags", &json!({"QueueUrl": "q"})).ok().json()["Tags"], json!({"k": "last"}));
+}
+
+#[tokio::test]
+async fn as_many_as_a_list_or_map_may_have_are_taken() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let names: Vec<String> = (0..127).map(|n| format!("n{n}")).chain(["a".to_owned()]).collect();
+    let value = json!({"a": {"DataType": "String", "StringValue": "v"}});
+    kew.json("SendMessage", &json!({"QueueUrl": "q", "MessageBody": "b", "MessageAttributes": value})).ok();
+    let receive = json!({"QueueUrl": "q", "MessageAttributeNames": names, "AttributeNames": names});
+    assert_eq!(kew.json("ReceiveMessage", &receive).ok().json()["Messages"][0]["MessageAttributes"], value);
+    kew.json("UntagQueue", &json!({"QueueUrl": "q", "TagKeys": names})).ok();
+}
+
+#[tokio::test]
+async fn the_text_of_an_error_does_not_repeat_a_whole_request() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let long = "\"".repeat(100_000);
+    let found = kew.json("DeleteMessage", &json!({"QueueUrl": "q", "ReceiptHandle": long})).json_failure();
+    assert!(
+        found.message.starts_with("The input receipt handle \"\"\"\"") && found.message.len() < 5000,
+        "{}",
+        found.message.len()
+    );
+    let handle = "h".repeat(3000);
+    let found = kew.json("DeleteMessage", &json!({"QueueUrl": "q", "ReceiptHandle": handle})).json_failure();
+    assert_eq!(found.message, format!("The input receipt handle \"{handle}\" is not a valid receipt handle."));
 }

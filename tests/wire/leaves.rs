@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kew::api::fields::LenientText;
-use kew::api::{Map, MessageAttributeValue, Request};
+use kew::api::{Entries, List, MessageAttributes, Named, Request};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -26,26 +26,26 @@ impl Walk {
     fn integer(&mut self, name: &str, value: Option<i64>) {
         self.text(name, &value.map(|v| v.to_string()));
     }
-    fn list(&mut self, name: &str, values: &Option<Vec<String>>) {
-        for (i, value) in values.iter().flatten().enumerate() {
+    fn list<const MAX: usize>(&mut self, name: &str, values: &Option<List<String, MAX>>) {
+        for (i, value) in values.iter().flat_map(|list| list.iter()).enumerate() {
             self.text(&format!("{name}[{i}]"), &Some(value.clone()));
         }
     }
-    fn map(&mut self, name: &str, values: &Option<Map<LenientText>>) {
-        for (key, LenientText(value)) in values.iter().flatten() {
+    fn map<const MAX: usize>(&mut self, name: &str, values: &Option<Named<LenientText, MAX>>) {
+        for (key, LenientText(value)) in values.iter().flat_map(|map| map.iter()) {
             self.text(&format!("{name}{{{key}}}"), value);
         }
     }
-    fn attributes(&mut self, name: &str, values: &Option<Map<MessageAttributeValue>>) {
-        for (key, value) in values.iter().flatten() {
+    fn attributes(&mut self, name: &str, values: &Option<MessageAttributes>) {
+        for (key, value) in values.iter().flat_map(|map| map.iter()) {
             let path = |member| format!("{name}{{{key}}}.{member}");
             self.text(&path("DataType"), &value.data_type);
             self.text(&path("StringValue"), &value.string_value);
             self.text(&path("BinaryValue"), &value.binary_value.as_ref().map(|bytes| STANDARD.encode(bytes)));
         }
     }
-    fn entries<E>(&mut self, entries: &Option<Vec<E>>, mut each: impl FnMut(&mut Walk, &E)) {
-        for (i, entry) in entries.iter().flatten().enumerate() {
+    fn entries<E>(&mut self, entries: &Option<Entries<E>>, mut each: impl FnMut(&mut Walk, &E)) {
+        for (i, entry) in entries.iter().flat_map(|list| list.iter()).enumerate() {
             self.prefix = format!("Entries[{i}].");
             each(self, entry);
         }

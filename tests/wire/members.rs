@@ -37,15 +37,19 @@ fn comparable(raw: &Raw) -> Request {
         Request::ReceiveMessage(r) => r.message_system_attribute_names = None,
         Request::DeleteMessage(r) => same(&mut r.receipt_handle),
         Request::ChangeMessageVisibility(r) => same(&mut r.receipt_handle),
-        Request::DeleteMessageBatch(r) => r.entries.iter_mut().flatten().for_each(|e| same(&mut e.receipt_handle)),
+        Request::DeleteMessageBatch(r) => {
+            r.entries.iter_mut().flat_map(|list| list.iter_mut()).for_each(|e| same(&mut e.receipt_handle))
+        }
         Request::ChangeMessageVisibilityBatch(r) => {
-            r.entries.iter_mut().flatten().for_each(|e| same(&mut e.receipt_handle))
+            r.entries.iter_mut().flat_map(|list| list.iter_mut()).for_each(|e| same(&mut e.receipt_handle))
         }
         // Version 1 of the command line encodes what is given to it, version 2 takes it for base64 already.
         Request::SendMessage(r) if raw.client.starts_with("awscli-v1") => {
-            for value in r.message_attributes.iter_mut().flatten().filter_map(|(_, v)| v.binary_value.as_mut()) {
+            let mut attributes = r.message_attributes.as_deref().cloned().unwrap_or_default();
+            for value in attributes.values_mut().filter_map(|v| v.binary_value.as_mut()) {
                 *value = STANDARD.decode(&value).unwrap();
             }
+            r.message_attributes = r.message_attributes.is_some().then(|| attributes.into());
         }
         _ => {}
     }
