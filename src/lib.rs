@@ -111,6 +111,8 @@ mod server;
 pub mod store;
 pub mod wire;
 
+pub use broker::NamespaceMode;
 pub use clock::Clock;
-pub use config::{Config, Mode, QueueConfig};
+pub use config::{Config, Durability, Mode, QueueConfig};
+pub use http::Origins;
 pub use server::{Builder, Server, StartError};

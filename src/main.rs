@@ -1,9 +1,8 @@
 //! The `kew` command: arguments and environment to a configuration, a server, signals, and what is printed. No other file prints.
 
-use clap::Parser;
 use kew::cli::{BackupArgs, Cli, Command, HealthcheckArgs, ServeArgs};
-use kew::{Clock, Config, Server};
-use std::io::{IsTerminal, Read, Write};
+use kew::{Clock, Config, Server, StartError, http};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,10 +21,10 @@ const CUT_OFF: u8 = 130;
 const HEALTHCHECK_TIME_LIMIT: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read().unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
         Some(Command::Serve(args)) => serve(*args),
-        Some(Command::Healthcheck(args)) => healthcheck(&args),
+        Some(Command::Healthcheck(args)) => healthcheck(args),
         Some(Command::Backup(args)) => backup(&args),
         None => serve(cli.serve),
     };
@@ -50,7 +49,15 @@ fn serve(args: ServeArgs) -> Result<ExitCode, String> {
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
-        let server = Server::start(&config, Clock::system()).map_err(|error| error.to_string())?;
+        let server = tokio::select! {
+            biased;
+            started = start(config.clone()) => started?,
+            () = signals.next() => {
+                // Loading only reads; and what declaring queues writes is whole at any moment.
+                tracing::info!("stopping before all was loaded");
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
         greet(&server, &config);
         tokio::select! {
             () = signals.next() => {}
@@ -68,6 +75,33 @@ fn serve(args: ServeArgs) -> Result<ExitCode, String> {
             () = signals.next() => std::process::exit(CUT_OFF.into()),
         }
     })
+}
+
+/// Starts a server on a thread of its own: a large store takes time to load, and signals are heeded meanwhile.
+async fn start(config: Config) -> Result<Server, String> {
+    let (done, started) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("kew-start".to_owned());
+    let spawned = thread.spawn(move || {
+        // Nobody listens any more if a signal has come.
+        let _ = done.send(Server::start(&config, Clock::system()));
+    });
+    spawned.map_err(|error| format!("cannot start: {error}"))?;
+    match started.await {
+        Ok(started) => started.map_err(|error| advise(&error)),
+        Err(_) => Err("cannot start: a defect of kew, please report it with what stands above".to_owned()),
+    }
+}
+
+/// What went wrong, and what a person at the command line can do about it.
+fn advise(error: &StartError) -> String {
+    let StartError::Http(http::StartError::Listen { source, .. }) = error else { return error.to_string() };
+    let advice = match source.kind() {
+        ErrorKind::AddrInUse => "choose another with --listen HOST:PORT",
+        ErrorKind::AddrNotAvailable => "no network interface of this machine has that address",
+        ErrorKind::PermissionDenied => "ports below 1024 are for root; choose another with --listen HOST:PORT",
+        _ => return error.to_string(),
+    };
+    format!("{error}; {advice}")
 }
 
 /// Says where the server is, and how to point an SDK at it.
@@ -122,13 +156,14 @@ impl Signals {
 }
 
 fn backup(args: &BackupArgs) -> Result<ExitCode, String> {
-    kew::store::backup(&args.data, &args.to).map_err(|error| error.to_string())?;
-    println!("copied {} to {}", args.data.display(), args.to.display());
+    let data = args.data()?;
+    kew::store::backup(&data, &args.to).map_err(|error| error.to_string())?;
+    println!("copied {} to {}", data.display(), args.to.display());
     Ok(ExitCode::SUCCESS)
 }
 
-fn healthcheck(args: &HealthcheckArgs) -> Result<ExitCode, String> {
-    let address = args.listen.first().copied().ok_or("no address to ask")?;
+fn healthcheck(args: HealthcheckArgs) -> Result<ExitCode, String> {
+    let address = args.address()?;
     let status = ask(address).map_err(|error| format!("no answer from {address}: {error}"))?;
     if status.contains(" 200 ") { Ok(ExitCode::SUCCESS) } else { Err(format!("{address} answered {status}")) }
 }

@@ -2,19 +2,33 @@
 
 use crate::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
 use crate::clock::Clock;
-use crate::config::{Config, Durability, LISTEN_DEFAULT, MAX_RECEIVE_COUNT_DEFAULT, Mode, QueueConfig, redrive_policy};
+#[cfg(feature = "store")]
+use crate::config::Durability;
+use crate::config::{Config, LISTEN_DEFAULT, MAX_RECEIVE_COUNT_DEFAULT, Mode, QueueConfig, redrive_policy};
 use crate::error::Error;
 use crate::http::{self, Hosts, HttpOptions, Origins, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+#[cfg(feature = "store")]
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a server did not start.
+///
+/// The text is whole, without that of [`source`](std::error::Error::source), which is the error below it, down to the
+/// [`std::io::Error`] of a port that is in use.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum StartError {
+    /// A setting cannot be what it is.
+    Setting {
+        /// The method of [`Builder`] or the field of [`Config`].
+        name: &'static str,
+        /// What would be right.
+        reason: String,
+    },
     /// An address cannot be listened on, or a thread cannot be had.
     Http(http::StartError),
     /// The data directory cannot be used.
@@ -31,6 +45,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            StartError::Setting { name, reason } => write!(f, "{name}: {reason}"),
             StartError::Http(error) => error.fmt(f),
             StartError::Store(error) => error.fmt(f),
             StartError::Queue { name, error } => write!(f, "queue {name}: {}", error.message),
@@ -38,11 +53,22 @@ impl fmt::Display for StartError {
     }
 }
 
-impl std::error::Error for StartError {}
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::Setting { .. } => None,
+            StartError::Http(error) => Some(error),
+            StartError::Store(error) => Some(error),
+            StartError::Queue { error, .. } => Some(error),
+        }
+    }
+}
 
 /// A running server.
 ///
-/// It has threads of its own and needs no runtime around it. Dropping it stops it at once.
+/// It has threads of its own and needs no runtime around it. Dropping it stops it at once: requests that are under way are cut
+/// off, and the thread that drops it waits until the server's own have ended. [`Server::shutdown`] and
+/// [`Server::shutdown_blocking`] let requests finish.
 ///
 /// ```
 /// let server = kew::Server::builder().queue("orders").start()?;
@@ -57,7 +83,13 @@ pub struct Server {
     region: String,
 }
 
-/// What a server will be told.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("url", &self.url).field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}
+
+/// What a server will be told. What the command line would refuse, [`Builder::start`] refuses.
 ///
 /// ```
 /// use std::time::Duration;
@@ -103,12 +135,18 @@ impl Builder {
     }
 
     /// Goes by a clock, which may be shared with others.
+    ///
+    /// A server that is started again on the same [data directory](Builder::data) must be given the clock of the one before it: a
+    /// new manual clock begins again in the past, where everything that the store knows has yet to happen.
     pub fn clock(mut self, clock: Clock) -> Builder {
         self.clock = clock;
         self
     }
 
-    /// Goes by a manual clock, for [`Server::advance`].
+    /// Goes by a manual clock of its own, for [`Server::advance`].
+    ///
+    /// Nothing happens by itself then. A long poll at an empty queue lasts until somebody turns the clock or sends a message; a
+    /// consumer that runs on a thread of the test waits for as long.
     pub fn manual_clock(self) -> Builder {
         self.clock(Clock::manual())
     }
@@ -143,13 +181,13 @@ impl Builder {
         self
     }
 
-    /// The region of callers that do not sign for one.
+    /// The region of callers that do not sign for one: letters, digits and hyphens.
     pub fn region(mut self, region: impl Into<String>) -> Builder {
         self.config.region = region.into();
         self
     }
 
-    /// What queue URLs begin with, if not with the `Host` of the request.
+    /// What queue URLs begin with, if not with the `Host` of the request: a scheme, `http://` or `https://`, and a host.
     pub fn external_url(mut self, url: impl Into<String>) -> Builder {
         self.config.external_url = Some(url.into());
         self
@@ -167,25 +205,26 @@ impl Builder {
         self
     }
 
-    /// Bytes of a request body.
+    /// Bytes of a request body at most; 16 MiB if not said. A batch of 1 MiB may need 8 MiB in JSON.
     pub fn body_bytes_max(mut self, bytes: usize) -> Builder {
         self.config.body_bytes_max = bytes;
         self
     }
 
-    /// Connections at one time.
+    /// Connections at one time at most; 65,536 if not said.
     pub fn connections_max(mut self, connections: usize) -> Builder {
         self.config.connections_max = connections;
         self
     }
 
-    /// Worker threads; one if not said, which is plenty for tests.
+    /// Worker threads, 1 to 1024; one if not said, which is plenty for tests.
     pub fn threads(mut self, threads: usize) -> Builder {
         self.config.threads = Some(threads);
         self
     }
 
-    /// Keeps everything in a directory, and comes back with what is in it. Needs the feature `store`.
+    /// Keeps everything in a directory, which is made if need be, and comes back with what is in it. One server at a time can use it.
+    #[cfg(feature = "store")]
     pub fn data(mut self, dir: impl Into<PathBuf>, durability: Durability) -> Builder {
         self.config.data = Some(dir.into());
         self.config.durability = durability;
@@ -195,7 +234,8 @@ impl Builder {
     /// Starts the server. When this returns it answers.
     ///
     /// # Errors
-    /// When an address cannot be listened on, or a queue is not one that SQS would create.
+    /// When a setting cannot be what it is, an address cannot be listened on, the data directory cannot be used, or a queue is
+    /// not one that SQS would create.
     pub fn start(mut self) -> Result<Server, StartError> {
         if self.config.listen.is_empty() {
             self.config.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
@@ -211,24 +251,31 @@ impl Server {
         Builder { config: Config::default(), clock: Clock::system() }
     }
 
-    /// Starts a server from a whole configuration.
+    /// Starts a server from a whole configuration. Loading a data directory takes time (a million messages: seconds); until it
+    /// is loaded connections are refused.
     ///
     /// # Errors
-    /// When an address cannot be listened on, or a queue is not one that SQS would create.
+    /// When a setting cannot be what it is, an address cannot be listened on, the data directory cannot be used, or a queue is
+    /// not one that SQS would create.
     pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
+        let checked = config.checked().map_err(|(name, reason)| StartError::Setting { name, reason })?;
+        let config = &checked;
         let default = || LISTEN_DEFAULT.parse().ok().into_iter().collect::<Vec<SocketAddr>>();
         let addresses = if config.listen.is_empty() { default() } else { config.listen.clone() };
-        let listeners = addresses.into_iter().map(http::listen).collect::<Result<Vec<_>, _>>();
-        let listeners = listeners.map_err(StartError::Http)?;
+        // Before a store is loaded, so that a port in use is found at once.
+        let bound =
+            addresses.into_iter().map(http::Bound::new).collect::<Result<Vec<_>, _>>().map_err(StartError::Http)?;
         let options = BrokerOptions {
             namespace: config.namespace(),
             cooldowns: config.cooldowns(),
             auto_create: config.auto_create,
         };
-        let mut broker = Broker::new(options, clock);
-        if let Some(dir) = &config.data {
-            open_store(&mut broker, dir, config.durability)?;
-        }
+        let broker = Broker::new(options, clock);
+        #[cfg(feature = "store")]
+        let broker = match &config.data {
+            Some(dir) => with_store(broker, dir, config.durability)?,
+            None => broker,
+        };
         let broker = Arc::new(broker);
         declare(&broker, config)?;
         let defaults = HttpOptions::default();
@@ -243,6 +290,8 @@ impl Server {
             threads: config.threads.unwrap_or(defaults.threads),
         };
         let service = Arc::new(Service::new(broker.clone(), options));
+        let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();
+        let listeners = listeners.map_err(StartError::Http)?;
         let running = Running::start(service, listeners).map_err(StartError::Http)?;
         let url = config.external_url.clone().unwrap_or_else(|| reachable_url(running.addresses()));
         Ok(Server { running, broker, url, account: config.account.clone(), region: config.region.clone() })
@@ -302,17 +351,19 @@ impl Server {
     pub async fn shutdown(self) {
         self.running.shutdown().await;
     }
+
+    /// The same for code that is not async.
+    pub fn shutdown_blocking(self) {
+        self.running.shutdown_blocking();
+    }
 }
 
 /// Loads what is in a data directory, and has everything from now on written there.
 #[cfg(feature = "store")]
-fn open_store(broker: &mut Broker, dir: &Path, durability: Durability) -> Result<(), StartError> {
+fn with_store(mut broker: Broker, dir: &Path, durability: Durability) -> Result<Broker, StartError> {
     use crate::store::{Committer, SqliteStore, Store};
     const MESSAGES_PER_REPORT: u64 = 100_000;
-    let durability = match durability {
-        Durability::Full => crate::store::Durability::Full,
-        Durability::Process => crate::store::Durability::Process,
-    };
+    tracing::debug!("loading what is in {}", dir.display());
     let clock = broker.clock().clone();
     let mut store = SqliteStore::open(dir, durability).map_err(StartError::Store)?;
     let mut restoring = broker.restore();
@@ -331,13 +382,7 @@ fn open_store(broker: &mut Broker, dir: &Path, durability: Durability) -> Result
     tracing::info!("{queues} queues with {messages} messages are back from {}", dir.display());
     let committer = Committer::start(Box::new(store), Box::new(move || clock.now())).map_err(StartError::Store)?;
     broker.attach(committer);
-    Ok(())
-}
-
-#[cfg(not(feature = "store"))]
-fn open_store(_: &mut Broker, dir: &Path, _: Durability) -> Result<(), StartError> {
-    let detail = "this kew was built without the feature `store`".to_owned();
-    Err(StartError::Store(StoreError::Io { path: dir.to_owned(), detail }))
+    Ok(broker)
 }
 
 /// Creates the configured queues, then links those with dead-letter queues, in whatever order they are listed.

@@ -1,10 +1,10 @@
 //! The configuration file: TOML, with errors that name file and line.
 
 use super::{
-    Config, QueueConfig, check_account, check_external_url, check_log, check_region, parse_durability, parse_limit,
-    parse_listen, parse_mode, parse_namespace, parse_switch, parse_threads,
+    Config, QueueConfig, check_account, check_external_url, check_log, check_region, parse_data, parse_durability,
+    parse_hosts, parse_limit, parse_listen, parse_mode, parse_namespace, parse_origins, parse_switch, parse_threads,
 };
-use crate::http::{Hosts, Origins};
+use crate::api::attributes::name;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -107,14 +107,12 @@ fn convert(file: File) -> Result<(Config, Option<String>), Wrong> {
         config.listen = listen.map_err(|what| (Some(span), format!("listen: {what}")))?;
     }
     if let Some((span, texts)) = several("cors", file.cors)? {
-        let what = |entry| format!("cors: `{entry}` is not an origin, as in http://localhost:3000, or *");
-        let origins = Origins::parse(texts.iter().map(String::as_str));
-        config.cors = origins.map_err(|entry| (Some(span), what(entry)))?;
+        let origins = parse_origins(texts.iter().map(String::as_str));
+        config.cors = origins.map_err(|what| (Some(span), format!("cors: {what}")))?;
     }
     if let Some((span, texts)) = several("allow-host", file.allow_host)? {
-        let what = |entry| format!("allow-host: `{entry}` is not a name, as in kew.example.com or *.example.com");
-        config.allow_host =
-            Hosts::parse(texts.iter().map(String::as_str)).map_err(|entry| (Some(span), what(entry)))?;
+        let hosts = parse_hosts(texts.iter().map(String::as_str));
+        config.allow_host = hosts.map_err(|what| (Some(span), format!("allow-host: {what}")))?;
     }
     config.mode = one("mode", file.mode, parse_mode)?.unwrap_or_default();
     config.namespace = one("namespace", file.namespace, parse_namespace)?;
@@ -127,7 +125,7 @@ fn convert(file: File) -> Result<(Config, Option<String>), Wrong> {
     let connections = one("connection-limit", file.connection_limit, parse_limit)?;
     config.connections_max = connections.unwrap_or(config.connections_max);
     config.threads = one("threads", file.threads, parse_threads)?;
-    config.data = one("data", file.data, |text| Ok(PathBuf::from(text)))?;
+    config.data = one("data", file.data, parse_data)?;
     config.durability = one("durability", file.durability, parse_durability)?.unwrap_or_default();
     let log = one("log", file.log, check_log)?;
     for table in file.queue {
@@ -150,7 +148,7 @@ fn queue(table: Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>) -> Result<Qu
             ("name", Value::String(name)) => queue.name = name.clone(),
             ("tags", Value::Table(tags)) => {
                 for (tag, value) in tags {
-                    queue.tags.insert(tag.clone(), scalar(value).map_err(wrong)?);
+                    scalar(value).and_then(|value| queue.set_tag(tag, &value)).map_err(wrong)?;
                 }
             }
             ("name", _) => return Err(wrong("name must be a text".to_owned())),
@@ -158,8 +156,16 @@ fn queue(table: Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>) -> Result<Qu
                 return Err(wrong("DeadLetterQueue must be a text: the name of a queue".to_owned()));
             }
             ("tags", _) => return Err(wrong("tags must be a table, as in { team = \"orders\" }".to_owned())),
+            (name::POLICY | name::REDRIVE_POLICY | name::REDRIVE_ALLOW_POLICY, Value::Table(policy)) => {
+                let policy = json(policy).map_err(|what| wrong(format!("{}: {what}", key.get_ref())))?;
+                queue.set(key.get_ref(), &policy).map_err(wrong)?;
+            }
+            (other, _) if is_setting(other) => {
+                let text = "is a setting of the server, not of a queue; it goes before the first [[queue]]";
+                return Err(wrong(format!("`{other}` {text}")));
+            }
             (other, value) => {
-                let value = scalar(value).map_err(wrong)?;
+                let value = scalar(value).map_err(|what| wrong(format!("{other}: {what}")))?;
                 queue.set(other, &value).map_err(wrong)?;
             }
         }
@@ -177,5 +183,26 @@ fn scalar(value: &Value) -> Result<String, String> {
         Value::Integer(number) => Ok(number.to_string()),
         Value::Boolean(boolean) => Ok(boolean.to_string()),
         _ => Err("the value must be a text, a whole number, true or false".to_owned()),
+    }
+}
+
+/// Whether a key is one of the server's settings, of which a value of any type can be read.
+fn is_setting(key: &str) -> bool {
+    toml::from_str::<File>(&format!("{key} = 0")).is_ok()
+}
+
+/// A policy that was written as a table, as the JSON that SQS takes.
+fn json(table: &toml::Table) -> Result<String, String> {
+    fn date(value: &Value) -> Option<String> {
+        match value {
+            Value::Datetime(date) => Some(date.to_string()),
+            Value::Array(list) => list.iter().find_map(date),
+            Value::Table(table) => table.values().find_map(date),
+            _ => None,
+        }
+    }
+    match table.values().find_map(date) {
+        Some(date) => Err(format!("JSON knows no dates; put {date} in quotes")),
+        None => serde_json::to_string(table).map_err(|error| error.to_string()),
     }
 }

@@ -10,7 +10,7 @@ mod server;
 
 pub use host::Hosts;
 pub use origin::Origins;
-pub(crate) use server::listen;
+pub(crate) use server::Bound;
 pub use server::{Running, StartError};
 
 use crate::broker::{Broker, Caller, Presence};

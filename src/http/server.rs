@@ -31,6 +31,7 @@ const LAST_LOOKS_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a server did not start.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum StartError {
     /// An address could not be listened on.
     Listen {
@@ -47,7 +48,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "cannot listen on {address}: the port is in use; choose another with --listen HOST:PORT")
+                write!(f, "cannot listen on {address}: the port is in use")
             }
             StartError::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             StartError::Thread(source) => write!(f, "cannot start a thread: {source}"),
@@ -55,24 +56,47 @@ impl fmt::Display for StartError {
     }
 }
 
-impl std::error::Error for StartError {}
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::Listen { source, .. } | StartError::Thread(source) => Some(source),
+        }
+    }
+}
 
-/// Listens on an address without serving it yet.
-///
-/// # Errors
-/// [`StartError::Listen`].
-pub(crate) fn listen(address: SocketAddr) -> Result<StdListener, StartError> {
-    let attempt = || -> io::Result<StdListener> {
-        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-        // So that a server can be started again at once on the port of one that has just ended.
-        #[cfg(unix)]
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        socket.set_nonblocking(true)?;
-        Ok(socket.into())
-    };
-    attempt().map_err(|source| StartError::Listen { address: address.to_string(), source })
+/// A port that is taken, and refuses connections until it is listened on.
+pub(crate) struct Bound {
+    address: SocketAddr,
+    socket: socket2::Socket,
+}
+
+impl Bound {
+    /// Takes a port.
+    ///
+    /// # Errors
+    /// [`StartError::Listen`].
+    pub(crate) fn new(address: SocketAddr) -> Result<Bound, StartError> {
+        let attempt = || -> io::Result<socket2::Socket> {
+            let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+            // So that a server can be started again at once on the port of one that has just ended.
+            #[cfg(unix)]
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            Ok(socket)
+        };
+        let socket = attempt().map_err(|source| StartError::Listen { address: address.to_string(), source })?;
+        Ok(Bound { address, socket })
+    }
+
+    /// Listens on it, without serving it yet.
+    ///
+    /// # Errors
+    /// [`StartError::Listen`].
+    pub(crate) fn listen(self) -> Result<StdListener, StartError> {
+        let listening = self.socket.listen(BACKLOG).and_then(|()| self.socket.set_nonblocking(true));
+        listening.map_err(|source| StartError::Listen { address: self.address.to_string(), source })?;
+        Ok(self.socket.into())
+    }
 }
 
 /// How far the server is with stopping.
@@ -102,7 +126,7 @@ impl Drop for Counted {
     }
 }
 
-/// A server that runs. Dropping it stops it at once; [`Running::shutdown`] lets it finish.
+/// A server that runs. Dropping it stops it at once and waits for its threads; [`Running::shutdown`] lets it finish.
 pub struct Running {
     service: Arc<Service>,
     addresses: Vec<SocketAddr>,

@@ -33,6 +33,16 @@ pub enum StoreError {
         /// What the system says.
         detail: String,
     },
+    /// What should be a directory is a file.
+    NotADirectory {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no store to be read.
+    Missing {
+        /// Its file.
+        path: PathBuf,
+    },
     /// Reading or writing failed in another way.
     Io {
         /// The file or directory.
@@ -116,6 +126,14 @@ impl fmt::Display for StoreError {
                     path.display()
                 )
             }
+            StoreError::NotADirectory { path } => write!(f, "{} is not a directory; name another", path.display()),
+            StoreError::Missing { path } => match (path.parent(), path.file_name()) {
+                (Some(dir), Some(file)) if dir.exists() => {
+                    let file = file.to_string_lossy();
+                    write!(f, "there is no store of kew in {}: it has no file {file}", dir.display())
+                }
+                (dir, _) => write!(f, "there is no directory {}", dir.unwrap_or(path).display()),
+            },
             StoreError::Io { path, detail } => {
                 write!(
                     f,

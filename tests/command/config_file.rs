@@ -82,6 +82,32 @@ fn queues_of_the_file_have_all_that_it_says() {
 }
 
 #[test]
+fn a_policy_may_be_a_table() {
+    let text = r#"
+        [[queue]]
+        name = "dead"
+        RedriveAllowPolicy = { redrivePermission = "allowAll" }
+
+        [[queue]]
+        name = "q"
+        Policy = '{"Version":"2012-10-17","Statement":[]}'
+
+        [queue.RedrivePolicy]
+        deadLetterTargetArn = "arn:aws:sqs:us-east-1:000000000000:dead"
+        maxReceiveCount = 3
+    "#;
+    let file = File::new("tables", text);
+    let kew = Kew::start(&["--config", file.path()]);
+    let policy = |queue: &str, name: &str| -> Value {
+        serde_json::from_str(attributes(&kew, queue)[name].as_str().unwrap()).unwrap()
+    };
+    let target = "arn:aws:sqs:us-east-1:000000000000:dead";
+    assert_eq!(policy("q", "RedrivePolicy"), value!({"deadLetterTargetArn": target, "maxReceiveCount": 3}));
+    assert_eq!(policy("q", "Policy"), value!({"Version": "2012-10-17", "Statement": []}));
+    assert_eq!(policy("dead", "RedriveAllowPolicy"), value!({"redrivePermission": "allowAll"}));
+}
+
+#[test]
 fn a_queue_of_the_command_line_replaces_the_one_of_the_file() {
     let file = File::new("replaced", WHOLE);
     let kew = Kew::start(&["--config", file.path(), "--queue", "orders,VisibilityTimeout=7", "--queue", "more"]);
@@ -139,6 +165,14 @@ const WRONG: &[(&str, usize, &str)] = &[
     ("connection-limit = 0", 1, "connection-limit: `0` is not a whole number of at least 1"),
     ("threads = 0", 1, "threads: `0` is not a whole number from 1 to 1024"),
     ("threads = 1025", 1, "threads: `1025` is not a whole number from 1 to 1024"),
+    ("data = \"\"", 1, "data: a directory is wanted, as in /var/lib/kew"),
+    ("listen = \":99999\"", 1, "listen: `:99999` is not HOST:PORT, as in 127.0.0.1:9324 or 0.0.0.0:9324"),
+    ("listen = \"127.0.0.1:99999\"", 1, "listen: the port of `127.0.0.1:99999` is not a number from 0 to 65535"),
+    (
+        "external-url = \"http://kew:99999\"",
+        1,
+        "external-url: a URL of scheme and host is wanted, as in http://sqs.local:9324",
+    ),
     ("log = \"loud\"", 1, "log: `loud` is not error, warn, info, debug or trace"),
     ("[[queue]]", 1, "a queue needs a name, as in name = \"orders\""),
     ("[[queue]]\nname = 1", 2, "name must be a text"),
@@ -161,6 +195,34 @@ const WRONG: &[(&str, usize, &str)] = &[
         "[[queue]]\nname = \"q\"\nDeadLetterQueue = \"d\"\nRedrivePolicy = \"{}\"",
         1,
         "DeadLetterQueue and RedrivePolicy say the same; give one of them",
+    ),
+    (
+        "[[queue]]\nname = \"q\"\nDeadLetterQueue = \"\"",
+        1,
+        "DeadLetterQueue: a queue's name is 1 to 80 letters, digits, hyphens and underscores, with .fifo at the end for a \
+         FIFO queue; `` is not",
+    ),
+    ("[[queue]]\nname = \"q.fifo\"\nFifoQueue = false", 1, "FifoQueue of `q.fifo` is true, for its name ends in .fifo"),
+    ("[[queue]]\nname = \"q\"\n\"Tag.\" = 1", 3, "a tag needs a key of 1 to 128 characters, as in Tag.team=shop"),
+    (
+        "[[queue]]\nname = \"q\"\ntags = { \"\" = 1 }",
+        3,
+        "a tag needs a key of 1 to 128 characters, as in Tag.team=shop",
+    ),
+    (
+        "[[queue]]\nname = \"q\"\nthreads = 1",
+        3,
+        "`threads` is a setting of the server, not of a queue; it goes before the first [[queue]]",
+    ),
+    (
+        "[[queue]]\nname = \"q\"\nVisibilityTimeout = { a = 1 }",
+        3,
+        "VisibilityTimeout: the value must be a text, a whole number, true or false",
+    ),
+    (
+        "[[queue]]\nname = \"q\"\nPolicy = { at = 2026-11-20 }",
+        3,
+        "Policy: JSON knows no dates; put 2026-11-20 in quotes",
     ),
     ("[[queue]]\nname = \"q\"\ntags = 3", 3, "tags must be a table, as in { team = \"orders\" }"),
     (
@@ -204,7 +266,7 @@ fn a_mistake_is_named_with_its_line_and_what_would_be_right() {
         assert_eq!(refusal_of("types", &format!("{key} = {value}")), format!("1: {key}: {SCALAR}"));
     }
     let attribute = "[[queue]]\nname = \"q\"\nVisibilityTimeout = [1]";
-    assert_eq!(refusal_of("types", attribute), format!("3: {SCALAR}"));
+    assert_eq!(refusal_of("types", attribute), format!("3: VisibilityTimeout: {SCALAR}"));
     for name in ["bad name", "a.b", ".fifo", &"x".repeat(81), "q/r", "a.fifo.fifo"] {
         let text = format!("[[queue]]\nname = \"{name}\"");
         assert_eq!(refusal_of("names", &text), format!("1: {QUEUE_NAME}`{name}` is not"));
@@ -220,7 +282,10 @@ fn an_unknown_key_is_answered_with_all_that_there_are() {
     }
     let said = refusal_of("unknown", "[[queue]]\nname = \"q\"\nVisibility = 1");
     assert!(said.starts_with("3: `Visibility` is not an attribute of a queue; there are DelaySeconds, "), "{said}");
-    assert!(said.ends_with(", DeadLetterQueue, MaxReceiveCount, and Tag.<key>"), "{said}");
+    assert!(
+        said.ends_with(", DeadLetterQueue, MaxReceiveCount, and Tag.<key>; in a file also name and tags"),
+        "{said}"
+    );
     let said = refusal_of("unknown", "[[queue]]\nname = \"q\"\nQueueArn = \"x\"");
     assert!(said.starts_with("3: `QueueArn` is not an attribute"), "{said}");
 }

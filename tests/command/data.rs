@@ -60,6 +60,53 @@ fn a_damaged_file_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_copy_is_made_of_what_the_file_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    Kew::start(&["--data", text(&data), "--queue", "q"]).stop();
+    let file = File::new("backup", &format!("data = \"{}\"\n", data.display()));
+    let wrong = File::new("backup-wrong", "data = \"/nowhere\"\n");
+    let copy = |name: &str, command: &mut Command| {
+        let to = dir.path().join(name);
+        let ended = finish(command.args(["--to", text(&to)]));
+        assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""), "{name}");
+        assert_eq!(ended.out, format!("copied {} to {}\n", data.display(), to.display()));
+        assert!(to.join("kew.sqlite3").exists());
+    };
+    copy("flag", &mut command(&["backup", "--config", file.path()]));
+    copy("variable", command(&["backup"]).env("KEW_CONFIG", file.path()));
+    copy("over", command(&["backup", "--config", wrong.path()]).env("KEW_DATA", &data));
+    let none = finish(&mut command(&["backup", "--to", text(&dir.path().join("none"))]));
+    let expected = "kew: which data directory? Name it with --data DIR, with KEW_DATA, or in the configuration file\n";
+    assert_eq!((none.code, none.errors.as_str()), (Some(1), expected));
+}
+
+#[test]
+fn a_directory_that_is_a_file_or_not_there_is_called_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let (inside, missing, empty) = (file.join("data"), dir.path().join("missing"), dir.path().join("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    let serve = |data: &Path| refused(&["--data", text(data)]).errors;
+    let backup = |data: &Path, to: &Path| {
+        let ended = finish(&mut command(&["backup", "--data", text(data), "--to", text(to)]));
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        ended.errors
+    };
+    let no_directory = |path: &Path| format!("kew: {} is not a directory; name another\n", path.display());
+    assert_eq!(serve(&file), no_directory(&file));
+    assert_eq!(serve(&inside), no_directory(&file));
+    assert_eq!(backup(&file, &empty), no_directory(&file));
+    assert_eq!(backup(&missing, &empty), format!("kew: there is no directory {}\n", missing.display()));
+    let nothing = format!("kew: there is no store of kew in {}: it has no file kew.sqlite3\n", empty.display());
+    assert_eq!(backup(&empty, &missing), nothing);
+    assert!(!missing.exists(), "nothing is made for a copy that fails");
+    Kew::start(&["--data", text(&missing)]).stop();
+    assert_eq!(backup(&missing, &file), no_directory(&file));
+}
+
+#[test]
 fn a_running_kew_can_be_copied_and_the_copy_started() {
     let dir = tempfile::tempdir().unwrap();
     let (data, copy) = (dir.path().join("data"), dir.path().join("copy"));

@@ -65,24 +65,29 @@ impl Kew {
         Kew::run(command(&[listen, args].concat()).envs(variables.iter().copied()))
     }
 
-    /// Starts a command as it is.
+    /// Starts a command as it is, and waits until it is ready.
     pub fn run(command: &mut Command) -> Kew {
-        let mut child = command.spawn().unwrap();
-        let errors = lines(child.stderr.take().unwrap());
-        let out = lines(child.stdout.take().unwrap());
-        let mut greeting = String::new();
+        let mut kew = Kew::begin(command);
+        let out = lines(kew.child.stdout.take().unwrap());
         // A blank line, the exports, and another one.
         let mut blank = 0;
         while blank < 2 {
             let Ok(line) = out.recv_timeout(PATIENCE) else {
-                let said: Vec<String> = errors.iter().collect();
-                panic!("it did not start: {greeting} {}", said.join("\n"));
+                let said: Vec<String> = kew.errors.iter().collect();
+                panic!("it did not start: {} {}", kew.greeting, said.join("\n"));
             };
             blank += usize::from(line.is_empty());
-            greeting.push_str(&line);
-            greeting.push('\n');
+            kew.greeting.push_str(&line);
+            kew.greeting.push('\n');
         }
-        Kew { child, greeting, errors }
+        kew
+    }
+
+    /// Starts a command that may not become ready.
+    pub fn begin(command: &mut Command) -> Kew {
+        let mut child = command.spawn().unwrap();
+        let errors = lines(child.stderr.take().unwrap());
+        Kew { child, greeting: String::new(), errors }
     }
 
     /// The addresses in the line that says that it is ready.

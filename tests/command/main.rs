@@ -8,6 +8,7 @@ mod kew;
 
 mod config_file;
 mod data;
+mod embedding;
 mod logging;
 mod refusals;
 mod settings;

@@ -29,12 +29,17 @@ fn an_address_that_is_not_here_is_named() {
     // An address of a network that is for documentation only.
     let ended = refused(&["--listen", "192.0.2.1:9324"]);
     assert!(ended.errors.starts_with("kew: cannot listen on 192.0.2.1:9324: "), "{ended:?}");
+    assert!(ended.errors.ends_with("; no network interface of this machine has that address\n"), "{ended:?}");
     assert_eq!((ended.code, ended.errors.lines().count()), (Some(1), 1));
 }
 
 /// Wrong flags, and what the first line says after `error: `.
 const WRONG: &[(&str, &str, &str)] = &[
     ("--listen", "nonsense", "`nonsense` is not HOST:PORT, as in 127.0.0.1:9324 or 0.0.0.0:9324"),
+    ("--listen", "http://127.0.0.1:1", "`http://127.0.0.1:1` is not HOST:PORT, as in 127.0.0.1:9324 or 0.0.0.0:9324"),
+    ("--listen", ":9324", "`:9324` is not HOST:PORT, as in 127.0.0.1:9324 or 0.0.0.0:9324"),
+    ("--listen", "127.0.0.1:99999", "the port of `127.0.0.1:99999` is not a number from 0 to 65535"),
+    ("--listen", "99999", "the port of `99999` is not a number from 0 to 65535"),
     ("--queue", "q,x", "`x` is not Attribute=value, as in orders,VisibilityTimeout=45"),
     ("--queue", "q,VisibilityTimeout=x", "VisibilityTimeout must be a whole number from 0 to 43200, not `x`"),
     ("--queue", "q,MaxReceiveCount=0", "MaxReceiveCount must be a number from 1 to 1000"),
@@ -46,15 +51,38 @@ const WRONG: &[(&str, &str, &str)] = &[
          `bad!` is not",
     ),
     ("--queue", ",x=1", "a queue needs a name: NAME or NAME,Attribute=value,..."),
+    ("--queue", "q,", "after a comma comes Attribute=value, as in orders,VisibilityTimeout=45"),
+    ("--queue", "q,DelaySeconds=1,DelaySeconds=2", "DelaySeconds is there twice"),
+    ("--queue", "q,Tag.=x", "a tag needs a key of 1 to 128 characters, as in Tag.team=shop"),
+    ("--queue", "q.fifo,FifoQueue=false", "FifoQueue of `q.fifo` is true, for its name ends in .fifo"),
+    (
+        "--queue",
+        "q,Policy={\"a\":1",
+        "Policy begins like JSON, but is not: EOF while parsing an object at line 1 column 6; a text that only begins so \
+         goes in double quotes",
+    ),
+    ("--queue", "q,Policy={}x", "after the value of Policy a comma is wanted, not `x`"),
+    (
+        "--queue",
+        "q,DeadLetterQueue=bad name",
+        "DeadLetterQueue: a queue's name is 1 to 80 letters, digits, hyphens and underscores, with .fifo at the end for a \
+         FIFO queue; `bad name` is not",
+    ),
+    ("--mode", "prod", "`prod` is neither dev nor aws"),
+    ("--cors", "localhost:3000", "`localhost:3000` is not an origin, as in http://localhost:3000, or *"),
+    ("--allow-host", "a.example:9324", "`a.example:9324` is not a name, as in kew.example.com or *.example.com"),
     ("--namespace", "x", "`x` is neither merged nor aws"),
     ("--cooldowns", "x", "`x` is neither on nor off"),
     ("--account", "12", "an account is 12 digits, as in 000000000000"),
     ("--region", "a b", "a region is letters, digits and hyphens, as in us-east-1"),
+    ("--external-url", "http://x:99999", "a URL of scheme and host is wanted, as in http://sqs.local:9324"),
     ("--external-url", "x", "a URL of scheme and host is wanted, as in http://sqs.local:9324"),
+    ("--threads", "-1", "`-1` is not a whole number from 1 to 1024"),
+    ("--body-limit", "-1", "`-1` is not a whole number of at least 1"),
     ("--body-limit", "0", "`0` is not a whole number of at least 1"),
     ("--connection-limit", "x", "`x` is not a whole number of at least 1"),
     ("--threads", "1025", "`1025` is not a whole number from 1 to 1024"),
-    ("--durability", "x", "invalid value 'x' for '--durability <DURABILITY>'"),
+    ("--durability", "x", "`x` is neither full nor process"),
     ("--log", "loud", "`loud` is not error, warn, info, debug or trace"),
 ];
 
@@ -70,27 +98,43 @@ fn a_wrong_value_is_told_what_would_be_right() {
 }
 
 #[test]
-fn a_wrong_variable_is_refused_like_the_flag() {
-    for (flag, value, what) in WRONG.iter().filter(|(flag, value, _)| *flag != "--queue" && !value.contains(' ')) {
+fn a_wrong_variable_is_refused_like_the_flag_and_by_its_own_name() {
+    // Blanks part queues, and an empty variable is none.
+    for (flag, value, what) in WRONG.iter().filter(|(_, value, _)| !value.contains(' ')) {
         let variable = format!("KEW_{}", flag.trim_start_matches("--").to_uppercase().replace('-', "_"));
         let ended = finish(command(&[]).env(&variable, value));
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");
-        assert!(ended.errors.lines().next().unwrap().ends_with(what), "{variable}: {}", ended.errors);
+        let first = ended.errors.lines().next().unwrap();
+        assert!(first.starts_with(&format!("error: invalid value '{value}' for '{variable}': ")), "{first}");
+        assert!(first.ends_with(what), "{first}, not {what}");
     }
+    // A variable that the command does not use is not looked at; and a flag beats a wrong one.
+    let ended = finish(command(&["backup"]).env("KEW_THREADS", "x"));
+    assert!(ended.errors.contains("--to <DIR>"), "{ended:?}");
+    Kew::start_with(&["--threads", "1"], &[("KEW_THREADS", "x")]).stop();
 }
 
 #[test]
-fn an_unknown_flag_word_or_mode_is_refused() {
+fn a_name_that_cannot_be_resolved_is_no_matter_of_form() {
+    let ended = refused(&["--listen", "nohost.invalid:7120"]);
+    let expected = "error: invalid value 'nohost.invalid:7120' for '--listen <HOST:PORT>': the host name \
+                    `nohost.invalid` cannot be resolved: ";
+    assert!(ended.errors.starts_with(expected), "{ended:?}");
+}
+
+#[test]
+fn a_queue_given_twice_is_refused() {
+    let expected = "kew: the queue q is given twice\n";
+    assert_eq!(refused(&["--queue", "q", "--queue", "q,DelaySeconds=1"]).errors, expected);
+    let twice = finish(command(&["--listen", "127.0.0.1:0"]).env("KEW_QUEUE", "q q"));
+    assert_eq!((twice.code, twice.errors.as_str()), (Some(1), expected));
+}
+
+#[test]
+fn an_unknown_flag_or_word_is_refused() {
     let first = |args: &[&str]| refused(args).errors.lines().next().unwrap().to_owned();
     assert_eq!(first(&["--nope"]), "error: unexpected argument '--nope' found");
-    assert_eq!(first(&["--mode", "prod"]), "error: invalid value 'prod' for '--mode <MODE>'");
     let word = finish(&mut command(&["server"]));
     assert_eq!(word.code, Some(2));
     assert!(word.errors.starts_with("error: unrecognized subcommand 'server'"), "{word:?}");
-    let cors = refused(&["--cors", "localhost:3000"]);
-    let expected = "kew: --cors: `localhost:3000` is not an origin, as in http://localhost:3000, or *\n";
-    assert_eq!((cors.code, cors.errors.as_str()), (Some(1), expected));
-    let host = refused(&["--allow-host", "kew.example.com:9324"]);
-    let expected = "kew: --allow-host: `kew.example.com:9324` is not a name, as in kew.example.com or *.example.com\n";
-    assert_eq!((host.code, host.errors.as_str()), (Some(1), expected));
 }

@@ -74,13 +74,12 @@ fn a_port_alone_is_one_of_this_machine() {
 fn queues_are_there_from_the_start() {
     let kew = Kew::start(&[
         "--queue",
-        "orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3,Tag.team=a b",
+        "orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3,Tag.team=my team",
         "--queue=jobs.fifo,ContentBasedDeduplication=true",
         "--queue",
         "plain",
     ]);
-    // A tag with a blank is not for the command line, where a blank parts queues.
-    assert_eq!(queues(&kew), ["b", "jobs.fifo", "orders", "orders-dead", "plain"]);
+    assert_eq!(queues(&kew), ["jobs.fifo", "orders", "orders-dead", "plain"]);
     assert_eq!(attribute(&kew, "orders", "VisibilityTimeout"), "45");
     let policy: serde_json::Value = serde_json::from_str(&attribute(&kew, "orders", "RedrivePolicy")).unwrap();
     assert_eq!(
@@ -90,7 +89,86 @@ fn queues_are_there_from_the_start() {
     assert_eq!(attribute(&kew, "jobs.fifo", "FifoQueue"), "true");
     assert_eq!(attribute(&kew, "jobs.fifo", "ContentBasedDeduplication"), "true");
     let tags = kew.ask(json("ListQueueTags", r#"{"QueueUrl":"orders"}"#)).ok().json();
-    assert_eq!(tags["Tags"], serde_json::json!({"team": "a"}));
+    assert_eq!(tags["Tags"], serde_json::json!({"team": "my team"}));
+}
+
+#[test]
+fn json_and_quoted_values_keep_their_commas_and_blanks() {
+    let policy = r#"{"redrivePermission": "byQueue", "sourceQueueArns": ["arn:aws:sqs:us-east-1:000000000000:a"]}"#;
+    let queue = format!("q,RedriveAllowPolicy={policy},Tag.team=\"my own team\",DelaySeconds=5");
+    let tags = serde_json::json!({"team": "my own team"});
+    let by_flag = Kew::start(&["--queue", &queue]);
+    // Blanks part the queues of a variable, but not what is inside of a value.
+    let by_variable = Kew::start_with(&[], &[("KEW_QUEUE", &format!("  a\n\t{queue}  b "))]);
+    assert_eq!(queues(&by_variable), ["a", "b", "q"]);
+    for kew in [by_flag, by_variable] {
+        let shown: serde_json::Value = serde_json::from_str(&attribute(&kew, "q", "RedriveAllowPolicy")).unwrap();
+        assert_eq!(shown, serde_json::from_str::<serde_json::Value>(policy).unwrap());
+        assert_eq!(attribute(&kew, "q", "DelaySeconds"), "5");
+        assert_eq!(kew.ask(json("ListQueueTags", r#"{"QueueUrl":"q"}"#)).ok().json()["Tags"], tags);
+    }
+}
+
+/// All variables, with nothing in them or a blank.
+const EMPTY: [(&str, &str); 17] = [
+    ("KEW_LISTEN", ""),
+    ("KEW_QUEUE", ""),
+    ("KEW_CONFIG", ""),
+    ("KEW_DATA", ""),
+    ("KEW_DURABILITY", ""),
+    ("KEW_AUTO_CREATE", " "),
+    ("KEW_MODE", ""),
+    ("KEW_NAMESPACE", ""),
+    ("KEW_COOLDOWNS", ""),
+    ("KEW_ACCOUNT", ""),
+    ("KEW_REGION", "  "),
+    ("KEW_EXTERNAL_URL", ""),
+    ("KEW_CORS", ""),
+    ("KEW_BODY_LIMIT", ""),
+    ("KEW_CONNECTION_LIMIT", ""),
+    ("KEW_THREADS", ""),
+    ("KEW_LOG", ""),
+];
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let help = finish(&mut command(&["--help"])).out;
+    assert_eq!(help.matches("[env: KEW_").count(), EMPTY.len());
+    for (name, _) in EMPTY {
+        assert!(help.contains(&format!("[env: {name}=")), "{name}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let text = format!("listen = \"127.0.0.1:0\"\ndata = \"{}\"\nregion = \"eu-west-1\"\n", data.display());
+    let file = File::new("unset", &text);
+    let kew = Kew::run(command(&["--config", file.path(), "--queue", "q"]).envs(EMPTY));
+    assert!(attribute(&kew, "q", "QueueArn").starts_with("arn:aws:sqs:eu-west-1:000000000000:"));
+    Kew::run(command(&["serve", "--listen", "127.0.0.1:0"]).envs(EMPTY)).stop();
+
+    let address = kew.addresses()[0].to_string();
+    let probe = finish(command(&["healthcheck", "--listen", &address]).envs(EMPTY));
+    assert_eq!((probe.code, probe.errors.as_str()), (Some(0), ""));
+    let copy = dir.path().join("copy");
+    let made = finish(command(&["backup", "--config", file.path(), "--to", copy.to_str().unwrap()]).envs(EMPTY));
+    assert_eq!((made.code, made.errors.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_health_check_asks_where_the_file_says() {
+    let kew = Kew::start(&[]);
+    let address = kew.addresses()[0].to_string();
+    let file = File::new("health", &format!("listen = [\"{address}\"]\nthreads = 1\n"));
+    let wrong = File::new("health-wrong", "listen = \"127.0.0.1:1\"\n");
+    let well = |command: &mut std::process::Command| assert_eq!(finish(command).code, Some(0), "{command:?}");
+    well(&mut command(&["healthcheck", "--config", file.path()]));
+    well(command(&["healthcheck"]).env("KEW_CONFIG", file.path()));
+    well(command(&["healthcheck", "--config", file.path()]).env("KEW_CONFIG", wrong.path()));
+    well(command(&["healthcheck", "--config", wrong.path()]).env("KEW_LISTEN", &address));
+    well(command(&["healthcheck", "--listen", &address]).env("KEW_CONFIG", wrong.path()));
+    let gone = finish(command(&["healthcheck"]).env("KEW_CONFIG", wrong.path()));
+    assert!(gone.errors.starts_with("kew: no answer from 127.0.0.1:1: "), "{gone:?}");
+    let none = finish(command(&["healthcheck"]).env("KEW_CONFIG", "/nowhere/kew.toml"));
+    assert!(none.errors.starts_with("kew: /nowhere/kew.toml: cannot be read: "), "{none:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::door::{Peer, json, receive, received};
 use crate::kew::*;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 /// A process with one worker and the queue `q`, and a long poll that it has parked.
 fn parked() -> (Kew, Peer) {
@@ -78,4 +78,46 @@ fn what_was_sent_before_the_signal_was_answered() {
     kew.signal("TERM");
     assert_eq!(kew.end().0.code(), Some(0));
     peer.assert_closed();
+}
+
+/// A data directory whose file another program holds: a start waits for it.
+fn held_store() -> (tempfile::TempDir, rusqlite::Connection) {
+    let dir = tempfile::tempdir().unwrap();
+    Kew::start(&["--data", dir.path().to_str().unwrap(), "--queue", "q"]).stop();
+    let holder = rusqlite::Connection::open(dir.path().join("kew.sqlite3")).unwrap();
+    holder.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    (dir, holder)
+}
+
+/// A port that was free a moment ago.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[test]
+fn a_signal_ends_it_while_a_store_is_loaded_and_until_then_connections_are_refused() {
+    let (dir, holder) = held_store();
+    for signal in ["TERM", "INT"] {
+        let address = free_address();
+        let data = dir.path().to_str().unwrap();
+        let kew = Kew::begin(&mut command(&["--data", data, "--listen", &address, "--log", "debug"]));
+        kew.line_with("loading");
+        assert!(TcpStream::connect(&address).is_err(), "a client would hang until the store is loaded");
+        kew.signal(signal);
+        kew.line_with("stopping");
+        assert_eq!(kew.end().0.code(), Some(0), "SIG{signal}");
+    }
+    drop(holder);
+    // And nothing is the worse for it.
+    Kew::start(&["--data", dir.path().to_str().unwrap()]).stop();
+}
+
+#[test]
+fn a_port_in_use_is_noticed_before_a_store_is_loaded() {
+    let (dir, _holder) = held_store();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = refused(&["--data", dir.path().to_str().unwrap(), "--listen", &address, "--log", "debug"]);
+    assert!(ended.errors.contains("the port is in use") && !ended.errors.contains("loading"), "{ended:?}");
 }

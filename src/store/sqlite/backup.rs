@@ -1,6 +1,7 @@
 //! A copy of a live store.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rusqlite::OpenFlags;
@@ -21,7 +22,10 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     let from = dir.join(open::FILE);
     let target = to.join(open::FILE);
     let partial = to.join(format!("{}.partial", open::FILE));
-    fs::metadata(&from).map_err(|error| open::file_error(&from, &error))?;
+    fs::metadata(&from).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => StoreError::Missing { path: from.clone() },
+        _ => open::file_error(&from, &error),
+    })?;
     if target.exists() {
         return Err(StoreError::Occupied { path: target });
     }

@@ -37,21 +37,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::{Change, Loaded, Store, StoreError, fold};
+use super::{Change, Durability, Loaded, Store, StoreError, fold};
 use crate::engine::Time;
 use shelves::Shelves;
 
 pub use backup::backup;
-
-/// What an acknowledged change survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// A crash of the process, of the system, and a loss of power: synced to the disk before it is acknowledged.
-    Full,
-    /// A crash of the process (`kill -9`), for it has been handed to the operating system. A crash of the system or a
-    /// loss of power may take back the last acknowledged changes, but leaves the file whole.
-    Process,
-}
 
 impl Durability {
     /// SQLite's `synchronous`.

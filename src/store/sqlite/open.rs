@@ -155,6 +155,11 @@ pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path, detail },
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::DiskFull { path },
+        // Making a directory says `AlreadyExists` if there is a file of that name, and `NotADirectory` if there is one on the way.
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            let file = path.ancestors().find(|path| path.is_file()).unwrap_or(&path);
+            StoreError::NotADirectory { path: file.into() }
+        }
         _ => StoreError::Io { path, detail },
     }
 }
