@@ -38,6 +38,9 @@ impl Clock {
     }
 
     /// A clock that stands at 2026-01-01T00:00:00Z until [`Clock::advance`] turns it.
+    ///
+    /// For a server that goes by it an empty long poll lasts until somebody turns the clock. A server that is started again on the
+    /// same data needs a clone of the same clock, for a new one begins again at that moment.
     pub fn manual() -> Clock {
         Clock(Arc::new(Source::Manual(watch::Sender::new(MANUAL_START))))
     }
@@ -85,7 +88,7 @@ impl Clock {
         }
     }
 
-    /// Real time passes on a real machine however the clock stands: for time limits on network peers.
+    /// Real time passes on a real machine however the clock stands: for time limits on network peers, and for upkeep.
     pub async fn network_pause(limit: Duration) {
         tokio::time::sleep(limit).await;
     }

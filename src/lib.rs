@@ -4,7 +4,8 @@
 //!
 //! # In a test
 //!
-//! A [`Server`] starts in async code and in plain tests alike, on a free port, and stops when it is dropped:
+//! A [`Server`] starts in async code and in plain tests alike, on a free port. Dropping it cuts off what is under way and waits for
+//! its threads; [`Server::shutdown`], and [`Server::shutdown_blocking`] in plain tests, let requests finish first:
 //!
 //! ```
 //! let server = kew::Server::builder().queue("orders").start()?;
@@ -44,6 +45,11 @@
 //! # }).unwrap();
 //! # }
 //! ```
+//!
+//! Nothing happens by itself on a manual clock: a long poll at an empty queue lasts until the test turns the clock or sends a
+//! message, and so does a consumer under test that polls. [`Server::waiting_receivers`] tells when it has come to wait. A server that
+//! is started again on the same data directory needs the same [`Clock`] (clones share one), for a new manual clock stands at
+//! 2026-01-01 again, before everything that the data speaks of.
 //!
 //! With `default-features = false` the crate is a light test dependency without C code; the default feature `bin` brings what
 //! only the `kew` command needs, and with it the feature `store`, which [`Builder::data`] needs too.

@@ -108,7 +108,7 @@ pub struct Options {
     /// The server's process, for its CPU time and memory (Linux); child processes are counted too
     #[arg(long)]
     pub pid: Option<u32>,
-    /// Purge the queues at the end, and say how much memory the server has then
+    /// Purge the queues at the end; after --work fill, say how much memory the server has twelve seconds later
     #[arg(long)]
     pub purge: bool,
     /// Print one line of JSON instead
