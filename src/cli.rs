@@ -62,7 +62,8 @@ pub struct ServeArgs {
     #[arg(long, env = "KEW_AUTO_CREATE", num_args = 0..=1, default_missing_value = "on", value_name = "on|off",
           value_parser = parse_switch)]
     pub auto_create: Option<bool>,
-    /// dev: one namespace, no 60-second rules; aws: everything as on AWS [default: dev]
+    /// dev: all regions are one namespace, and no 60-second rules; aws: accounts and regions separate queues, and the
+    /// 60-second rules hold, as on AWS [default: dev]
     #[arg(long, value_name = "dev|aws", env = "KEW_MODE", value_parser = parse_mode)]
     pub mode: Option<Mode>,
     /// Whether accounts and regions separate queues (aws) or not (merged) [default: by --mode]
@@ -174,7 +175,11 @@ impl Cli {
     pub fn read() -> Result<Cli, clap::Error> {
         let words: Vec<OsString> = std::env::args_os().collect();
         let heed = |arg| heed_variable(arg, &words);
-        let command = Cli::command().mut_args(heed).mut_subcommands(|command| command.mut_args(heed));
+        let command = Cli::command();
+        // The settings of serving are none of another subcommand's business.
+        let serves = words.get(1).is_none_or(|word| command.find_subcommand(word).is_none());
+        let command = command.mut_args(|arg| if serves { heed(arg) } else { arg.env(None::<&'static str>) });
+        let command = command.mut_subcommands(|command| command.mut_args(heed));
         let matches = command.try_get_matches_from(&words).map_err(|error| name_variable(error, &words))?;
         Cli::from_arg_matches(&matches)
     }

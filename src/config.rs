@@ -34,7 +34,7 @@ pub enum Mode {
     /// One namespace for all regions, and no 60-second rules.
     #[default]
     Dev,
-    /// Everything as on AWS.
+    /// Accounts and regions separate queues, and the 60-second rules hold, as on AWS.
     Aws,
 }
 

@@ -74,7 +74,8 @@
 //! | [`http`] | the front door: hyper service, limits, health, which names and web pages may, threads |
 //! | [`config`] | one definition of all settings, for file, environment, flags and code |
 //! | `server.rs` | [`Server`] and its [`Builder`], which put the rooms together |
-//! | `cli.rs` `main.rs` | arguments and environment to a [`Config`]; signals; the only file that prints |
+//! | `cli.rs` | arguments and environment to a [`Config`] |
+//! | `main.rs` | the command: signals, logging, and all that is printed |
 //!
 //! Where to change what: a member of a request is in `api/`, a text of an error beside the rule that gives it (`api/rules.rs`,
 //! `broker/`), a header in `http/mod.rs`, a number in `api/limits.rs`, a queue attribute in the table of `api/attributes.rs`.
@@ -84,7 +85,8 @@
 //!
 //! # Invariants
 //!
-//! 1. `engine/` knows no tokio, hyper, file, socket, clock or random source. `now` and ids are arguments.
+//! 1. `engine/` knows no tokio, hyper, file, socket, clock or random source (but for the keys of its hash maps, which nothing
+//!    shows). `now` and ids are arguments.
 //! 2. `wire/` knows no queue, `api/` knows no bytes, `engine/` knows no HTTP status.
 //! 3. No lock is held across an `.await`; a thread holds at most one queue lock at a time.
 //! 4. Correctness never depends on a background task: every operation first brings its queue up to `now`. Tasks only make
@@ -95,7 +97,7 @@
 //! 7. A message body is copied once, into an allocation of its own size; request buffers are never kept alive.
 //! 8. Work under a lock is bounded and never grows with the depth of the queue: every operation is O(1) or O(log n).
 //! 9. Waiting is free: no polling loops, no timer per message, one direct hand-off to the receiver who waited longest.
-//! 10. Tests do not sleep; they turn the manual clock.
+//! 10. Tests do not sleep; they turn the manual clock. (Only `tests/crash`, which kills kew at random moments, waits for them.)
 //!
 //! # Words in comments
 //!
