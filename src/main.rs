@@ -1,13 +1,15 @@
-//! The `kew` command: arguments and environment to a configuration, a server, signals, and what is printed. No other file prints.
+//! The `kew` command: arguments and environment to a configuration, a server, signals, and what is printed. No other file prints
+//! but `logging.rs`.
+
+mod logging;
 
 use kew::cli::{BackupArgs, Cli, Command, HealthcheckArgs, ServeArgs};
 use kew::{Clock, Config, Server, StartError, http};
 use std::convert::Infallible;
-use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,17 +35,14 @@ fn main() -> ExitCode {
         None => serve(cli.serve),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("kew: {error}");
+        logging::complain(&error);
         ExitCode::from(FAILED)
     })
 }
 
 fn serve(args: ServeArgs) -> Result<ExitCode, String> {
     let (config, log) = args.into_config()?;
-    let filter = EnvFilter::try_new(&log).map_err(|error| format!("log: {error}"))?;
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colours);
-    log.with_writer(std::io::stderr).init();
+    logging::start(&log)?;
     // Each connection takes a descriptor, and systems still begin with a soft limit of 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(%error, "the limit of open files stays as it is");
@@ -176,7 +175,8 @@ impl Signals {
 fn backup(args: &BackupArgs) -> Result<ExitCode, String> {
     let data = args.data()?;
     kew::store::backup(&data, &args.to).map_err(|error| error.to_string())?;
-    println!("copied {} to {}", data.display(), args.to.display());
+    // Standard output may be closed; the copy is there all the same.
+    let _ = writeln!(std::io::stdout(), "copied {} to {}", data.display(), args.to.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -16,6 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &["api", "broker", "http", "store"]),
     ("server", &["broker", "clock", "config", "error", "http", "store"]),
     ("cli", &["config", "broker", "http", "store"]),
+    ("logging", &[]),
 ];
 
 /// Words that the engine must not contain outside its tests, because it is pure.

@@ -86,7 +86,7 @@ impl Kew {
     /// Starts a command that may not become ready.
     pub fn begin(command: &mut Command) -> Kew {
         let mut child = command.spawn().unwrap();
-        let errors = lines(child.stderr.take().unwrap());
+        let errors = child.stderr.take().map_or_else(|| channel().1, lines);
         Kew { child, greeting: String::new(), errors }
     }
 

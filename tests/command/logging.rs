@@ -48,3 +48,21 @@ fn a_queue_that_is_not_there_is_shown_where_it_is() {
     let line = kew.line_with("SendMessage");
     assert!(line.contains("no queue is named nowhere"), "{line}");
 }
+
+/// A line of the log is one event, whatever a client puts into a name: neither a second line nor a terminal's escapes.
+#[test]
+fn what_clients_write_stays_inside_its_line() {
+    let kew = Kew::start(&["--queue", "orders", "--log", "debug"]);
+    let hostile = r"x\n2026-01-01T00:00:00.000000Z ERROR forged\u001b[31m\u0007\u009b1m\u202e";
+    let names = format!(r#"{{"QueueUrl":"orders","AttributeNames":["{hostile}"]}}"#);
+    assert_eq!(kew.ask(json("GetQueueAttributes", names)).status, 400);
+    assert_eq!(kew.ask(form("Action=%0A%1B%5B31m-forged")).status, 400);
+    assert_eq!(kew.ask(json("SendMessage", r#"{"QueueUrl":"a\nforged\u001b[31m","MessageBody":"x"}"#)).status, 400);
+    let log = kew.stop();
+    let text = log.join("\n");
+    assert_eq!(text.matches("forged").count(), 3 + 1, "one is told as the URL and as what is wrong: {text}");
+    let odd = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!text.contains(odd), "{text:?}");
+    assert!(log.iter().all(|line| line.starts_with("20") && line.contains('Z')), "{text}");
+    assert!(text.contains(r"x\n2026-01-01"), "{text}");
+}
