@@ -239,6 +239,9 @@ impl Broker {
     /// Answers all long polls with nothing, now and from now on; the server is about to stop.
     pub fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
+        if let Some(store) = &self.store {
+            store.hurry();
+        }
         for queue in self.namespace.all() {
             let _ = self.with(&queue, |state, _| state.line.dismiss());
         }

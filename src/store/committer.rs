@@ -13,6 +13,7 @@
 //! uncertain (a failed sync may have dropped pages that a second one would report as written), so only a restart,
 //! which reads what is really there, can go on.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +32,9 @@ pub const PENDING_BYTES_MAX: usize = 64 << 20;
 /// A batch that has grown to this many bytes is closed, so that a transaction stays bounded and the first to wait for
 /// it does not wait for all that come later.
 const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// Another program's write lock is waited for in attempts of about half a second; every so many of them the log says so.
+const ATTEMPTS_PER_WARNING: u32 = 20;
 
 /// The store has failed, and acknowledges nothing any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +116,9 @@ struct Batch {
     outcome: Arc<Outcome>,
 }
 
+/// The batch that is being committed, and its bytes.
+type UnderWay = (Arc<Outcome>, usize);
+
 struct Line {
     /// The last one is still open. Empty batches are never in line.
     batches: VecDeque<Batch>,
@@ -120,6 +127,8 @@ struct Line {
     /// Set once; nothing is put in line after that.
     failed: Option<Poisoned>,
     closing: bool,
+    /// Nobody waits any more for another program that holds the store's write lock.
+    hurried: bool,
     /// The thread waits for work.
     idle: bool,
 }
@@ -163,15 +172,17 @@ impl Shared {
         self.room.notify_waiters();
     }
 
-    fn fail(&self, reason: StoreError) -> Poisoned {
+    /// Settles what was under way and everything behind it with an error, for good.
+    fn fail(&self, reason: StoreError, under_way: Option<UnderWay>) -> Poisoned {
         let poisoned = Poisoned { reason: Arc::new(reason) };
         let batches = {
             let mut line = self.lock();
             line.failed = Some(poisoned.clone());
             std::mem::take(&mut line.batches)
         };
-        for batch in batches {
-            self.settle(&batch.outcome, batch.bytes, Err(poisoned.clone()));
+        let behind = batches.into_iter().map(|batch| (batch.outcome, batch.bytes));
+        for (outcome, bytes) in under_way.into_iter().chain(behind) {
+            self.settle(&outcome, bytes, Err(poisoned.clone()));
         }
         self.poison.settle(Err(poisoned.clone()));
         self.room.notify_waiters();
@@ -196,7 +207,14 @@ impl Committer {
         // There is nothing to wait for yet.
         newest.settle(Ok(()));
         let shared = Arc::new(Shared {
-            line: Mutex::new(Line { batches: VecDeque::new(), newest, failed: None, closing: false, idle: false }),
+            line: Mutex::new(Line {
+                batches: VecDeque::new(),
+                newest,
+                failed: None,
+                closing: false,
+                hurried: false,
+                idle: false,
+            }),
             work: Condvar::new(),
             pending_bytes: AtomicUsize::new(0),
             room: Notify::new(),
@@ -310,11 +328,21 @@ impl Committer {
         self.failure().map_or(Ok(()), Err)
     }
 
+    /// From now on another program's write lock is not waited for: the server is about to stop, and what is not committed yet
+    /// fails rather than hold it up.
+    pub fn hurry(&self) {
+        self.shared.lock().hurried = true;
+    }
+
     fn end(&mut self) {
-        self.shared.lock().closing = true;
+        {
+            let mut line = self.shared.lock();
+            line.closing = true;
+            line.hurried = true;
+        }
         self.shared.work.notify_one();
         if let Some(thread) = self.thread.take() {
-            // It cannot panic: what could is caught inside.
+            // It cannot panic but in its last log line, when everything is settled.
             let _ = thread.join();
         }
     }
@@ -332,53 +360,79 @@ impl fmt::Debug for Committer {
     }
 }
 
-/// A panic inside the store is a failure like any other: whoever waits must hear of it.
-fn guarded<T>(step: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(step))
-        .unwrap_or_else(|_| Err(StoreError::Internal { detail: "the store panicked".into() }))
+fn run(shared: &Shared, mut store: Box<dyn Store>, clock: &dyn Fn() -> Time) {
+    let mut under_way = None;
+    // Whatever ends the work, a panic in the store, the clock or the log included: those who wait must hear of it.
+    let ended = catch_unwind(AssertUnwindSafe(|| work(shared, &mut *store, clock, &mut under_way)));
+    let reason = match ended {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(panic) => StoreError::Internal { detail: format!("the store panicked: {}", text_of(&*panic)) },
+    };
+    let poisoned = shared.fail(reason, under_way);
+    // Last of all, when nobody waits any more.
+    tracing::error!(error = %poisoned.reason, "the store has failed; nothing more is acknowledged");
 }
 
-fn run(shared: &Shared, mut store: Box<dyn Store>, clock: &dyn Fn() -> Time) {
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a text")
+}
+
+/// Commits batch after batch until the committer is closed.
+fn work(
+    shared: &Shared,
+    store: &mut dyn Store,
+    clock: &dyn Fn() -> Time,
+    under_way: &mut Option<UnderWay>,
+) -> Result<(), StoreError> {
     // What an earlier run left to tidy up.
     let mut more_upkeep = true;
-    while let Some(batch) = wait(shared, &mut more_upkeep, &mut *store, clock) {
-        let Batch { changes, bytes, outcome } = batch;
-        match guarded(|| store.commit(clock(), changes)) {
-            Ok(()) => shared.settle(&outcome, bytes, Ok(())),
-            Err(error) => {
-                tracing::error!(%error, "a commit failed; nothing more is acknowledged");
-                let poisoned = shared.fail(error);
-                shared.settle(&outcome, bytes, Err(poisoned));
-                return;
-            }
+    while let Some(batch) = wait(shared, &mut more_upkeep, store, clock)? {
+        *under_way = Some((batch.outcome, batch.bytes));
+        begin(shared, store)?;
+        store.commit(clock(), batch.changes)?;
+        if let Some((outcome, bytes)) = under_way.take() {
+            shared.settle(&outcome, bytes, Ok(()));
         }
-        match guarded(|| store.upkeep(clock())) {
-            Ok(more) => more_upkeep = more,
-            Err(error) => {
-                tracing::error!(%error, "upkeep of the store failed; nothing more is acknowledged");
-                shared.fail(error);
-                return;
+        more_upkeep = store.upkeep(clock())?;
+    }
+    Ok(())
+}
+
+/// Waits for as long as another program holds the store's write lock: nothing was written, and nothing is uncertain.
+fn begin(shared: &Shared, store: &mut dyn Store) -> Result<(), StoreError> {
+    for attempt in 0_u32.. {
+        match store.begin() {
+            Err(error @ StoreError::Busy { .. }) if !shared.lock().hurried => {
+                if attempt.is_multiple_of(ATTEMPTS_PER_WARNING) {
+                    tracing::warn!("{error}; requests that change something wait for it");
+                }
             }
+            Ok(()) if attempt > 0 => {
+                tracing::warn!("the write lock of the store is free again");
+                break;
+            }
+            begun => return begun,
         }
     }
+    Ok(())
 }
 
 /// The next batch; while there is none, upkeep goes on as long as it is due.
-fn wait(shared: &Shared, more_upkeep: &mut bool, store: &mut dyn Store, clock: &dyn Fn() -> Time) -> Option<Batch> {
+fn wait(
+    shared: &Shared,
+    more_upkeep: &mut bool,
+    store: &mut dyn Store,
+    clock: &dyn Fn() -> Time,
+) -> Result<Option<Batch>, StoreError> {
     while *more_upkeep && !shared.lock().closing {
         if let Some(batch) = shared.next(true) {
-            return Some(batch);
+            return Ok(Some(batch));
         }
-        match guarded(|| store.upkeep(clock())) {
-            Ok(more) => *more_upkeep = more,
-            Err(error) => {
-                tracing::error!(%error, "upkeep of the store failed; nothing more is acknowledged");
-                shared.fail(error);
-                return None;
-            }
-        }
+        *more_upkeep = store.upkeep(clock())?;
     }
-    shared.next(false)
+    Ok(shared.next(false))
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub enum StoreError {
         /// How that was noticed.
         detail: String,
     },
-    /// Another program holds the file's write lock and does not let go.
+    /// Another program holds the file's write lock.
     Busy {
         /// The file.
         path: PathBuf,
@@ -166,7 +166,7 @@ impl fmt::Display for StoreError {
             StoreError::Busy { path } => {
                 write!(
                     f,
-                    "another program holds the write lock of {}; end its transaction, then start kew again",
+                    "another program, such as `sqlite3` inside a transaction, holds the write lock of {}; end that transaction or close the program",
                     path.display()
                 )
             }

@@ -201,6 +201,16 @@ pub trait Store: Send {
     /// If anything cannot be read; what was told so far is then incomplete and must not be used.
     fn load(&mut self, now: Time, visit: &mut dyn FnMut(Loaded)) -> Result<(), StoreError>;
 
+    /// Takes the write lock for the next commit. Without it the commit takes the lock itself.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`] if another program has held it for a moment: nothing was written, and this may be called again.
+    /// After any other nothing must be committed.
+    fn begin(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Makes a batch as durable as the store promises: all of it, or nothing.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! A data directory on the command line: what comes back, copies, and the faults a person meets.
 
-use crate::door::json;
+use crate::door::{Peer, get, json};
 use crate::kew::*;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -121,17 +121,10 @@ fn a_running_kew_can_be_copied_and_the_copy_started() {
     assert_eq!(again.status.code(), Some(1), "a copy overwrites nothing: {again:?}");
 }
 
-/// The file may not grow beyond a limit of the system, as on a full disk.
 #[test]
 fn when_the_disk_is_full_nothing_more_is_acknowledged_and_kew_ends() {
     let dir = tempfile::tempdir().unwrap();
-    let limited = format!(
-        "trap '' XFSZ; ulimit -f 2000; exec '{}' --listen 127.0.0.1:0 --queue q --data '{}'",
-        env!("CARGO_BIN_EXE_kew"),
-        text(dir.path())
-    );
-    let mut shell = Command::new("sh");
-    let kew = Kew::run(shell.args(["-c", &limited]).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let kew = shell(SMALL_DISK, dir.path(), Stdio::piped());
     let body = "x".repeat(10_000);
     let acknowledged = (0..1000).map(|_| send(&kew, &body)).take_while(|status| match status {
         200 => true,
@@ -150,4 +143,107 @@ fn when_the_disk_is_full_nothing_more_is_acknowledged_and_kew_ends() {
     let there: usize = messages(&kew).parse().unwrap();
     // The one that was refused may have been written all the same.
     assert!(there == acknowledged || there == acknowledged + 1, "{there} of {acknowledged}");
+}
+
+/// Starts kew with the queue `q` in a directory, after other commands of the shell, with its log going there.
+fn shell(prelude: &str, dir: &Path, log: impl Into<Stdio>) -> Kew {
+    let kew = format!(
+        "{prelude} exec '{}' --listen 127.0.0.1:0 --queue q --log debug --data '{}'",
+        env!("CARGO_BIN_EXE_kew"),
+        text(dir)
+    );
+    Kew::run(Command::new("sh").args(["-c", &kew]).stdout(Stdio::piped()).stderr(log))
+}
+
+/// No file may grow beyond about a megabyte, as on a full disk.
+const SMALL_DISK: &str = "trap '' XFSZ; ulimit -f 2000;";
+
+#[test]
+fn without_a_reader_of_its_log_kew_starts_answers_and_stops_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, log) = std::io::pipe().unwrap();
+    drop(reader);
+    let kew = shell("", dir.path(), log);
+    for body in ["a", "b", "c"] {
+        assert_eq!(send(&kew, body), 200);
+    }
+    assert_eq!(messages(&kew), "3");
+    kew.stop();
+}
+
+#[test]
+fn when_the_disk_is_full_and_nobody_reads_the_log_kew_ends_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, log) = std::io::pipe().unwrap();
+    let kew = shell(SMALL_DISK, dir.path(), log);
+    drop(reader);
+    let body = "x".repeat(10_000);
+    let refusal = (0..1000).map(|_| send(&kew, &body)).find(|status| *status != 200);
+    assert_eq!(refusal, Some(500));
+    assert_eq!(kew.end().0.code(), Some(74));
+}
+
+#[test]
+fn commands_that_fail_or_end_without_a_reader_keep_their_exit_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    Kew::start(&["--data", text(&data), "--queue", "q"]).stop();
+    let copy = dir.path().join("copy");
+    let code = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let errors = writer.try_clone().unwrap();
+        finish(command(args).stdout(writer).stderr(errors)).code
+    };
+    assert_eq!(code(&["backup", "--data", text(&data), "--to", text(&copy)]), Some(0));
+    assert_eq!(code(&["backup", "--data", text(&data), "--to", text(&copy)]), Some(1), "it is there already");
+    assert_eq!(code(&["--listen", "127.0.0.1:0", "--data", text(&data.join("kew.lock"))]), Some(1), "it is a file");
+    assert_eq!(code(&["--version"]), Some(0));
+}
+
+/// Takes the write lock of a store as somebody's `sqlite3` does.
+fn locked(dir: &Path) -> rusqlite::Connection {
+    let file = rusqlite::Connection::open(dir.join("kew.sqlite3")).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    file
+}
+
+/// Asks for a message to be stored, without waiting for the answer.
+fn ask_to_send(kew: &Kew, body: &str) -> Peer {
+    let mut peer = kew.peer();
+    peer.send(json("SendMessage", format!(r#"{{"QueueUrl":"q","MessageBody":"{body}"}}"#)));
+    peer
+}
+
+#[test]
+fn another_programs_write_lock_is_waited_for_and_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let kew = Kew::start(&["--data", text(dir.path()), "--queue", "q"]);
+    assert_eq!(send(&kew, "before"), 200);
+    let lock = locked(dir.path());
+    let mut waiting = ask_to_send(&kew, "meanwhile");
+    let line = kew.line_with("write lock");
+    assert!(line.contains("WARN") && line.contains("kew.sqlite3") && line.contains("close the program"), "{line}");
+    assert_eq!(kew.ask(get("/health")).status, 200);
+    lock.execute_batch("COMMIT").unwrap();
+    assert_eq!(waiting.answer().status, 200);
+    assert_eq!(messages(&kew), "2");
+    kew.stop();
+}
+
+#[test]
+fn kew_starts_and_stops_while_another_program_holds_the_write_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    Kew::start(&["--data", text(dir.path()), "--queue", "q"]).stop();
+    let lock = locked(dir.path());
+    let kew = Kew::start(&["--data", text(dir.path())]);
+    let mut waiting = ask_to_send(&kew, "never acknowledged");
+    kew.line_with("write lock");
+    kew.signal("TERM");
+    assert_eq!(waiting.answer().status, 500, "it is told that its message may not be there");
+    let (status, log) = kew.end();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    lock.execute_batch("COMMIT").unwrap();
+    let kew = Kew::start(&["--data", text(dir.path())]);
+    assert_eq!(messages(&kew), "0");
 }

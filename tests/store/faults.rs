@@ -189,3 +189,25 @@ fn a_killed_process_loses_nothing() {
         assert_eq!(reopen(copy.path()).1.bodies[&7].len() as u64, number);
     }
 }
+
+#[test]
+fn another_programs_write_lock_fails_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { busy: Some(std::time::Duration::ZERO), ..Options::default() };
+    let mut store = SqliteStore::open_with(dir.path(), Durability::Full, options).unwrap();
+    store.commit(NOW, vec![queue(7), queue(8), crate::kit::store(7, 1, "x")]).unwrap();
+    store.commit(NOW, vec![purge(7, 2)]).unwrap();
+    let other = Connection::open(dir.path().join("kew.sqlite3")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for _ in 0..3 {
+        assert!(matches!(store.begin(), Err(StoreError::Busy { .. })));
+        assert_eq!(store.upkeep(NOW), Ok(true), "the purged row is still to be cleared away");
+    }
+    other.execute_batch("COMMIT").unwrap();
+    store.begin().unwrap();
+    store.commit(NOW, vec![crate::kit::store(8, 1, "y")]).unwrap();
+    tidy(&mut store, NOW);
+    drop(store);
+    let (_, world) = reopen(dir.path());
+    assert_eq!((world.bodies[&7].len(), world.bodies[&8].len()), (0, 1));
+}

@@ -18,11 +18,18 @@ struct Double {
     batches: Sender<Vec<u64>>,
     answers: Receiver<Answer>,
     upkeep_fails: bool,
+    /// Whether another program holds the write lock; each attempt to begin asks.
+    busy: Option<Receiver<bool>>,
 }
 
 impl Store for Double {
     fn load(&mut self, _: Time, _: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        let busy = self.busy.as_ref().is_some_and(|busy| busy.recv().unwrap_or(true));
+        if busy { Err(StoreError::Busy { path: "here".into() }) } else { Ok(()) }
     }
 
     fn commit(&mut self, now: Time, batch: Vec<Change>) -> Result<(), StoreError> {
@@ -55,7 +62,7 @@ impl Desk {
     fn new() -> Desk {
         let (to_batches, batches) = mpsc::channel();
         let (answers, from_answers) = mpsc::channel();
-        let store = Double { batches: to_batches, answers: from_answers, upkeep_fails: false };
+        let store = Double { batches: to_batches, answers: from_answers, upkeep_fails: false, busy: None };
         let committer = Committer::start(Box::new(store), Box::new(|| Time(77))).unwrap();
         Desk { committer, batches, answers, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
     }
@@ -125,7 +132,7 @@ fn nothing_is_acknowledged_after_a_failed_commit() {
 fn failed_upkeep_poisons_too() {
     let (batches, _batches) = mpsc::channel();
     let (_, answers) = mpsc::channel();
-    let store = Double { batches, answers, upkeep_fails: true };
+    let store = Double { batches, answers, upkeep_fails: true, busy: None };
     let committer = Committer::start(Box::new(store), Box::new(|| Time(77))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let poisoned = runtime.block_on(committer.poisoned());
@@ -181,4 +188,62 @@ fn many_wait_for_one_batch() {
     for waiter in waiters {
         assert_eq!(desk.runtime.block_on(waiter).unwrap(), Ok(()));
     }
+}
+
+/// A log that panics at errors of this file, as one whose output has gone may.
+struct BrittleLog;
+
+impl tracing::Subscriber for BrittleLog {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::ERROR
+    }
+    fn event(&self, _: &tracing::Event<'_>) {
+        panic!("nobody reads this log");
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_log_that_panics_leaves_nobody_waiting() {
+    // For all tests of the process, as the thread that commits is not this one; others log no errors, or bear it as well.
+    let _ = tracing::subscriber::set_global_default(BrittleLog);
+    let desk = Desk::new();
+    let failing = desk.submit(1);
+    desk.batches.recv().unwrap();
+    let behind = desk.submit(2);
+    let told = desk.committer.poisoned();
+    desk.answers.send(Answer::Fail).unwrap();
+    let poisoned = desk.runtime.block_on(told);
+    assert_eq!(desk.settled(&failing), Err(poisoned.clone()));
+    assert_eq!(desk.settled(&behind), Err(poisoned.clone()));
+    assert_eq!(desk.committer.close(), Err(poisoned));
+}
+
+#[test]
+fn another_programs_write_lock_is_waited_for() {
+    let (to_batches, batches) = mpsc::channel();
+    let (busy, is_busy) = mpsc::channel();
+    let store = Double { batches: to_batches, answers: mpsc::channel().1, upkeep_fails: false, busy: Some(is_busy) };
+    let committer = Committer::start(Box::new(store), Box::new(|| Time(77))).unwrap();
+    let ticket = committer.submit(vec![change(1)]);
+    for _ in 0..100 {
+        busy.send(true).unwrap();
+    }
+    assert!(!ticket.is_settled() && batches.try_recv().is_err());
+    busy.send(false).unwrap();
+    assert_eq!(batches.recv(), Ok(vec![1]));
+    // A server that stops does not wait: what is not committed was acknowledged to nobody.
+    let late = committer.submit(vec![change(2)]);
+    committer.hurry();
+    busy.send(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let poisoned = runtime.block_on(late.settled()).unwrap_err();
+    assert!(matches!(*poisoned.reason, StoreError::Busy { .. }), "{poisoned}");
+    assert_eq!(runtime.block_on(ticket.settled()), Ok(()));
 }

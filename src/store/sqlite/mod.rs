@@ -33,6 +33,7 @@ mod write;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -73,6 +74,9 @@ pub struct Options {
     /// After this many pages, the write-ahead log is moved into the file; for tests.
     #[doc(hidden)]
     pub log_pages: Option<u32>,
+    /// How long one attempt to begin a commit waits for another program; for tests.
+    #[doc(hidden)]
+    pub busy: Option<Duration>,
     /// Another of SQLite's file layers, by name; for tests.
     #[doc(hidden)]
     pub vfs: Option<String>,
@@ -119,6 +123,8 @@ impl SqliteStore {
         let shelves = Shelves::read(&connection).map_err(|error| open::sql_error(&path, &error))?;
         let upkeep =
             upkeep::State::new(&connection, options.log_pages).map_err(|error| open::sql_error(&path, &error))?;
+        let busy = options.busy.unwrap_or(open::BUSY);
+        connection.busy_timeout(busy).map_err(|error| open::sql_error(&path, &error))?;
         Ok(SqliteStore { connection, path, shelves, upkeep, progress: options.progress, failed: None, _lock: lock })
     }
 
@@ -152,6 +158,14 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.unless_failed()?;
+        write::begin(&self.connection).map_err(|error| match open::sql_error(&self.path, &error) {
+            busy @ StoreError::Busy { .. } => busy,
+            error => self.fail(error),
+        })
+    }
+
     fn commit(&mut self, now: Time, batch: Vec<Change>) -> Result<(), StoreError> {
         self.unless_failed()?;
         let folded = fold::fold(batch);
@@ -162,7 +176,11 @@ impl Store for SqliteStore {
     fn upkeep(&mut self, now: Time) -> Result<bool, StoreError> {
         self.unless_failed()?;
         let done = self.upkeep.step(&self.connection, &mut self.shelves, now);
-        done.map_err(|error| self.fail(open::sql_error(&self.path, &error)))
+        done.or_else(|error| match open::sql_error(&self.path, &error) {
+            // What another program keeps from being tidied up can wait.
+            StoreError::Busy { .. } => Ok(true),
+            error => Err(self.fail(error)),
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -16,8 +17,11 @@ pub(super) const FILE: &str = "kew.sqlite3";
 /// Locked for as long as a kew uses the directory; holds its process id.
 const LOCK_FILE: &str = "kew.lock";
 
-/// How long a commit waits for another program that writes to the file, such as `sqlite3` in somebody's hand.
-const BUSY_MS: u32 = 10_000;
+/// How long an opening store waits for another program that writes to the file, such as `sqlite3` in somebody's hand.
+const BUSY_AT_START: Duration = Duration::from_secs(10);
+
+/// The same for each attempt to begin a commit. A kew that is told to stop waits no longer than this.
+pub(super) const BUSY: Duration = Duration::from_millis(500);
 
 /// Size of SQLite's page cache in KiB. Leaves of the tree that take part in the next commits should be in it.
 const CACHE_KIB: i64 = 16 << 10;
@@ -67,7 +71,7 @@ pub(super) fn database(dir: &Path, durability: Durability, options: &Options) ->
     let mut connection = connect(&path, OpenFlags::default(), options.vfs.as_deref())?;
     let told = |error: rusqlite::Error| sql_error(&path, &error);
     let version = check_is_ours(&connection, &path)?;
-    configure(&connection, durability, options).map_err(told)?;
+    configure(&connection, version, durability, options).map_err(told)?;
     schema::migrate(&mut connection, version).map_err(told)?;
     if version == 0 {
         sync_dir(dir);
@@ -84,9 +88,7 @@ pub(super) fn connect(path: &Path, flags: OpenFlags, vfs: Option<&str>) -> Resul
         None => Connection::open_with_flags(path, flags),
     };
     let connection = connection.map_err(|error| sql_error(path, &error))?;
-    connection
-        .busy_timeout(std::time::Duration::from_millis(BUSY_MS.into()))
-        .map_err(|error| sql_error(path, &error))?;
+    connection.busy_timeout(BUSY_AT_START).map_err(|error| sql_error(path, &error))?;
     Ok(connection)
 }
 
@@ -113,10 +115,12 @@ pub(super) fn check_is_ours(connection: &Connection, path: &Path) -> Result<i64,
     Err(StoreError::Foreign { path: path.into(), detail: "another program's SQLite database".into() })
 }
 
-fn configure(connection: &Connection, durability: Durability, options: &Options) -> rusqlite::Result<()> {
+fn configure(connection: &Connection, version: i64, durability: Durability, options: &Options) -> rusqlite::Result<()> {
     let set = |name: &str, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
-    // Only heeded by a file without tables.
-    set("auto_vacuum", &"INCREMENTAL")?;
+    if version == 0 {
+        // Only heeded by a file without tables, and takes the write lock, which another program may hold.
+        set("auto_vacuum", &"INCREMENTAL")?;
+    }
     if options.vfs.is_some() {
         // Spares a file layer of the tests the memory that processes share.
         set("locking_mode", &"EXCLUSIVE")?;

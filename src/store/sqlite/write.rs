@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::shelves::{Shelves, ids_of};
@@ -33,6 +33,14 @@ impl From<rusqlite::Error> for Trouble {
     }
 }
 
+/// Begins the transaction of the next batch.
+///
+/// Exclusive, which with a write-ahead log is to say that nobody else writes. Where the file system carries none, it keeps readers
+/// from getting in the way of the commit, when it would be too late to wait for them.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() { connection.execute_batch("BEGIN EXCLUSIVE") } else { Ok(()) }
+}
+
 /// Writes a batch, all of it or nothing.
 pub(super) fn commit(
     connection: &Connection,
@@ -43,7 +51,7 @@ pub(super) fn commit(
     folded: Folded,
 ) -> Result<(), StoreError> {
     let written = (|| -> Result<(), Trouble> {
-        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        begin(connection)?;
         let mut writer = Writer::new(connection, shelves, upkeep)?;
         for (uid, queue) in folded.queues {
             writer.queue(uid, queue)?;
@@ -57,12 +65,16 @@ pub(super) fn commit(
         drop(writer);
         // Forgotten here and not in a transaction of its own, which would cost a sync of its own.
         upkeep.forget(connection, shelves, now)?;
-        transaction.commit()?;
+        connection.execute_batch("COMMIT")?;
         Ok(())
     })();
-    written.map_err(|trouble| match trouble {
-        Trouble::Sql(error) => open::sql_error(path, &error),
-        Trouble::Limit(detail) => StoreError::Limit { detail },
+    written.map_err(|trouble| {
+        // What was not committed is gone in any case; an error means that SQLite has rolled it back already.
+        let _ = connection.execute_batch("ROLLBACK");
+        match trouble {
+            Trouble::Sql(error) => open::sql_error(path, &error),
+            Trouble::Limit(detail) => StoreError::Limit { detail },
+        }
     })
 }
 
