@@ -2,6 +2,7 @@
 
 use crate::door::{Peer, get, json};
 use crate::kew::*;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -246,4 +247,45 @@ fn kew_starts_and_stops_while_another_program_holds_the_write_lock() {
     lock.execute_batch("COMMIT").unwrap();
     let kew = Kew::start(&["--data", text(dir.path())]);
     assert_eq!(messages(&kew), "0");
+}
+
+/// The modes of a directory and of all that is in it, by name.
+fn modes(dir: &Path) -> BTreeMap<String, u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), mode(&path)));
+    files.chain([(".".to_owned(), mode(dir))]).collect()
+}
+
+#[test]
+fn nobody_else_may_read_what_kew_keeps() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, copy) = (dir.path().join("data"), dir.path().join("copy"));
+    // Whatever the user's files are like otherwise.
+    let kew = shell("umask 0;", &data, Stdio::piped());
+    assert_eq!(send(&kew, "x"), 200);
+    let found = modes(&data);
+    assert!(
+        ["kew.sqlite3", "kew.sqlite3-wal", "kew.sqlite3-shm", "kew.lock"].iter().all(|name| found.contains_key(*name))
+    );
+    let made = finish(&mut command(&["backup", "--data", text(&data), "--to", text(&copy)]));
+    assert_eq!(made.code, Some(0), "{made:?}");
+    for (name, mode) in found.into_iter().chain(modes(&copy)) {
+        assert_eq!(mode, if name == "." { 0o700 } else { 0o600 }, "{name}: {mode:o}");
+    }
+    assert!(!kew.stop().join("\n").contains("chmod"));
+}
+
+#[test]
+fn a_directory_that_others_may_read_is_told_of_and_its_files_are_closed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let kew = shell("umask 0;", dir.path(), Stdio::piped());
+    let line = kew.line_with("chmod");
+    assert!(line.contains("WARN") && line.contains(text(dir.path())), "{line}");
+    for (name, mode) in modes(dir.path()) {
+        assert_eq!(mode, if name == "." { 0o755 } else { 0o600 }, "{name}: {mode:o}");
+    }
 }

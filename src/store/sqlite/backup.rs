@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::open;
+use super::{open, private};
 use crate::store::StoreError;
 
 /// Copies the store of `dir`, which a running kew may use, into the directory `to`, from which another kew can then
@@ -29,13 +29,15 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     if target.exists() {
         return Err(StoreError::Occupied { path: target });
     }
-    fs::create_dir_all(to).map_err(|error| open::file_error(to, &error))?;
+    private::create_dir_all(to).map_err(|error| open::file_error(to, &error))?;
     // A copy that was broken off.
     let _ = fs::remove_file(&partial);
 
     // Not read-only, because of a log that nobody has recovered yet.
     let source = open::connect(&from, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
     open::check_is_ours(&source, &from)?;
+    let made = private::open_options().write(true).create_new(true).open(&partial);
+    made.map_err(|error| open::file_error(&partial, &error))?;
     let mut copy = open::connect(&partial, OpenFlags::default(), None)?;
     let copied = (|| {
         let backup = Backup::new(&source, &mut copy)?;

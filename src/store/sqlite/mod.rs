@@ -10,6 +10,7 @@
 //! | `upkeep.rs` | checkpoints, clearing away, giving space back |
 //! | `attributes.rs` | message attributes as readable JSON |
 //! | `backup.rs` | a copy of a live store |
+//! | `private.rs` | files and directories that only their user may read |
 //!
 //! Files of a data directory: `kew.sqlite3`, beside it SQLite's own `-wal` and `-shm` (part of the store: never delete
 //! or copy one without the others), and `kew.lock`, which is empty of meaning when no kew runs.
@@ -24,6 +25,7 @@ mod attributes;
 mod backup;
 mod columns;
 mod open;
+mod private;
 mod read;
 mod schema;
 mod shelves;

@@ -1,6 +1,6 @@
 //! Opening a data directory: the lock, the checks that it is ours and whole, the settings of SQLite.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{self, APPLICATION_ID, VERSION};
-use super::{Durability, Options};
+use super::{Durability, Options, private};
 use crate::store::StoreError;
 
 /// The database inside the data directory.
@@ -32,12 +32,12 @@ const LOG_BYTES_KEPT: i64 = 64 << 20;
 /// Takes the directory's lock, making the directory if need be.
 pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     let is_new = !dir.exists();
-    fs::create_dir_all(dir).map_err(|error| file_error(dir, &error))?;
+    private::create_dir_all(dir).map_err(|error| file_error(dir, &error))?;
     if is_new && let Some(parent) = dir.parent() {
         sync_dir(parent);
     }
     let path = dir.join(LOCK_FILE);
-    let mut file = OpenOptions::new()
+    let mut file = private::open_options()
         .read(true)
         .write(true)
         .create(true)
@@ -67,6 +67,12 @@ pub(super) fn database(dir: &Path, durability: Durability, options: &Options) ->
         // SQLite would take the log for a left-over and delete it, with all that is in it.
         let detail = format!("it is missing, but its write-ahead log {} is there", log.display());
         return Err(StoreError::Corrupt { path, detail });
+    }
+    if options.vfs.is_none() {
+        private::warn_if_open(dir, &path);
+        // SQLite itself would let others read it.
+        let made = private::open_options().append(true).create(true).open(&path);
+        made.map_err(|error| file_error(&path, &error))?;
     }
     let mut connection = connect(&path, OpenFlags::default(), options.vfs.as_deref())?;
     let told = |error: rusqlite::Error| sql_error(&path, &error);
