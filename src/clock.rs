@@ -1,7 +1,8 @@
 //! The one file that reads or waits for time.
 //!
 //! The system clock follows the machine's wall clock but never goes back: where the wall clock is set back, it goes on at the
-//! pace of the monotonic clock. The manual clock stands still until it is turned, and turning it wakes whoever waits.
+//! pace of the monotonic clock. A jump of the wall clock of more than minutes, either way, is told in the log. The manual clock
+//! stands still until it is turned, and turning it wakes whoever waits.
 
 use crate::engine::Time;
 use std::sync::Arc;
@@ -15,16 +16,79 @@ pub struct Clock(Arc<Source>);
 
 #[derive(Debug)]
 enum Source {
-    System {
-        started: Instant,
-        /// Wall time minus monotonic time, in milliseconds; only ever grows.
-        offset_ms: AtomicI64,
-    },
+    System { started: Instant, steady: Steady },
     Manual(watch::Sender<Time>),
 }
 
 /// Where a manual clock starts when nothing else is said: 2026-01-01T00:00:00Z.
 const MANUAL_START: Time = Time(1_767_225_600_000);
+
+/// Wall time and monotonic time apart by this much more or less than before is told in the log.
+const JUMP_MS: i64 = 5 * 60_000;
+
+/// The wall clock is corrected all the time; how far it is from the monotonic one is noted anew when it has changed by this much.
+const DRIFT_MS: i64 = 1_000;
+
+/// Wall time that never goes back.
+#[derive(Debug)]
+struct Steady {
+    /// Wall time minus monotonic time, in milliseconds; only ever grows.
+    offset_ms: AtomicI64,
+    /// The same as it was seen of late; it may shrink.
+    seen_ms: AtomicI64,
+}
+
+/// The wall clock went from one time to another while no time passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Jump {
+    from: Time,
+    to: Time,
+}
+
+impl Steady {
+    fn new(offset_ms: i64) -> Steady {
+        Steady { offset_ms: AtomicI64::new(offset_ms), seen_ms: AtomicI64::new(offset_ms) }
+    }
+
+    /// The time, and whether the wall clock has jumped since the last reading.
+    fn read(&self, wall_ms: i64, monotonic_ms: i64) -> (Time, Option<Jump>) {
+        let offset = self.offset_ms.load(Ordering::Relaxed);
+        // After a suspend, or when the wall clock is set forward, the offset grows; it never shrinks.
+        let newest = wall_ms.saturating_sub(monotonic_ms);
+        if newest > offset {
+            self.offset_ms.fetch_max(newest, Ordering::Relaxed);
+        }
+        let seen = self.seen_ms.load(Ordering::Relaxed);
+        let drift = newest.saturating_sub(seen).saturating_abs();
+        // Of several threads one notes it.
+        let noted = drift >= DRIFT_MS
+            && self.seen_ms.compare_exchange(seen, newest, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let jump = (noted && drift >= JUMP_MS)
+            .then(|| Jump { from: time(monotonic_ms.saturating_add(seen)), to: time(wall_ms) });
+        (time(monotonic_ms.saturating_add(offset.max(newest))), jump)
+    }
+}
+
+impl Jump {
+    #[cold]
+    fn tell(self) {
+        let Jump { from, to } = self;
+        if to > from {
+            tracing::warn!(
+                "the wall clock went forward from {from} to {to}: it was set, or the machine slept; timeouts, delays and \
+                 retention periods count that as time that passed"
+            );
+        } else {
+            tracing::warn!(
+                "the wall clock went back from {from} to {to}: kew goes on from the later time until it is started again"
+            );
+        }
+    }
+}
+
+fn time(ms: i64) -> Time {
+    Time(u64::try_from(ms).unwrap_or_default())
+}
 
 fn wall_ms() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -34,7 +98,7 @@ fn wall_ms() -> i64 {
 impl Clock {
     /// The machine's time.
     pub fn system() -> Clock {
-        Clock(Arc::new(Source::System { started: Instant::now(), offset_ms: AtomicI64::new(wall_ms()) }))
+        Clock(Arc::new(Source::System { started: Instant::now(), steady: Steady::new(wall_ms()) }))
     }
 
     /// A clock that stands at 2026-01-01T00:00:00Z until [`Clock::advance`] turns it.
@@ -48,15 +112,13 @@ impl Clock {
     /// The time now, in milliseconds since the Unix epoch.
     pub fn now(&self) -> Time {
         match &*self.0 {
-            Source::System { started, offset_ms } => {
-                let monotonic = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-                let offset = offset_ms.load(Ordering::Relaxed);
-                // After a suspend, or when the wall clock is set forward, the offset grows; it never shrinks.
-                let newest = wall_ms().saturating_sub(monotonic);
-                if newest > offset {
-                    offset_ms.fetch_max(newest, Ordering::Relaxed);
+            Source::System { started, steady } => {
+                let monotonic_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+                let (now, jump) = steady.read(wall_ms(), monotonic_ms);
+                if let Some(jump) = jump {
+                    jump.tell();
                 }
-                Time(u64::try_from(monotonic.saturating_add(offset.max(newest))).unwrap_or_default())
+                now
             }
             Source::Manual(time) => *time.borrow(),
         }
@@ -114,6 +176,37 @@ mod tests {
         assert!(readings.is_sorted());
         assert!((readings[0].0 as i64 - before).abs() < 1000);
         assert!(!clock.advance(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_is_told_once_with_both_times() {
+        const HOUR: i64 = 3_600_000;
+        let steady = Steady::new(10 * HOUR);
+        assert_eq!(steady.read(10 * HOUR + 5, 5), (Time(36_000_005), None));
+        // Forward, as after a suspend.
+        let jump = Jump { from: Time(36_000_010), to: Time(72_000_010) };
+        assert_eq!(steady.read(20 * HOUR + 10, 10), (Time(72_000_010), Some(jump)));
+        assert_eq!(steady.read(20 * HOUR + 11, 11), (Time(72_000_011), None));
+        // Back: time goes on.
+        let jump = Jump { from: Time(72_000_020), to: Time(68_400_020) };
+        assert_eq!(steady.read(19 * HOUR + 20, 20), (Time(72_000_020), Some(jump)));
+        assert_eq!(steady.read(19 * HOUR + 21, 21), (Time(72_000_021), None));
+        // Right again: no time passed for kew.
+        let jump = Jump { from: Time(68_400_030), to: Time(72_000_030) };
+        assert_eq!(steady.read(20 * HOUR + 30, 30), (Time(72_000_030), Some(jump)));
+    }
+
+    #[test]
+    fn a_wall_clock_that_drifts_or_is_corrected_by_little_is_not_told_of() {
+        let steady = Steady::new(1_000_000);
+        for step in 0..1_000 {
+            // Ten minutes in the end, two seconds at a time, and up and down by four minutes.
+            let wobble = if step % 2 == 0 { 240_000 } else { 0 };
+            let (_, jump) = steady.read(1_000_000 + step * 3_000 + wobble, step * 1_000);
+            assert_eq!(jump, None, "{step}");
+        }
+        assert_eq!(steady.read(i64::MAX, 0).0, Time(i64::MAX.unsigned_abs()), "no panic");
+        let _ = steady.read(i64::MIN, i64::MAX);
     }
 
     #[tokio::test]

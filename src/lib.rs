@@ -75,7 +75,7 @@
 //! | [`config`] | one definition of all settings, for file, environment, flags and code |
 //! | `server.rs` | [`Server`] and its [`Builder`], which put the rooms together |
 //! | `cli.rs` | arguments and environment to a [`Config`] |
-//! | `main.rs` | the command: signals, logging, and all that is printed |
+//! | `main.rs` `logging.rs` | the command: signals, the log, and all that is printed |
 //!
 //! Where to change what: a member of a request is in `api/`, a text of an error beside the rule that gives it (`api/rules.rs`,
 //! `broker/`), a header in `http/mod.rs`, a number in `api/limits.rs`, a queue attribute in the table of `api/attributes.rs`.
