@@ -281,11 +281,19 @@ fn nobody_else_may_read_what_kew_keeps() {
 fn a_directory_that_others_may_read_is_told_of_and_its_files_are_closed() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    open(dir.path(), 0o755);
     let kew = shell("umask 0;", dir.path(), Stdio::piped());
     let line = kew.line_with("chmod");
-    assert!(line.contains("WARN") && line.contains(text(dir.path())), "{line}");
+    assert!(line.contains("INFO") && line.contains(text(dir.path())), "{line}");
     for (name, mode) in modes(dir.path()) {
         assert_eq!(mode, if name == "." { 0o755 } else { 0o600 }, "{name}: {mode:o}");
+    }
+    kew.stop();
+    for (path, mode) in [(dir.path().join("kew.sqlite3"), 0o644), (dir.path().to_owned(), 0o777)] {
+        open(&path, mode);
+        let line = Kew::start(&["--data", text(dir.path())]).line_with("chmod");
+        assert!(line.contains("WARN") && line.contains("read or replace"), "{line}");
+        open(&dir.path().join("kew.sqlite3"), 0o600);
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn database(dir: &Path, durability: Durability, options: &Options) ->
         return Err(StoreError::Corrupt { path, detail });
     }
     if options.vfs.is_none() {
-        private::warn_if_open(dir, &path);
+        private::tell_if_open(dir, &path);
         // SQLite itself would let others read it.
         let made = private::open_options().append(true).create(true).open(&path);
         made.map_err(|error| file_error(&path, &error))?;

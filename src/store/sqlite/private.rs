@@ -23,17 +23,21 @@ pub(super) fn open_options() -> OpenOptions {
     options
 }
 
-/// Says so in the log if others may look into a directory that was there before, or into a file in it. It is left as it is: somebody
-/// may have wanted that.
+/// Says in the log how far others may look into a directory and a database that were there before. They are left as they are:
+/// somebody may have wanted that.
 #[cfg(unix)]
-pub(super) fn warn_if_open(dir: &Path, file: &Path) {
+pub(super) fn tell_if_open(dir: &Path, file: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
-    let is_open = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
-    if is_open(dir) || is_open(file) {
-        let dir = dir.display();
-        tracing::warn!("other users of this machine may look into {dir}; `chmod -R go= {dir}` keeps them out");
+    const WRITE: u32 = 0o022;
+    const ANY: u32 = 0o077;
+    let lets = |path: &Path, mode| path.metadata().is_ok_and(|found| found.permissions().mode() & mode != 0);
+    let cure = format!("`chmod -R go= {}` keeps them out", dir.display());
+    if lets(file, ANY) || lets(dir, WRITE) {
+        tracing::warn!("other users of this machine may read or replace what is in {}; {cure}", dir.display());
+    } else if lets(dir, ANY) {
+        tracing::info!("other users of this machine may list {}, but not read what is in it; {cure}", dir.display());
     }
 }
 
 #[cfg(not(unix))]
-pub(super) fn warn_if_open(_: &Path, _: &Path) {}
+pub(super) fn tell_if_open(_: &Path, _: &Path) {}
