@@ -46,6 +46,9 @@ pub enum Durability {
 /// after the queue is deleted before you can create another one with this name").
 pub const DELETED_NAME_MS: u64 = 60_000;
 
+/// As many queues are kept at one time; the rows of the SQLite store leave room for a few more.
+pub const QUEUES_MAX: usize = 500_000;
+
 /// A queue, without what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRecord {

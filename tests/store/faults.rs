@@ -211,3 +211,13 @@ fn another_programs_write_lock_fails_nothing() {
     let (_, world) = reopen(dir.path());
     assert_eq!((world.bodies[&7].len(), world.bodies[&8].len()), (0, 1));
 }
+
+#[test]
+fn a_counter_beyond_all_that_can_be_written_is_refused_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let file = Connection::open(dir.path().join("kew.sqlite3")).unwrap();
+    file.execute("INSERT OR REPLACE INTO counters SELECT shelf, 1 << 44 FROM queues", []).unwrap();
+    drop(file);
+    assert!(matches!(refused(dir.path()), StoreError::Corrupt { .. }));
+}

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kew::engine::{Attributes, DeduplicationScope, Effect, Extra, MessageId, Receipt, State, Status, Stored, Time};
-use kew::store::{Change, MoveTaskRecord, QueueRecord, Store, backup};
+use kew::store::sqlite::Options;
+use kew::store::{Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, backup};
 use rusqlite::Connection;
 
 use crate::kit::*;
@@ -298,4 +299,72 @@ fn loading_tells_how_far_it_has_come() {
     assert_eq!(load(&mut again, NOW).unwrap().bodies[&7].len(), 100_000);
     drop(again);
     assert_eq!(heard.iter().collect::<Vec<_>>(), [100_000]);
+}
+
+#[test]
+fn a_new_queue_finds_a_place_however_many_deleted_ones_wait_to_be_cleared_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { queues_max: Some(3), ..Options::default() };
+    let mut store = SqliteStore::open_with(dir.path(), Durability::Process, options).unwrap();
+    let delete = |uid| Change::QueueDeleted { uid, at: NOW };
+    let send = |uid| (1..=5_000).map(move |number| crate::kit::store(uid, number, "x"));
+    for uid in [7, 8, 9] {
+        store.commit(NOW, [queue(uid)].into_iter().chain(send(uid)).collect()).unwrap();
+    }
+    // In one batch with its deletion, whichever of the two has the smaller number, and without upkeep in between.
+    store.commit(NOW, vec![delete(9), queue(1), crate::kit::store(1, 1, "new")]).unwrap();
+    store.commit(NOW, vec![delete(7), delete(8), queue(2), queue(10)]).unwrap();
+    tidy(&mut store, NOW);
+    drop(store);
+    let (_, world) = reopen(dir.path());
+    assert_eq!(world.bodies.keys().copied().collect::<Vec<_>>(), [1, 2, 10]);
+    assert_eq!(world.bodies[&1].values().collect::<Vec<_>>(), ["new"]);
+    assert!(world.bodies[&2].is_empty() && world.bodies[&10].is_empty());
+}
+
+#[test]
+fn many_deleted_queues_are_cleared_away_in_few_steps() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    tidy(&mut store, NOW);
+    let uids = 1_u64..=1_000;
+    let made = uids.clone().flat_map(|uid| [queue(uid), crate::kit::store(uid, 1, "x")]);
+    store.commit(NOW, made.collect()).unwrap();
+    store.commit(NOW, uids.map(|uid| Change::QueueDeleted { uid, at: NOW }).collect()).unwrap();
+    let steps = std::iter::repeat_with(|| store.upkeep(NOW).unwrap()).take_while(|more| *more).count();
+    assert!((2..=10).contains(&steps), "{steps} steps");
+    let file = Connection::open(dir.path().join("kew.sqlite3")).unwrap();
+    let left =
+        |table| file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((left("messages"), left("discarded")), (0, 0));
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_left_behind_does_not_stay_for_as_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let later = NOW.plus_seconds(365 * 86_400);
+    let id: std::sync::Arc<str> = "id".into();
+    let remembered = Effect::Remembered {
+        group: None,
+        deduplication_id: id.clone(),
+        first_sent: later,
+        id: MessageId([1; 16]),
+        number: 1,
+    };
+    let receipt = Receipt { queue: 7, slot: 1, number: 1, receive: 1 };
+    let attempted = Effect::Attempted { attempt_id: id, at: later, receipts: vec![receipt] };
+    let changes = [queue(7), effect(7, remembered), effect(7, attempted), queue(8)];
+    store.commit(later, changes.into()).unwrap();
+    store.commit(later, vec![Change::QueueDeleted { uid: 8, at: later }]).unwrap();
+    drop(store);
+    let (mut store, world) = reopen(dir.path());
+    assert_eq!(world.deleted.len(), 1);
+    let soon = NOW.plus_seconds(301);
+    store.commit(soon, vec![crate::kit::store(7, 2, "x")]).unwrap();
+    let file = Connection::open(dir.path().join("kew.sqlite3")).unwrap();
+    for table in ["deduplication", "attempts", "deleted_queues"] {
+        let left: i64 = file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
 }

@@ -79,6 +79,9 @@ pub struct Options {
     /// How long one attempt to begin a commit waits for another program; for tests.
     #[doc(hidden)]
     pub busy: Option<Duration>,
+    /// As many queues have a place in the file, deleted ones that are not cleared away included; for tests.
+    #[doc(hidden)]
+    pub queues_max: Option<i64>,
     /// Another of SQLite's file layers, by name; for tests.
     #[doc(hidden)]
     pub vfs: Option<String>,
@@ -122,7 +125,7 @@ impl SqliteStore {
         let lock = open::lock(dir)?;
         let connection = open::database(dir, durability, &options)?;
         let path = dir.join(open::FILE);
-        let shelves = Shelves::read(&connection).map_err(|error| open::sql_error(&path, &error))?;
+        let shelves = Shelves::read(&connection, options.queues_max).map_err(|error| open::sql_error(&path, &error))?;
         let upkeep =
             upkeep::State::new(&connection, options.log_pages).map_err(|error| open::sql_error(&path, &error))?;
         let busy = options.busy.unwrap_or(open::BUSY);

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::columns::{
     boxed, damaged, json, message_id, optional_text, optional_time, optional_whole, shared, text, time, whole,
 };
+use super::schema::NUMBER_MAX;
 use super::shelves::{Shelves, discarded_up_to, ids_of, number_of};
 use super::write::STATES;
 use super::{PROGRESS_STEP, Progress, attributes, open};
@@ -85,6 +86,11 @@ impl Loading<'_> {
             next_number = next_number.max(shelf.counter);
             shelf.next_number = next_number;
         }
+        if next_number > NUMBER_MAX {
+            // No queue counts this far, and the next message could not be written.
+            let detail = format!("queue {name}: its next message would have the number {next_number}");
+            return Err(StoreError::Corrupt { path: self.path.into(), detail });
+        }
         (self.visit)(Loaded::Effect { queue: uid, effect: Effect::Counter { next_number } });
         Ok(())
     }
@@ -135,6 +141,8 @@ impl Loading<'_> {
         while let Some(row) = rows.next()? {
             let number = number_of(row.get(0)?);
             let first_sent = time(row, 3)?;
+            // A mark of a clock that was ahead would keep its id, and all behind it, for as long.
+            let first_sent = first_sent.min(self.now);
             self.shelves.remember(uid, first_sent, number, false);
             last = Some((first_sent, number));
             if self.now.ms_since(first_sent) >= DEDUPLICATION_WINDOW_MS {

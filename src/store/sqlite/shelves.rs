@@ -11,9 +11,13 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::columns;
 use super::schema::{NUMBER_BITS, NUMBER_MAX, SHELF_MAX};
 use crate::engine::{DEDUPLICATION_WINDOW_MS, Time};
+use crate::store::QUEUES_MAX;
 
 /// Deduplication ids of a queue are forgotten together if they were sent within this many milliseconds.
 const MARK_MS: u64 = 1_000;
+
+// A shelf for every queue that a broker takes.
+const _: () = assert!(QUEUES_MAX as i64 <= SHELF_MAX);
 
 /// One queue's place in the tables.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub(super) struct Shelves {
     free: BTreeSet<i64>,
     /// All shelves from here on are free.
     unused: i64,
+    /// There are none beyond this one.
+    max: i64,
     marks: VecDeque<Mark>,
 }
 
@@ -77,8 +83,8 @@ pub(super) fn number_of(id: i64) -> u64 {
 
 impl Shelves {
     /// Reads which queues there are and which shelves wait to be cleared.
-    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Shelves> {
-        let mut shelves = Shelves { unused: 1, ..Shelves::default() };
+    pub(super) fn read(connection: &Connection, shelves_max: Option<i64>) -> rusqlite::Result<Shelves> {
+        let mut shelves = Shelves { unused: 1, max: shelves_max.unwrap_or(SHELF_MAX), ..Shelves::default() };
         let mut taken = BTreeSet::new();
         let mut queues = connection
             .prepare("SELECT uid, q.shelf, coalesce(next_number, 0) FROM queues q LEFT JOIN counters USING (shelf)")?;
@@ -110,7 +116,7 @@ impl Shelves {
     pub(super) fn add(&mut self, queue: u64) -> Option<i64> {
         let number = match self.free.pop_first() {
             Some(number) => number,
-            None if self.unused > SHELF_MAX => return None,
+            None if self.unused > self.max => return None,
             None => {
                 self.unused += 1;
                 self.unused - 1
@@ -167,7 +173,7 @@ mod tests {
     use super::*;
 
     fn shelves() -> Shelves {
-        Shelves { unused: 1, ..Shelves::default() }
+        Shelves { unused: 1, max: SHELF_MAX, ..Shelves::default() }
     }
 
     #[test]

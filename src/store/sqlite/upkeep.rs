@@ -16,6 +16,9 @@ const LOG_PAGES: u32 = 4096;
 const ROWS_PER_STEP: i64 = 4000;
 const LONG_BODIES_PER_STEP: i64 = 64;
 
+/// A range, however few rows are in it, counts as so many.
+const ROWS_PER_RANGE: i64 = 20;
+
 /// Marks of old deduplication ids that one commit clears away; each stands for about a second of a queue.
 const MARKS_PER_COMMIT: usize = 16;
 
@@ -81,13 +84,16 @@ impl State {
         }
         self.forgot = now;
         let before = |window_ms: u64| i64::try_from(now.as_ms().saturating_sub(window_ms)).unwrap_or(i64::MAX);
+        // What is later than now was written under a clock that was ahead, and would stay for as long.
         if self.attempts {
-            connection.prepare_cached("DELETE FROM attempts WHERE at_ms <= ?")?.execute([before(ATTEMPT_WINDOW_MS)])?;
+            connection
+                .prepare_cached("DELETE FROM attempts WHERE at_ms <= ? OR at_ms > ?")?
+                .execute([before(ATTEMPT_WINDOW_MS), before(0)])?;
         }
         if self.names {
             connection
-                .prepare_cached("DELETE FROM deleted_queues WHERE at_ms <= ?")?
-                .execute([before(DELETED_NAME_MS)])?;
+                .prepare_cached("DELETE FROM deleted_queues WHERE at_ms <= ? OR at_ms > ?")?
+                .execute([before(DELETED_NAME_MS), before(0)])?;
         }
         Ok(())
     }
@@ -146,38 +152,48 @@ fn checkpoint(connection: &Connection, pages_max: i64) -> rusqlite::Result<()> {
 
 /// Clears away some discarded rows. Returns whether there are more.
 fn clear_some(connection: &Connection, shelves: &mut Shelves) -> rusqlite::Result<bool> {
-    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Exclusive)?;
+    let mut room = ROWS_PER_STEP;
+    let mut more = true;
+    // Deleted queues that held little are many to a step: they must be cleared away as fast as they can come.
+    while more && room > 0 {
+        (more, room) = clear_first(connection, shelves, room - ROWS_PER_RANGE)?;
+    }
+    transaction.commit()?;
+    Ok(more)
+}
+
+/// Clears away rows of the first discarded range, as many as there is room for but one. Returns whether there was a range, and how
+/// much room is left: none if there may be more rows. The caller commits.
+pub(super) fn clear_first(connection: &Connection, shelves: &mut Shelves, room: i64) -> rusqlite::Result<(bool, i64)> {
     let range: Option<(i64, i64)> = connection
         .prepare_cached("SELECT first_id, last_id FROM discarded LIMIT 1")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some((first, last)) = range else { return Ok(false) };
-    let mut room = ROWS_PER_STEP;
+    let Some((first, last)) = range else { return Ok((false, room)) };
+    let mut room = room.max(1);
     for (table, rows_max) in
         [("long_bodies", LONG_BODIES_PER_STEP), ("messages", ROWS_PER_STEP), ("deduplication", ROWS_PER_STEP)]
     {
+        let rows_max = if room > ROWS_PER_STEP { room } else { rows_max.min(room) };
         let cleared = connection
             .prepare_cached(&format!(
                 "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE id BETWEEN ? AND ? LIMIT ?)"
             ))?
-            .execute([first, last, rows_max.min(room)])?;
+            .execute([first, last, rows_max])?;
         let cleared = i64::try_from(cleared).unwrap_or(i64::MAX);
         // A table that may have more of them is not left for the next one.
         room = if cleared == rows_max { 0 } else { room - cleared };
         if room <= 0 {
-            break;
+            return Ok((true, 0));
         }
     }
-    let done = room > 0;
-    if done {
-        connection.prepare_cached("DELETE FROM discarded WHERE first_id = ?")?.execute([first])?;
-    }
-    transaction.commit()?;
+    connection.prepare_cached("DELETE FROM discarded WHERE first_id = ?")?.execute([first])?;
     // A range that ends before its shelf does is a purge: the queue is still there.
-    if done && last == *ids_of(shelf_of(first)).end() {
+    if last == *ids_of(shelf_of(first)).end() {
         shelves.cleared(shelf_of(first));
     }
-    Ok(true)
+    Ok((true, room))
 }
 
 fn pragma(connection: &Connection, text: &str) -> rusqlite::Result<i64> {

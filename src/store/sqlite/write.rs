@@ -53,7 +53,12 @@ pub(super) fn commit(
     let written = (|| -> Result<(), Trouble> {
         begin(connection)?;
         let mut writer = Writer::new(connection, shelves, upkeep)?;
-        for (uid, queue) in folded.queues {
+        let mut queues = folded.queues;
+        // Deleted ones first: a new one may need the place.
+        for (uid, queue) in queues.extract_if(.., |_, queue| queue.deleted.is_some()) {
+            writer.queue(uid, queue)?;
+        }
+        for (uid, queue) in queues {
             writer.queue(uid, queue)?;
         }
         for (id, task) in folded.tasks {
@@ -156,10 +161,7 @@ impl<'a> Writer<'a> {
     fn put_queue(&mut self, queue: &QueueRecord) -> Result<(), Trouble> {
         let shelf = match self.shelves.of(queue.uid) {
             Some(shelf) => shelf.number,
-            None => self
-                .shelves
-                .add(queue.uid)
-                .ok_or_else(|| Trouble::Limit(format!("a store holds at most {} queues", super::schema::SHELF_MAX)))?,
+            None => self.new_shelf(queue.uid)?,
         };
         self.connection
             .prepare_cached(
@@ -184,6 +186,20 @@ impl<'a> Writer<'a> {
                 json!(queue.tags).to_string(),
             ])?;
         Ok(())
+    }
+
+    fn new_shelf(&mut self, uid: u64) -> Result<i64, Trouble> {
+        loop {
+            if let Some(shelf) = self.shelves.add(uid) {
+                return Ok(shelf);
+            }
+            // The broker sees to it that there is a shelf for each queue, but deleted ones that are not cleared away have theirs
+            // still. Now that cannot wait.
+            let (more, _) = upkeep::clear_first(self.connection, self.shelves, i64::MAX)?;
+            if !more {
+                return Err(Trouble::Limit(format!("a store holds at most {} queues", super::schema::SHELF_MAX)));
+            }
+        }
     }
 
     fn delete_queue(&mut self, uid: u64, record: Option<&QueueRecord>, at: Time) -> Result<(), Trouble> {
