@@ -33,6 +33,8 @@ pub enum StartError {
     Http(http::StartError),
     /// The data directory cannot be used.
     Store(StoreError),
+    /// Queues of the data directory cannot be told apart by accounts and regions as they are used; what to do.
+    Namespace(String),
     /// A configured queue is not one that SQS would create.
     Queue {
         /// Its name.
@@ -48,6 +50,7 @@ impl fmt::Display for StartError {
             StartError::Setting { name, reason } => write!(f, "{name}: {reason}"),
             StartError::Http(error) => error.fmt(f),
             StartError::Store(error) => error.fmt(f),
+            StartError::Namespace(text) => f.write_str(text),
             StartError::Queue { name, error } => write!(f, "queue {name}: {}", error.message),
         }
     }
@@ -56,7 +59,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            StartError::Setting { .. } => None,
+            StartError::Setting { .. } | StartError::Namespace(_) => None,
             StartError::Http(error) => Some(error),
             StartError::Store(error) => Some(error),
             StartError::Queue { error, .. } => Some(error),
@@ -273,7 +276,7 @@ impl Server {
         let broker = Broker::new(options, clock);
         #[cfg(feature = "store")]
         let broker = match &config.data {
-            Some(dir) => with_store(broker, dir, config.durability)?,
+            Some(dir) => with_store(broker, dir, config)?,
             None => broker,
         };
         let broker = Arc::new(broker);
@@ -360,12 +363,12 @@ impl Server {
 
 /// Loads what is in a data directory, and has everything from now on written there.
 #[cfg(feature = "store")]
-fn with_store(mut broker: Broker, dir: &Path, durability: Durability) -> Result<Broker, StartError> {
+fn with_store(mut broker: Broker, dir: &Path, config: &Config) -> Result<Broker, StartError> {
     use crate::store::{Committer, SqliteStore, Store};
     const MESSAGES_PER_REPORT: u64 = 100_000;
     tracing::debug!("loading what is in {}", dir.display());
     let clock = broker.clock().clone();
-    let mut store = SqliteStore::open(dir, durability).map_err(StartError::Store)?;
+    let mut store = SqliteStore::open(dir, config.durability).map_err(StartError::Store)?;
     let mut restoring = broker.restore();
     let mut messages = 0_u64;
     let loaded = store.load(clock.now(), &mut |loaded| {
@@ -378,7 +381,7 @@ fn with_store(mut broker: Broker, dir: &Path, durability: Durability) -> Result<
         restoring.take(loaded);
     });
     loaded.map_err(StartError::Store)?;
-    let queues = restoring.finish();
+    let queues = restoring.finish(&config.region).map_err(StartError::Namespace)?;
     tracing::info!("{queues} queues with {messages} messages are back from {}", dir.display());
     let committer = Committer::start(Box::new(store), Box::new(move || clock.now())).map_err(StartError::Store)?;
     broker.attach(committer);

@@ -60,7 +60,7 @@ impl Broker {
         let queue = Arc::new(Queue::new(fastrand::u64(..), place, settings, tags, self.store.is_some()));
         // Held until the store has its record, so that nothing that happens in it can come before.
         let mut state = queue.lock_as_is();
-        match self.namespace.add(&queue, now, self.options.cooldowns) {
+        match self.namespace.add(&queue, now) {
             Added::New => {
                 queue.save(&mut state);
                 self.deliver(&queue, &mut state.outbox);
@@ -73,6 +73,11 @@ impl Broker {
             Added::TooSoon => Err(Error::new(
                 ErrorKind::QueueDeletedRecently,
                 "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+            )),
+            // Uncertain: AWS sets no such limit.
+            Added::TooMany => Err(Error::new(
+                ErrorKind::OverLimit,
+                format!("The maximum number of queues, {}, has been reached.", self.namespace.queues_max()),
             )),
         }
     }
@@ -105,7 +110,10 @@ impl Broker {
             attributes.insert(name::CONTENT_BASED_DEDUPLICATION.to_owned(), LenientText(Some("true".to_owned())));
         }
         let created =
-            self.create(caller, Some(name), &attributes, &Tags::default()).map_err(|_| self.not_there(name))?;
+            self.create(caller, Some(name), &attributes, &Tags::default()).map_err(|error| match error.kind {
+                ErrorKind::OverLimit => error,
+                _ => self.not_there(name),
+            })?;
         // What is asked of the queue next waits for the store itself.
         Ok(created.unwaited())
     }

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `namespace.rs` | how queues are named and found |
-//! | `durability.rs` `restore.rs` | when what a queue did is on disk, and how it comes back |
+//! | `durability.rs` `restore.rs` `skew.rs` | when what a queue did is on disk, and how it comes back, also under another clock |
 //! | `queue.rs` | one queue behind its lock, and the single way to work on it |
 //! | `settings.rs` `redrive.rs` `permissions.rs` | queue attributes and the policies among them |
 //! | `manage.rs` `tags.rs` | the actions on queues |
@@ -24,6 +24,7 @@ mod redrive;
 mod restore;
 mod send;
 mod settings;
+mod skew;
 mod tags;
 mod tasks;
 mod timers;
@@ -37,7 +38,7 @@ pub use waiters::Presence;
 use crate::api::{Request, Response};
 use crate::clock::Clock;
 use crate::error::{Error, shown};
-use crate::store::{Committer, Ticket};
+use crate::store::{Committer, QUEUES_MAX, Ticket};
 use durability::Done;
 use namespace::Namespace;
 use queue::{CATCH_UP_BYTES_MAX, Queue, State};
@@ -94,7 +95,7 @@ impl Broker {
     /// A broker without queues that keeps everything in memory.
     pub fn new(options: BrokerOptions, clock: Clock) -> Broker {
         Broker {
-            namespace: Namespace::new(options.namespace),
+            namespace: Namespace::new(options.namespace, options.cooldowns, QUEUES_MAX),
             options,
             clock,
             timers: Timers::default(),
@@ -104,6 +105,13 @@ impl Broker {
             store: None,
             closing: AtomicBool::new(false),
         }
+    }
+
+    /// Has at most so many queues, in place of [`QUEUES_MAX`]; of a broker that has none yet.
+    #[must_use]
+    pub fn queues_max(mut self, queues: usize) -> Broker {
+        self.namespace = Namespace::new(self.options.namespace, self.options.cooldowns, queues);
+        self
     }
 
     /// The clock it goes by.

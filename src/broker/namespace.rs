@@ -4,7 +4,7 @@ use super::queue::Queue;
 use crate::api::limits::{ARN_BYTES_MAX, COOLDOWN_SECONDS};
 use crate::engine::Time;
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -122,6 +122,9 @@ fn segments_from_end(path: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(next).filter(|segment| !segment.is_empty())
 }
 
+/// With each deleted queue at most so many older names are forgotten.
+const NAMES_OPENED_MAX: usize = 4;
+
 type Names = BTreeMap<Box<str>, Arc<Queue>>;
 
 /// What stands for the region when regions are merged.
@@ -139,8 +142,54 @@ struct Spaces {
     ///
     /// Sorted maps throughout: with the few accounts and regions there are, a comparison or two beat a hash.
     accounts: BTreeMap<Box<str>, BTreeMap<Box<str>, Names>>,
+    /// How many queues there are.
+    queues: usize,
     /// When queues were deleted, to keep their names closed for a minute.
-    deleted: HashMap<Place, Time>,
+    deleted: HashMap<Arc<Place>, Time>,
+    /// The same, the oldest first.
+    deletions: VecDeque<(Time, Arc<Place>)>,
+}
+
+impl Spaces {
+    fn find(&self, (account, region, name): &Place) -> Option<&Arc<Queue>> {
+        self.accounts.get(account)?.get(region)?.get(name)
+    }
+
+    fn insert(&mut self, (account, region, name): Place, queue: &Arc<Queue>) {
+        self.accounts.entry(account).or_default().entry(region).or_default().insert(name, queue.clone());
+        self.queues += 1;
+    }
+
+    /// Takes a queue out, and the maps that are empty without it.
+    fn remove(&mut self, (account, region, name): &Place) {
+        let Some(regions) = self.accounts.get_mut(account) else { return };
+        let Some(names) = regions.get_mut(region) else { return };
+        self.queues -= usize::from(names.remove(name).is_some());
+        if names.is_empty() {
+            regions.remove(region);
+        }
+        if regions.is_empty() {
+            self.accounts.remove(account);
+        }
+    }
+
+    fn close_name(&mut self, place: Place, at: Time) {
+        let place = Arc::new(place);
+        self.deleted.insert(place.clone(), at);
+        self.deletions.push_back((at, place));
+    }
+
+    /// Forgets some names whose minute is over: more than come in, and few enough for a request to do.
+    fn open_names(&mut self, now: Time) {
+        for _ in 0..NAMES_OPENED_MAX {
+            let is_over = |(at, _): &mut (Time, _)| now >= at.plus_seconds(COOLDOWN_SECONDS);
+            let Some((at, place)) = self.deletions.pop_front_if(is_over) else { return };
+            // Unless a queue of that name was deleted again.
+            if self.deleted.get(&place) == Some(&at) {
+                self.deleted.remove(&place);
+            }
+        }
+    }
 }
 
 /// All queues by name.
@@ -148,6 +197,9 @@ struct Spaces {
 /// Invariant: no queue is locked while the lock in here is held, so a thread that holds a queue may look up another.
 pub struct Namespace {
     mode: NamespaceMode,
+    /// Whether the name of a deleted queue stays closed for a minute.
+    cooldowns: bool,
+    queues_max: usize,
     spaces: RwLock<Spaces>,
     generation: AtomicU64,
 }
@@ -160,12 +212,19 @@ pub enum Added {
     Existing(Arc<Queue>),
     /// One of that name was deleted less than a minute ago.
     TooSoon,
+    /// There are as many queues as there may be.
+    TooMany,
 }
 
 impl Namespace {
-    /// An empty one.
-    pub fn new(mode: NamespaceMode) -> Namespace {
-        Namespace { mode, spaces: RwLock::default(), generation: AtomicU64::new(1) }
+    /// An empty one, for at most so many queues.
+    pub fn new(mode: NamespaceMode, cooldowns: bool, queues_max: usize) -> Namespace {
+        Namespace { mode, cooldowns, queues_max, spaces: RwLock::default(), generation: AtomicU64::new(1) }
+    }
+
+    /// How many queues there may be.
+    pub fn queues_max(&self) -> usize {
+        self.queues_max
     }
 
     /// Whether accounts and regions separate queues.
@@ -220,44 +279,64 @@ impl Namespace {
         self.resolve(address, account, arn.region)
     }
 
-    /// Adds a queue unless one of its name is there.
-    pub fn add(&self, queue: &Arc<Queue>, now: Time, cooldown: bool) -> Added {
-        let region: Box<str> = self.region_key(&queue.region).into();
+    fn place(&self, queue: &Queue) -> Place {
+        (queue.account.as_ref().into(), self.region_key(&queue.region).into(), queue.name.as_ref().into())
+    }
+
+    /// Adds a queue unless one of its name is there, was until less than a minute ago, or there are too many.
+    pub fn add(&self, queue: &Arc<Queue>, now: Time) -> Added {
+        let place = self.place(queue);
         let mut spaces = self.write();
-        let names = spaces.accounts.entry(queue.account.as_ref().into()).or_default();
-        if let Some(existing) = names.get(&region).and_then(|names| names.get(&*queue.name)) {
+        if let Some(existing) = spaces.find(&place) {
             return Added::Existing(existing.clone());
         }
-        let key = (queue.account.as_ref().into(), region, queue.name.as_ref().into());
-        if cooldown && spaces.deleted.get(&key).is_some_and(|at| now < at.plus_seconds(COOLDOWN_SECONDS)) {
+        if spaces.deleted.get(&place).is_some_and(|at| now < at.plus_seconds(COOLDOWN_SECONDS)) {
             return Added::TooSoon;
         }
-        spaces.deleted.remove(&key);
-        let (account, region, name) = key;
-        spaces.accounts.entry(account).or_default().entry(region).or_default().insert(name, queue.clone());
+        if spaces.queues >= self.queues_max {
+            return Added::TooMany;
+        }
+        spaces.deleted.remove(&place);
+        spaces.insert(place, queue);
         self.generation.fetch_add(1, Ordering::AcqRel);
         Added::New
     }
 
+    /// Adds a queue that was there before, however many there are.
+    ///
+    /// # Errors
+    /// The queue that has its name.
+    pub fn put_back(&self, queue: &Arc<Queue>) -> Result<(), Arc<Queue>> {
+        let place = self.place(queue);
+        let mut spaces = self.write();
+        if let Some(other) = spaces.find(&place) {
+            return Err(other.clone());
+        }
+        spaces.insert(place, queue);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
     /// Remembers that a queue of this name was deleted then.
     pub fn close_name(&self, account: &str, region: &str, name: &str, at: Time) {
-        let key = (account.into(), self.region_key(region).into(), name.into());
-        self.write().deleted.insert(key, at);
+        if self.cooldowns {
+            self.write().close_name((account.into(), self.region_key(region).into(), name.into()), at);
+        }
     }
 
     /// Takes a queue out.
     pub fn remove(&self, queue: &Queue, now: Time) {
-        let region: Box<str> = self.region_key(&queue.region).into();
+        let place = self.place(queue);
         let mut spaces = self.write();
-        if let Some(names) = spaces.accounts.get_mut(&*queue.account).and_then(|regions| regions.get_mut(&region)) {
-            // Another queue may have taken the name already.
-            if names.get(&*queue.name).is_some_and(|found| found.uid == queue.uid) {
-                names.remove(&*queue.name);
-                self.generation.fetch_add(1, Ordering::AcqRel);
-            }
+        // Another queue may have taken the name already.
+        if spaces.find(&place).is_some_and(|found| found.uid == queue.uid) {
+            spaces.remove(&place);
+            self.generation.fetch_add(1, Ordering::AcqRel);
         }
-        spaces.deleted.retain(|_, at| now < at.plus_seconds(COOLDOWN_SECONDS));
-        spaces.deleted.insert((queue.account.as_ref().into(), region, queue.name.as_ref().into()), now);
+        if self.cooldowns {
+            spaces.open_names(now);
+            spaces.close_name(place, now);
+        }
     }
 
     /// Up to `limit` queues of an account and region in the order of their names, those that begin with `prefix` and come
@@ -339,5 +418,45 @@ mod tests {
         {
             assert_eq!(Arn::parse(bad), Err(ArnError::Malformed), "{bad}");
         }
+    }
+
+    fn queue(number: u64) -> Arc<Queue> {
+        let settings = crate::broker::settings::QueueSettings::new(false, &BTreeMap::new(), Time(0));
+        let name = format!("q{number}");
+        Arc::new(Queue::new(number, ("000000000000", "us-east-1", &name), settings, BTreeMap::new(), false))
+    }
+
+    /// Creates and deletes that many queues.
+    fn come_and_go(namespace: &Namespace, numbers: std::ops::Range<u64>, now: Time) {
+        for queue in numbers.map(queue) {
+            assert!(matches!(namespace.add(&queue, now), Added::New));
+            namespace.remove(&queue, now);
+        }
+    }
+
+    #[test]
+    fn names_are_closed_for_a_minute_and_a_deletion_opens_only_a_few() {
+        let namespace = Namespace::new(NamespaceMode::Aws, true, 10);
+        come_and_go(&namespace, 0..1000, Time(0));
+        assert!(matches!(namespace.add(&queue(7), Time(59_999)), Added::TooSoon));
+        assert!(matches!(namespace.add(&queue(7), Time(60_000)), Added::New));
+        assert_eq!(namespace.read().deleted.len(), 999);
+        namespace.remove(&queue(7), Time(60_000));
+        let left = namespace.read().deleted.len();
+        assert!((990..1000).contains(&left), "{left}: the work of one deletion does not grow with those before it");
+        assert!(matches!(namespace.add(&queue(7), Time(119_999)), Added::TooSoon), "deleted again");
+        come_and_go(&namespace, 1000..1500, Time(60_000));
+        assert_eq!(namespace.read().deleted.len(), 501, "what is over is forgotten faster than more comes in");
+        assert_eq!(namespace.read().deletions.len(), 501);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_deleted_queues_where_nobody_asks_for_it() {
+        let namespace = Namespace::new(NamespaceMode::Aws, false, 10);
+        come_and_go(&namespace, 0..1000, Time(0));
+        namespace.close_name("000000000000", "us-east-1", "q", Time(0));
+        let spaces = namespace.read();
+        assert_eq!((spaces.deleted.len(), spaces.deletions.len(), spaces.queues), (0, 0, 0));
+        assert!(spaces.accounts.is_empty());
     }
 }

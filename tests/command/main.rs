@@ -10,6 +10,7 @@ mod config_file;
 mod data;
 mod embedding;
 mod logging;
+mod other_times;
 mod refusals;
 mod settings;
 mod starting;

@@ -1,9 +1,13 @@
 //! Every limit on what comes in, and the answer in SQS's shape beyond it.
 
 use crate::support::*;
-use kew::Server;
+use kew::broker::{Broker, BrokerOptions, NamespaceMode};
 use kew::http::{BODY_BYTES_MAX_DEFAULT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, URL_BYTES_MAX};
+use kew::http::{HttpOptions, Running, Service};
 use kew::wire::{FORM_PAIRS_MAX, JSON_DEPTH_MAX};
+use kew::{Clock, Server};
+use std::net::TcpListener;
+use std::sync::Arc;
 
 /// A server that takes bodies of 1000 bytes.
 fn small() -> Server {
@@ -233,4 +237,30 @@ fn a_form_may_have_so_many_pairs_and_no_more() {
     peer.ask(form(format!("Action=ListQueues&{}=1", "n".repeat(10_000)))).ok();
     peer.ask(form(format!("Action=ListQueues&A{}=1", ".1".repeat(100)))).ok();
     peer.assert_open();
+}
+
+#[test]
+fn one_queue_more_than_there_may_be_is_refused_and_the_others_go_on() {
+    let options = BrokerOptions { namespace: NamespaceMode::Aws, cooldowns: false, auto_create: true };
+    let broker = Broker::new(options, Clock::manual()).queues_max(3);
+    let service = Service::new(Arc::new(broker), HttpOptions { threads: 1, ..HttpOptions::default() });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let server = Running::start(Arc::new(service), vec![listener]).unwrap();
+    let mut peer = Peer::at(server.addresses()[0]);
+    let create = |name: &str| json("CreateQueue", format!(r#"{{"QueueName":"{name}"}}"#));
+    for name in ["a", "b", "c", "b"] {
+        peer.ask(create(name)).ok();
+    }
+    let refused = peer.ask(create("d"));
+    refused.json_error(403, "OverLimit", "OverLimit");
+    assert_eq!(refused.json()["message"], "The maximum number of queues, 3, has been reached.");
+    peer.ask(form("Action=CreateQueue&QueueName=d")).xml_error(403, "OverLimit");
+    let send = |name: &str| json("SendMessage", format!(r#"{{"QueueUrl":"{name}","MessageBody":"x"}}"#));
+    peer.ask(send("d")).json_error(403, "OverLimit", "OverLimit");
+    peer.ask(create("a")).ok();
+    peer.ask(send("a")).ok();
+    peer.ask(json("DeleteQueue", r#"{"QueueUrl":"a"}"#)).ok();
+    peer.ask(create("d")).ok();
+    peer.ask(create("a")).json_error(403, "OverLimit", "OverLimit");
 }

@@ -23,3 +23,5 @@ mod support;
 mod time_limits;
 mod transfers;
 mod visibility;
+#[cfg(feature = "store")]
+mod wrong_clock;

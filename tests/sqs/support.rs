@@ -128,6 +128,22 @@ impl Kew {
     }
 
     /// A server with these queues, each with its attributes.
+    /// On a data directory, with a clock that begins so long after a manual clock's beginning.
+    #[cfg(feature = "store")]
+    pub fn on(dir: &std::path::Path, builder: kew::Builder, days_on: u64) -> Kew {
+        let clock = kew::Clock::manual();
+        clock.advance(Duration::from_secs(days_on * 86_400));
+        let builder = builder.data(dir, kew::config::Durability::Process).clock(clock);
+        let server = builder.start().expect("a free port and a store");
+        let client = client_as(&server, "test", "us-east-1");
+        Kew { server, client, _data: None }
+    }
+
+    /// Lets go of the data directory.
+    pub async fn stop(self) {
+        self.server.shutdown().await;
+    }
+
     pub async fn holding(queues: &[(&str, &[(&str, &str)])]) -> Kew {
         let kew = Kew::start();
         for (name, attributes) in queues {
