@@ -122,5 +122,5 @@ pub mod wire;
 pub use broker::NamespaceMode;
 pub use clock::Clock;
 pub use config::{Config, Durability, Mode, QueueConfig};
-pub use http::Origins;
+pub use http::{Hosts, Origins};
 pub use server::{Builder, Server, StartError};

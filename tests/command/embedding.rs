@@ -1,6 +1,6 @@
 //! The crate as a program embeds it: what a builder refuses, what errors say to a programmer, and how a server ends.
 
-use kew::{Builder, Clock, Config, Durability, Mode, NamespaceMode, Origins, Server, StartError};
+use kew::{Builder, Clock, Config, Durability, Hosts, Mode, NamespaceMode, Origins, Server, StartError};
 use std::error::Error;
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -49,7 +49,11 @@ fn a_builder_refuses_what_the_command_line_refuses() {
 #[test]
 fn what_a_builder_takes_has_a_name_at_the_root() {
     let origins = Origins::parse(["http://localhost:3000"]).unwrap();
-    let builder = Server::builder().cors(origins).namespace(NamespaceMode::Aws).mode(Mode::Aws);
+    let builder = Server::builder()
+        .allow_host(Hosts::parse(["kew.example.com"]).unwrap())
+        .cors(origins)
+        .namespace(NamespaceMode::Aws)
+        .mode(Mode::Aws);
     builder.start().unwrap().shutdown_blocking();
     let [a, b, c]: [Durability; 3] =
         [kew::Durability::Full, kew::config::Durability::Full, kew::store::Durability::Full];

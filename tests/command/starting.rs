@@ -110,7 +110,7 @@ fn json_and_quoted_values_keep_their_commas_and_blanks() {
 }
 
 /// All variables, with nothing in them or a blank.
-const EMPTY: [(&str, &str); 17] = [
+const EMPTY: [(&str, &str); 18] = [
     ("KEW_LISTEN", ""),
     ("KEW_QUEUE", ""),
     ("KEW_CONFIG", ""),
@@ -124,6 +124,7 @@ const EMPTY: [(&str, &str); 17] = [
     ("KEW_REGION", "  "),
     ("KEW_EXTERNAL_URL", ""),
     ("KEW_CORS", ""),
+    ("KEW_ALLOW_HOST", ""),
     ("KEW_BODY_LIMIT", ""),
     ("KEW_CONNECTION_LIMIT", ""),
     ("KEW_THREADS", ""),
