@@ -15,6 +15,8 @@ const START_TIME_LIMIT: Duration = Duration::from_secs(60);
 pub struct Setup {
     pub data: PathBuf,
     pub durability: &'static str,
+    /// Worker threads; as many as kew chooses if not said.
+    pub threads: Option<usize>,
     pub log: PathBuf,
 }
 
@@ -34,7 +36,7 @@ impl Setup {
     pub fn new(directory: &Path, durability: &'static str) -> Setup {
         let _ = std::fs::remove_dir_all(directory);
         std::fs::create_dir_all(directory).unwrap();
-        Setup { data: directory.join("data"), durability, log: directory.join("kew.log") }
+        Setup { data: directory.join("data"), durability, threads: None, log: directory.join("kew.log") }
     }
 
     /// Starts a process and does not wait for it.
@@ -47,7 +49,8 @@ impl Setup {
             }
         }
         command.args(["--listen", "127.0.0.1:0", "--log", "warn", "--durability", self.durability, "--data"]);
-        command.arg(&self.data).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command.arg(&self.data).args(self.threads.map(|threads| format!("--threads={threads}")));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         command.spawn().unwrap()
     }
 
