@@ -109,6 +109,7 @@ pub struct Audit {
     letters: BTreeMap<Key, Letter>,
     /// The highest place of each group that came to somebody who holds it, by leg.
     highest: BTreeMap<Group, usize>,
+    /// By sequence numbers, on all legs.
     pub inversions: usize,
     pub violations: Vec<String>,
 }
@@ -170,7 +171,6 @@ impl Audit {
         if held && first {
             let highest = self.highest.entry((leg, key.source, key.group)).or_default();
             if *highest > key.place {
-                self.inversions += 1;
                 return Some(format!("came after {highest} of its group"));
             }
             *highest = key.place;

@@ -21,8 +21,8 @@ use round::Round;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Rounds in a short run.
-const ROUNDS_DEFAULT: u64 = 12;
+/// Rounds in a short run: each number of threads with each durability.
+const ROUNDS_DEFAULT: u64 = 6;
 const THREADS: [usize; 3] = [2, 4, 8];
 const DURABILITIES: [&str; 2] = ["full", "process"];
 /// Violations of a round that are told.
