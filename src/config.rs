@@ -57,7 +57,8 @@ pub struct Config {
     pub account: String,
     /// The region of callers that do not sign for one.
     pub region: String,
-    /// What queue URLs begin with, if not with the `Host` of the request.
+    /// What queue URLs begin with, if not with the `Host` of the request; `{region}` and `{account}` in it stand for those of the
+    /// queue.
     pub external_url: Option<String>,
     /// Web pages that may use the server.
     pub cors: Origins,

@@ -1,6 +1,6 @@
 //! A server to embed: started from a builder in async code and in plain tests, stopped when dropped.
 
-use crate::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
+use crate::broker::{Broker, BrokerOptions, Caller, NamespaceMode, fill_in};
 use crate::clock::Clock;
 #[cfg(feature = "store")]
 use crate::config::Durability;
@@ -190,7 +190,8 @@ impl Builder {
         self
     }
 
-    /// What queue URLs begin with, if not with the `Host` of the request: a scheme, `http://` or `https://`, and a host.
+    /// What queue URLs begin with, if not with the `Host` of the request: a scheme, `http://` or `https://`, and a host. `{region}`
+    /// and `{account}` in it stand for those of the queue.
     pub fn external_url(mut self, url: impl Into<String>) -> Builder {
         self.config.external_url = Some(url.into());
         self
@@ -296,7 +297,10 @@ impl Server {
         let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();
         let listeners = listeners.map_err(StartError::Http)?;
         let running = Running::start(service, listeners).map_err(StartError::Http)?;
-        let url = config.external_url.clone().unwrap_or_else(|| reachable_url(running.addresses()));
+        let url = match &config.external_url {
+            Some(url) => fill_in(url, &config.region, &config.account),
+            None => reachable_url(running.addresses()),
+        };
         Ok(Server { running, broker, url, account: config.account.clone(), region: config.region.clone() })
     }
 

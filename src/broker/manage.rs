@@ -142,7 +142,7 @@ impl Broker {
     pub(super) fn get_queue_url(&self, caller: &Caller<'_>, r: GetQueueUrlRequest) -> Result<QueueUrlResult, Error> {
         let name = r.queue_name.filter(|name| !name.is_empty()).ok_or_else(rules::must_specify_queue_name)?;
         let owner = r.queue_owner_aws_account_id.as_deref().filter(|owner| !owner.is_empty());
-        let address = super::QueueAddress { account: owner, region: None, name: &name };
+        let address = super::QueueAddress { host: None, account: owner, region: None, name: &name };
         let queue = match self.namespace.resolve(address, caller.account, caller.region) {
             Some(queue) => queue,
             None if self.options.auto_create => self.auto_create(caller, &name)?,

@@ -31,7 +31,7 @@ mod timers;
 mod transfer;
 mod waiters;
 
-pub use namespace::{Arn, ArnError, NamespaceMode, QueueAddress};
+pub use namespace::{Arn, ArnError, NamespaceMode, QueueAddress, fill_in, region_of_host};
 pub use restore::Restoring;
 pub use waiters::Presence;
 
@@ -66,7 +66,7 @@ pub struct Caller<'a> {
     pub account: &'a str,
     /// The region the caller signed for.
     pub region: &'a str,
-    /// What queue URLs begin with, without a slash at the end.
+    /// What queue URLs begin with, without a slash at the end; `{region}` and `{account}` in it stand for those of the queue.
     pub base_url: &'a str,
     /// The `X-Amzn-Trace-Id` header of the request.
     pub trace_header: Option<&'a str>,
@@ -279,7 +279,7 @@ impl Broker {
             return Ok(queue);
         }
         if self.options.auto_create {
-            return self.auto_create(caller, address.name);
+            return self.auto_create(&Caller { region: address.region_or(caller.region), ..*caller }, address.name);
         }
         Err(self.not_there(address.name))
     }
@@ -302,7 +302,11 @@ impl Broker {
     }
 
     fn url(&self, caller: &Caller<'_>, queue: &Queue) -> String {
-        format!("{}/{}/{}", caller.base_url, queue.account, queue.name)
+        let base_url = match caller.base_url.contains('{') {
+            true => &fill_in(caller.base_url, self.shown_region(caller, queue), &queue.account),
+            false => caller.base_url,
+        };
+        format!("{base_url}/{}/{}", queue.account, queue.name)
     }
 }
 

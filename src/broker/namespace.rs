@@ -78,9 +78,37 @@ pub fn partition(region: &str) -> &'static str {
     BY_PREFIX.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
-/// What a queue URL says. Scheme and host never matter.
+/// The region that a host names, with a port or without: the label after `sqs` or before `queue`, if it looks like a region.
+pub fn region_of_host(host: &str) -> Option<&str> {
+    let name = host.split(':').next().unwrap_or(host);
+    let labels = || name.split('.');
+    let mut pairs = labels().zip(labels().skip(1));
+    pairs.find_map(|(label, next)| match (label, next) {
+        ("sqs" | "sqs-fips", region) if looks_like_region(region) => Some(region),
+        (region, "queue") if looks_like_region(region) => Some(region),
+        _ => None,
+    })
+}
+
+/// Lower-case words and a number, as in `us-gov-west-1`. Hosts that merely begin with `sqs` are no regions.
+fn looks_like_region(label: &str) -> bool {
+    let Some((words, number)) = label.rsplit_once('-') else { return false };
+    let all = |text: &str, is: fn(&u8) -> bool| !text.is_empty() && text.bytes().all(|b| is(&b));
+    words.contains('-')
+        && words.split('-').all(|word| all(word, u8::is_ascii_lowercase))
+        && all(number, u8::is_ascii_digit)
+}
+
+/// What queue URLs begin with, for one region and account: the external URL may name both in braces.
+pub fn fill_in(base_url: &str, region: &str, account: &str) -> String {
+    base_url.replace("{region}", region).replace("{account}", account)
+}
+
+/// What a queue URL says. Its scheme never matters, and its host only by the region in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueAddress<'a> {
+    /// The host with its port, if any.
+    pub host: Option<&'a str>,
     /// The digits before the name, if any.
     pub account: Option<&'a str>,
     /// The region of the `/queue/<region>/<account>/<name>` shape.
@@ -95,9 +123,12 @@ impl<'a> QueueAddress<'a> {
         // Every request comes through here, and on texts this short `memchr` takes half as long as `str::split`.
         let bytes = url.as_bytes();
         let scheme_end = memchr_iter(b':', bytes).find(|&at| bytes[at..].starts_with(b"://"));
-        let path = match scheme_end.map(|at| &url[at + 3..]) {
-            Some(after_scheme) => &after_scheme[memchr(b'/', after_scheme.as_bytes())?..],
-            None => url,
+        let (host, path) = match scheme_end.map(|at| &url[at + 3..]) {
+            Some(after_scheme) => {
+                let (host, path) = after_scheme.split_at(memchr(b'/', after_scheme.as_bytes())?);
+                (Some(host), path)
+            }
+            None => (None, url),
         };
         let path_end = memchr2(b'?', b'#', path.as_bytes()).unwrap_or(path.len());
         let mut segments = segments_from_end(&path[..path_end]);
@@ -106,7 +137,14 @@ impl<'a> QueueAddress<'a> {
         let account = segments.next().filter(digits);
         let region = account.and(segments.next());
         let region = region.filter(|_| segments.next() == Some("queue"));
-        Some(QueueAddress { account, region, name })
+        Some(QueueAddress { host, account, region, name })
+    }
+}
+
+impl<'a> QueueAddress<'a> {
+    /// The region that the URL names, or else this one.
+    pub fn region_or(self, region: &'a str) -> &'a str {
+        self.region.or_else(|| region_of_host(self.host?)).unwrap_or(region)
     }
 }
 
@@ -259,11 +297,12 @@ impl Namespace {
 
     /// Finds the queue that a URL means for a caller.
     pub fn resolve(&self, address: QueueAddress<'_>, account: &str, region: &str) -> Option<Arc<Queue>> {
-        let region = address.region.unwrap_or(region);
-        let found = self.get(address.account.unwrap_or(account), region, address.name);
+        let owner = address.account.unwrap_or(account);
         match self.mode {
-            NamespaceMode::Merged => found.or_else(|| self.get(account, region, address.name)),
-            NamespaceMode::Aws => found,
+            NamespaceMode::Merged => {
+                self.get(owner, region, address.name).or_else(|| self.get(account, region, address.name))
+            }
+            NamespaceMode::Aws => self.get(owner, address.region_or(region), address.name),
         }
     }
 
@@ -275,7 +314,7 @@ impl Namespace {
 
     /// Finds the queue that an ARN means for the owner of another queue.
     pub fn resolve_arn(&self, arn: &Arn<'_>, account: &str) -> Option<Arc<Queue>> {
-        let address = QueueAddress { account: Some(arn.account), region: None, name: arn.name };
+        let address = QueueAddress { host: None, account: Some(arn.account), region: None, name: arn.name };
         self.resolve(address, account, arn.region)
     }
 
@@ -384,7 +423,7 @@ mod tests {
 
     #[test]
     fn every_shape_of_queue_url_is_read() {
-        let q = |account, region, name| Some(QueueAddress { account, region, name });
+        let q = |account, region, name| Some(QueueAddress { host: None, account, region, name });
         let table = [
             ("https://sqs.us-east-1.amazonaws.com/2233334/OrderQueue", q(Some("2233334"), None, "OrderQueue")),
             ("http://localhost:9324/000000000000/q.fifo", q(Some("000000000000"), None, "q.fifo")),
@@ -402,7 +441,10 @@ mod tests {
             ("/", None),
         ];
         for (url, expected) in table {
-            assert_eq!(QueueAddress::parse(url), expected, "{url}");
+            let found = QueueAddress::parse(url);
+            assert_eq!(found.map(|found| QueueAddress { host: None, ..found }), expected, "{url}");
+            let host = url.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+            assert!(found.is_none_or(|found| found.host == host), "{url}");
         }
     }
 

@@ -28,12 +28,17 @@ pub fn check_region(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err("a region is letters, digits and hyphens, as in us-east-1".to_owned()) }
 }
 
-/// Checks the URL that queue URLs begin with.
+/// Checks the URL that queue URLs begin with; `{region}` and `{account}` in it are filled in.
 ///
 /// # Errors
 /// A sentence that says what would be right.
 pub fn check_external_url(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    // Taken out they leave no brace behind.
+    if ["{region}", "{account}"].iter().fold(text.to_owned(), |rest, name| rest.replace(name, "")).contains(['{', '}'])
+    {
+        return Err("the only parts of a URL that are filled in are {region} and {account}".to_owned());
+    }
     match host {
         Some(host) if has_host(host) && !host.contains([' ', '?', '#', '"', '\\', '<']) => {
             Ok(text.trim_end_matches('/').to_owned())
@@ -226,6 +231,11 @@ mod tests {
         assert!(parse_listen("nonsense").unwrap_err().contains("is not HOST:PORT"));
         assert_eq!(check_external_url("http://q.local:9324/").unwrap(), "http://q.local:9324");
         assert!(check_external_url("q.local").is_err() && check_external_url("http://").is_err());
+        let filled = "https://sqs.{region}.q.local/{account}";
+        assert_eq!(check_external_url(filled).unwrap(), filled);
+        for wrong in ["http://{host}", "http://{region", "http://region}", "http://{}", "http://{{region}}"] {
+            assert!(check_external_url(wrong).unwrap_err().contains("{region} and {account}"), "{wrong}");
+        }
         assert!(check_account("12").is_err() && check_region("").is_err());
     }
 }

@@ -21,6 +21,9 @@ const SAFE: &[&str] = &[
     "*.localhost.localstack.cloud",
 ];
 
+/// Stands for what is filled into the external URL while that is taken apart.
+const FILLED_IN: &str = "_filled_in_";
+
 /// Names that browsers may use beside those that are safe anyway.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts {
@@ -56,9 +59,10 @@ impl Hosts {
     #[must_use]
     pub(super) fn with_url(mut self, url: &str) -> Hosts {
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
-        let authority = authority.rsplit('@').next().unwrap_or_default();
-        if let Some((host, _)) = split_host(authority) {
-            self.patterns.push(without_dot(host).to_ascii_lowercase());
+        // What is filled in may be any one label.
+        let authority = authority.replace("{region}", FILLED_IN).replace("{account}", FILLED_IN);
+        if let Some((host, _)) = split_host(authority.rsplit('@').next().unwrap_or_default()) {
+            self.patterns.push(without_dot(host).to_ascii_lowercase().replace(FILLED_IN, "*"));
         }
         self
     }
@@ -151,5 +155,7 @@ mod tests {
             assert!(Hosts::none().with_url(url).allow("queues.example"), "{url}");
         }
         assert!(!Hosts::none().with_url("http://queues.example").allow("evil.example"));
+        let filled_in = Hosts::none().with_url("https://sqs.{region}.example/{account}");
+        assert!(filled_in.allow("sqs.eu-west-1.example") && !filled_in.allow("sqs.a.b.example"));
     }
 }

@@ -13,7 +13,7 @@ pub use origin::Origins;
 pub(crate) use server::Bound;
 pub use server::{Running, StartError};
 
-use crate::broker::{Broker, Caller, Presence};
+use crate::broker::{Broker, Caller, Presence, region_of_host};
 use crate::clock::Clock;
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
@@ -227,7 +227,7 @@ impl Service {
             if is_about_messages(operation.name()) { String::new() } else { self.base_url(headers, via.port) };
         let caller = Caller {
             account: access_key.unwrap_or(&options.account),
-            region: credential.region.as_deref().unwrap_or(&options.region),
+            region: self.region(credential.region.as_deref(), headers.host()),
             base_url: &base_url,
             trace_header: text(headers.trace_id),
             presence: via.presence,
@@ -317,6 +317,11 @@ impl Service {
         } else {
             all.await
         }
+    }
+
+    /// The region of a caller: the one that was signed for, or else the one that the host names.
+    fn region<'a>(&'a self, signed: Option<&'a str>, host: Option<&'a str>) -> &'a str {
+        signed.or_else(|| region_of_host(host?)).unwrap_or(&self.options.region)
     }
 
     /// What queue URLs begin with: the configured URL, or what the client calls this server.

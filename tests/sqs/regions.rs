@@ -1,4 +1,4 @@
-//! Regions and accounts in ARNs: in the default namespace all regions are one place and each caller sees its own, and an account
+//! Regions and accounts in ARNs and URLs: in the default namespace all regions are one place and each caller sees its own, and an account
 //! that has no such queue is the caller's; with the namespace of AWS nothing is understood but what is written.
 
 use crate::support::*;
@@ -146,4 +146,94 @@ async fn an_arn_longer_than_any_is_none() {
     kew.invalid("StartMessageMoveTask", &json!({"SourceArn": long}), text);
     let set = json!({"QueueUrl": "q", "Attributes": {"RedrivePolicy": policy(&long, 1)}});
     assert_eq!(kew.json("SetQueueAttributes", &set).json_failure().code, "InvalidParameterValue");
+}
+
+/// An unsigned request to a host, and a member of the answer.
+fn ask(kew: &Kew, host: &str, action: &str, members: Value, wanted: &str) -> Value {
+    let target = format!("AmazonSQS.{action}");
+    let headers = [("Host", host), ("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", target.as_str())];
+    kew.raw("POST", "/", &headers, &members.to_string()).ok().json().pointer(wanted).cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_host_of_an_unsigned_request_names_its_region() {
+    let kew = Kew::with(kew::Server::builder().mode(kew::Mode::Aws).region("ap-south-1"));
+    for (host, region) in [
+        ("sqs.eu-west-1.localhost:9324", "eu-west-1"),
+        ("sqs.us-gov-west-1.amazonaws.com:443", "us-gov-west-1"),
+        ("eu-central-1.queue.localhost.localstack.cloud:4566", "eu-central-1"),
+        ("vpce-0a1b.sqs.eusc-de-east-1.vpce.amazonaws.com:443", "eusc-de-east-1"),
+        ("sqs-fips.us-east-2.amazonaws.com:443", "us-east-2"),
+        ("sqs.local:9324", "ap-south-1"),
+        ("sqs.my-own-host:9324", "ap-south-1"),
+        ("sqs:9324", "ap-south-1"),
+        ("eu-west-1:9324", "ap-south-1"),
+        ("queue.eu-west-1:9324", "ap-south-1"),
+        ("127.0.0.1:9324", "ap-south-1"),
+    ] {
+        let url = ask(&kew, host, "CreateQueue", json!({"QueueName": "q"}), "/QueueUrl");
+        assert_eq!(url, format!("http://{host}/{ACCOUNT}/q"));
+        let arn = json!({"QueueUrl": "q", "AttributeNames": ["QueueArn"]});
+        let partition = if region.contains("gov") {
+            "aws-us-gov"
+        } else if region.starts_with("eusc") {
+            "aws-eusc"
+        } else {
+            "aws"
+        };
+        let expected = format!("arn:{partition}:sqs:{region}:{ACCOUNT}:q");
+        assert_eq!(ask(&kew, host, "GetQueueAttributes", arn, "/Attributes/QueueArn"), expected, "{host}");
+    }
+    // A signature says it with more weight.
+    let client = client_as(&kew.server, "test", IRELAND);
+    assert_eq!(attribute(&client, "q", "QueueArn").await, Some(format!("arn:aws:sqs:{IRELAND}:{ACCOUNT}:q")));
+}
+
+#[tokio::test]
+async fn the_host_of_a_queue_url_names_its_region_where_regions_separate_queues() {
+    let kew = Kew::with(kew::Server::builder().mode(kew::Mode::Aws));
+    let url = |host: &str| format!("http://{host}:9324/{ACCOUNT}/q");
+    for region in ["us-east-1", IRELAND] {
+        let client = client_as(&kew.server, "test", region);
+        client.create_queue().queue_name("q").send().await.unwrap();
+        client.send_message().queue_url("q").message_body(region).send().await.unwrap();
+    }
+    let receive = |host: &str| kew.client.receive_message().queue_url(url(host)).visibility_timeout(0).send();
+    for (host, body) in [
+        ("sqs.eu-west-1.localhost", IRELAND),
+        ("eu-west-1.queue.localhost", IRELAND),
+        ("sqs.us-east-1.localhost", "us-east-1"),
+        ("localhost", "us-east-1"),
+    ] {
+        assert_eq!(bodies(receive(host).await.unwrap().messages()), [body], "{host}");
+    }
+    assert!(receive("sqs.eu-north-1.localhost").await.unwrap_err().into_service_error().is_queue_does_not_exist());
+    // A queue that is created because it was asked for is where it was asked for.
+    let kew = Kew::with(kew::Server::builder().mode(kew::Mode::Aws).auto_create(true));
+    kew.client.send_message().queue_url(url("sqs.eu-west-1.localhost")).message_body("x").send().await.unwrap();
+    let ireland = client_as(&kew.server, "test", IRELAND);
+    assert_eq!(bodies(ireland.receive_message().queue_url("q").send().await.unwrap().messages()), ["x"]);
+    // Where they do not, every region sees the same queue.
+    let merged = Kew::holding(&[("q", &[])]).await;
+    merged.client.send_message().queue_url(url("sqs.eu-west-1.localhost")).message_body("x").send().await.unwrap();
+    assert_eq!(merged.receive_bodies("q", 1).await, ["x"]);
+}
+
+#[tokio::test]
+async fn an_external_url_may_name_region_and_account() {
+    let external = "https://sqs.{region}.example.com/{account}";
+    let kew = Kew::with(kew::Server::builder().mode(kew::Mode::Aws).external_url(external).queue("own"));
+    let base = |region: &str, account: &str| format!("https://sqs.{region}.example.com/{account}");
+    assert_eq!(kew.server.endpoint_url(), base("us-east-1", ACCOUNT));
+    assert_eq!(kew.server.queue_url("own"), format!("{}/{ACCOUNT}/own", base("us-east-1", ACCOUNT)));
+    let port = kew.server.addresses()[0].port();
+    let host = format!("sqs.{IRELAND}.localhost:{port}");
+    let url = ask(&kew, &host, "CreateQueue", json!({"QueueName": "q"}), "/QueueUrl");
+    assert_eq!(url, format!("{}/{ACCOUNT}/q", base(IRELAND, ACCOUNT)));
+    let found = ask(&kew, "localhost", "GetQueueUrl", json!({"QueueName": "own"}), "/QueueUrl");
+    assert_eq!(found, kew.server.queue_url("own"));
+    // What is given out is understood, whoever asks.
+    let arn = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
+    let expected = format!("arn:aws:sqs:{IRELAND}:{ACCOUNT}:q");
+    assert_eq!(ask(&kew, "localhost", "GetQueueAttributes", arn, "/Attributes/QueueArn"), expected);
 }
