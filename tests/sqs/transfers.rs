@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Worker threads of the servers here.
 const THREADS: [usize; 3] = [2, 4, 8];
+/// Messages of the one group.
+const MESSAGES: usize = 800;
 /// A test that waits longer for a move task has failed.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
@@ -58,7 +60,7 @@ fn visible(kew: &Kew, queue: &str) -> usize {
 async fn a_move_task_keeps_the_order_of_a_group_while_other_requests_come_in() {
     for threads in THREADS {
         let kew = chain(threads).await;
-        let sent = numbered(2000);
+        let sent = numbered(MESSAGES);
         kew.fill("dead.fifo", "g", &sent).await;
         let task = {
             let _others = kew.repeatedly(8, "ListQueues", &json!({}));
@@ -66,7 +68,10 @@ async fn a_move_task_keeps_the_order_of_a_group_while_other_requests_come_in() {
             kew.json("StartMessageMoveTask", &move_to_other).ok();
             ended_task(&kew, "dead.fifo")
         };
-        assert_eq!((&task["Status"], &task["ApproximateNumberOfMessagesMoved"]), (&json!("COMPLETED"), &json!(2000)));
+        assert_eq!(
+            (&task["Status"], &task["ApproximateNumberOfMessagesMoved"]),
+            (&json!("COMPLETED"), &json!(MESSAGES))
+        );
         same(&kew.drain("other.fifo").await, &sent, &format!("{threads} threads"));
         assert_eq!(kew.counts("dead.fifo").await, [0, 0, 0]);
     }
@@ -76,7 +81,7 @@ async fn a_move_task_keeps_the_order_of_a_group_while_other_requests_come_in() {
 async fn dead_letters_keep_the_order_of_a_group_when_several_connections_receive() {
     for threads in THREADS {
         let kew = chain(threads).await;
-        let sent = numbered(2000);
+        let sent = numbered(MESSAGES);
         kew.fill("source.fifo", "g", &sent).await;
         {
             let in_vain = json!({"QueueUrl": "source.fifo", "VisibilityTimeout": 0});
@@ -98,7 +103,7 @@ async fn order_holds_in_the_source_when_the_dead_letter_queue_goes_away() {
         // Nothing is left where all die before the queue is deleted, which is up to the system's scheduler.
         let something_was_left = async || {
             let kew = chain(threads).await;
-            let sent = numbered(1000);
+            let sent = numbered(800);
             kew.fill("source.fifo", "g", &sent).await;
             {
                 let in_vain = json!({"QueueUrl": "source.fifo", "VisibilityTimeout": 0});
@@ -160,7 +165,7 @@ async fn a_task_that_has_ended_moves_nothing_more() {
 async fn a_cancelled_task_moves_nothing_more_however_many_threads_serve() {
     for threads in THREADS {
         let kew = chain(threads).await;
-        let sent = numbered(2000);
+        let sent = numbered(MESSAGES);
         kew.fill("dead.fifo", "g", &sent).await;
         let _others = kew.repeatedly(8, "ListQueues", &json!({}));
         let members = json!({"SourceArn": kew.arn("dead.fifo"), "DestinationArn": kew.arn("other.fifo")});
