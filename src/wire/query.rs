@@ -9,6 +9,7 @@ use super::json::member_text;
 use super::strict::MEMBER;
 use crate::api::{Operation, Request};
 use crate::error::Error;
+use memchr::memchr_iter;
 use percent_encoding::percent_decode;
 use serde::Deserialize;
 use serde::de::value::{CowStrDeserializer, Error as ReadError, StrDeserializer};
@@ -58,7 +59,7 @@ impl<'a> Form<'a> {
         #[derive(Deserialize)]
         struct Part<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>);
 
-        let count = raw.iter().filter(|&&b| b == b'&').count() + 1;
+        let count = memchr_iter(b'&', raw).count() + 1;
         if self.pairs.len() + count > FORM_PAIRS_MAX {
             return Err(Error::malformed(format!("A request must not have more than {FORM_PAIRS_MAX} parameters.")));
         }
@@ -108,7 +109,8 @@ impl<'a> Form<'a> {
 
 /// Whether each `%` begins two hexadecimal digits.
 fn has_whole_escapes(raw: &[u8]) -> bool {
-    raw.split(|&b| b == b'%').skip(1).all(|s| s.len() >= 2 && s[0].is_ascii_hexdigit() && s[1].is_ascii_hexdigit())
+    let digits = |at: usize| raw.get(at + 1..at + 3);
+    memchr_iter(b'%', raw).all(|at| digits(at).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
 fn is_number(segment: &str) -> bool {

@@ -44,24 +44,8 @@ pub const ACTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// What a value is made of: what is decoded, replaced or quoted.
-const PIECES: &[&[u8]] = &[
-    b"a",
-    b"+",
-    b"\"",
-    b"'",
-    b"<",
-    b"\x7f",
-    b"\x01",
-    b"%01",
-    b"%7F",
-    b"%FF",
-    b"+%FF",
-    b"\xff",
-    b"\xc2\x80",
-    b"%EF%BF%BD",
-    b"%26",
-    b"[1],",
-];
+const PIECES: &[&[u8]] =
+    &[b"a", b"\"", b"<", b"\x7f", b"\x01", b"%01", b"%FF", b"+%FF", b"\xff", b"%EF%BF%BD", b"[1],"];
 
 /// Hands out all hostile bodies of an action.
 pub fn hostile(action: &'static str, members: &[&str], each: &mut dyn FnMut(Hostile)) {
@@ -79,7 +63,7 @@ pub fn hostile(action: &'static str, members: &[&str], each: &mut dyn FnMut(Host
         let name = member.split('.').next().unwrap_or(member);
         let many = (0..3000).map(|n| format!("{name}.{n}.Name={n}&{name}.{n}.Id={n}&")).take(2000);
         give(format!("many {name}"), (queue.to_owned() + &many.collect::<String>()).into_bytes());
-        let long = (0..4000).map(|n| format!("{name}.{n}.{}=&", "x".repeat(240))).collect::<String>();
+        let long = (0..1000).map(|n| format!("{name}.{n}.{}=&", "x".repeat(240))).collect::<String>();
         give(format!("long names of {name}"), (queue.to_owned() + &long).into_bytes());
     }
     give("nothing but separators".into(), vec![b'&'; SIZE]);
