@@ -171,6 +171,10 @@ impl<'de> Visitor<'de> for Skip {
     fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
         Ok(())
     }
+    /// A number as it was written, on a second reading.
+    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
+        Ok(())
+    }
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
     }
