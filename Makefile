@@ -11,11 +11,11 @@ PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 MODEL       := $(VENV)/service-2.json
 QUERY_MODEL := $(VENV)/query-service-2.json
 
-# How long `make fuzz` runs, how often `make crash` kills, and how many rounds `make fifo-audit` plays.
+# How long `make fuzz` runs, how often `make crash` kills and `make flips` flips, how many rounds `make fifo-audit` plays.
 SECONDS ?= 60
 ROUNDS  ?= 50
 
-.PHONY: help run build test unit clients durable browser-test compat compat-core crash fifo-audit fuzz bench instructions lint doc clean
+.PHONY: help run build test unit clients durable browser-test compat compat-core crash fifo-audit flips fuzz bench instructions lint doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7
 
 fifo-audit: ## order and conservation between FIFO queues, with threads and kills: make fifo-audit ROUNDS=1000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test transfer -- --nocapture
+
+flips: ## flips bits of a closed and of a killed store, one in each round: make flips ROUNDS=10000, or SEED=7
+	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --test store flips -- --nocapture
 
 fuzz: ## any bytes at the HTTP service, for a bounded time: make fuzz SECONDS=600
 	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz

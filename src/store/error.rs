@@ -142,11 +142,10 @@ impl fmt::Display for StoreError {
                 )
             }
             StoreError::Corrupt { path, detail } => {
+                let (path, dir) = (path.display(), path.parent().unwrap_or(path).display());
                 write!(
                     f,
-                    "{} is damaged ({detail}); kew does not start with less than was stored: put a copy made with `kew backup` in its place, or rescue what can be read with `sqlite3 {} .recover`",
-                    path.display(),
-                    path.display()
+                    "{path} is damaged ({detail}); kew does not start with less than was stored, and changed nothing: `kew check --data {dir}` tells more, `kew salvage --data {dir} --to NEWDIR` makes a new store of what can be read; or start from a copy made with `kew backup`"
                 )
             }
             StoreError::Newer { path, found, known } => {
@@ -159,8 +158,9 @@ impl fmt::Display for StoreError {
             StoreError::Foreign { path, detail } => {
                 write!(
                     f,
-                    "{} is not a store of kew, or its beginning is damaged ({detail}); choose another directory, or put a copy made with `kew backup` in its place",
-                    path.display()
+                    "{} is not a store of kew, or its beginning is damaged ({detail}); choose another directory; if it was one, `kew check --data {dir}` tells more, `kew salvage --data {dir} --to NEWDIR` makes a new store of what can be read",
+                    path.display(),
+                    dir = path.parent().unwrap_or(path).display(),
                 )
             }
             StoreError::Busy { path } => {

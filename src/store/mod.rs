@@ -29,7 +29,7 @@ use crate::engine::{DeduplicationScope, Effect, Time};
 pub use committer::{Committer, PENDING_BYTES_MAX, Poisoned, Ticket};
 pub use error::StoreError;
 #[cfg(feature = "store")]
-pub use sqlite::{SqliteStore, backup};
+pub use sqlite::{Report, SqliteStore, backup, check, salvage};
 
 /// What an acknowledged change survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

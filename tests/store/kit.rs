@@ -139,3 +139,16 @@ pub fn reopen(dir: &Path) -> (SqliteStore, World) {
 pub fn tidy(store: &mut SqliteStore, now: Time) {
     while store.upkeep(now).unwrap() {}
 }
+
+/// A small generator of random numbers, so that a run can be repeated.
+#[derive(Clone)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut code = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        code = (code ^ code >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (code ^ code >> 31) % bound
+    }
+}

@@ -1,10 +1,14 @@
 //! The store of `--data DIR`: what it brings back, what it does when something is wrong, and what a loss of power can
 //! take.
 
+mod damage;
 mod equal;
 mod faults;
+mod flips;
 mod growth;
 mod kit;
+mod migration;
 mod move_task;
 mod power;
 mod records;
+mod varied;

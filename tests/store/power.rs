@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Error, ErrorKind};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,19 +31,6 @@ const SECTOR: usize = 512;
 
 /// Pictures made at each sync.
 const PICTURES: usize = 3;
-
-/// A small generator of random numbers, so that a run can be repeated.
-#[derive(Clone)]
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut code = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        code = (code ^ code >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (code ^ code >> 31) % bound
-    }
-}
 
 #[derive(Clone)]
 enum Write {
@@ -99,11 +86,15 @@ type Picture = BTreeMap<String, Vec<u8>>;
 struct Cut {
     acknowledged: usize,
     submitted: usize,
+    /// What stands beside the database at that moment.
+    note: Vec<u8>,
     picture: Picture,
 }
 
 struct Disk {
     files: BTreeMap<String, Contents>,
+    /// The note of the last commit. It is not synced, so the disk may have this one or an older one.
+    note: PathBuf,
     random: Random,
     acknowledged: usize,
     submitted: usize,
@@ -117,13 +108,14 @@ struct Disk {
 impl Disk {
     fn cut(&mut self) {
         let before = self.cuts.len();
+        let note = fs::read(&self.note).unwrap_or_default();
         for _ in 0..PICTURES {
             let random = &mut self.random;
             let picture: Picture = self.files.iter().map(|(name, file)| (name.clone(), file.picture(random))).collect();
             // With everything synced there is only one.
             if self.cuts[before..].iter().all(|cut| cut.picture != picture) {
                 let (acknowledged, submitted) = (self.acknowledged, self.submitted);
-                self.cuts.push(Cut { acknowledged, submitted, picture });
+                self.cuts.push(Cut { acknowledged, submitted, note: note.clone(), picture });
             }
         }
     }
@@ -306,13 +298,19 @@ impl Workload {
 }
 
 /// Opens what a disk holds after the cut.
-fn after(picture: &Picture) -> Held {
+fn after(picture: &Picture, note: &[u8]) -> Held {
     let dir = tempfile::tempdir().unwrap();
     for (name, data) in picture {
         let name = Path::new(name).file_name().unwrap();
         fs::write(dir.path().join(name), data).unwrap();
     }
-    let mut opened = SqliteStore::open(dir.path(), Durability::Process).expect("it opens after any loss of power");
+    if !note.is_empty() {
+        fs::write(dir.path().join("kew.last-commit"), note).unwrap();
+    }
+    // The machine was started again.
+    let options = Options { boot: Some("another".into()), ..Options::default() };
+    let mut opened =
+        SqliteStore::open_with(dir.path(), Durability::Process, options).expect("it opens after any loss of power");
     let mut world = load(&mut opened, NOW).expect("it is whole after any loss of power");
     let numbers = world.bodies.remove(&7)?.into_keys().collect();
     Some((numbers, world.next_numbers[&7]))
@@ -322,6 +320,7 @@ fn after(picture: &Picture) -> Held {
 fn on_a_disk(dir: &Path, durability: Durability, seed: u64) -> (Arc<Mutex<Disk>>, SqliteStore) {
     let disk = Disk {
         files: BTreeMap::new(),
+        note: dir.join("kew.last-commit"),
         random: Random(seed),
         acknowledged: 0,
         submitted: 0,
@@ -364,7 +363,7 @@ fn run(durability: Durability, seed: u64) {
     assert!(disk.syncs > disk.log_syncs + 3, "the file was never synced");
 
     for (index, cut) in disk.cuts.iter().enumerate() {
-        let found = after(&cut.picture);
+        let found = after(&cut.picture, &cut.note);
         let from = if durability == Durability::Full { cut.acknowledged } else { 0 };
         let batch = (from..=cut.submitted).find(|&batch| held[batch] == found);
         assert!(
@@ -406,6 +405,7 @@ fn after_a_failed_sync_nothing_is_written_any_more() {
     let mut disk = disk.lock().unwrap();
     assert_eq!(disk.syncs, synced, "not even when it is closed");
     disk.cut();
-    let (numbers, _) = after(&disk.cuts.last().unwrap().picture).unwrap();
+    let last = disk.cuts.last().unwrap();
+    let (numbers, _) = after(&last.picture, &last.note).unwrap();
     assert!(numbers.contains(&1) && !numbers.contains(&3), "{numbers:?}");
 }

@@ -260,7 +260,7 @@ fn a_person_can_read_the_file() {
         .unwrap();
     assert_eq!(counts, (1, 1, "2023-11-14 22:13:20".into()));
     let version: i64 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 1);
+    assert_eq!(version, 2);
 }
 
 #[test]

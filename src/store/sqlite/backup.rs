@@ -7,7 +7,8 @@ use std::path::Path;
 use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::{open, private};
+use super::log::Log;
+use super::{check, open, private};
 use crate::store::StoreError;
 
 /// Copies the store of `dir`, which a running kew may use, into the directory `to`, from which another kew can then
@@ -20,6 +21,12 @@ use crate::store::StoreError;
 /// it is whole.
 pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     let from = dir.join(open::FILE);
+    // Before the copy: the store goes on, and the copy must hold at least this.
+    let mut files = open::Files::look(dir, None)?;
+    if matches!(check::lock(dir), Err(StoreError::InUse { .. })) {
+        // A log that is being written cannot be judged by its frames.
+        files.log = Log::default();
+    }
     let target = to.join(open::FILE);
     let partial = to.join(format!("{}.partial", open::FILE));
     fs::metadata(&from).map_err(|error| match error.kind() {
@@ -29,24 +36,36 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     if target.exists() {
         return Err(StoreError::Occupied { path: target });
     }
+    if let Some(error) = files.lost_database() {
+        return Err(error);
+    }
     private::create_dir_all(to).map_err(|error| open::file_error(to, &error))?;
     // A copy that was broken off.
     let _ = fs::remove_file(&partial);
 
     // Not read-only, because of a log that nobody has recovered yet.
     let source = open::connect(&from, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
-    open::check_is_ours(&source, &from)?;
+    let version = open::check_is_ours(&source, &from)?;
     let made = private::open_options().write(true).create_new(true).open(&partial);
     made.map_err(|error| open::file_error(&partial, &error))?;
     let mut copy = open::connect(&partial, OpenFlags::default(), None)?;
     let copied = (|| {
+        // The copy is looked into afterwards, and must leave no log.
+        open::keep_log_on_close(&copy, false)?;
         let backup = Backup::new(&source, &mut copy)?;
         // All in one step: between steps the source could change, and the copy would begin again.
         while backup.step(-1)? != StepResult::Done {}
         Ok(())
     })();
-    copied.map_err(|error| open::sql_error(&partial, &error))?;
+    let complete = copied.map_err(|error| open::sql_error(&partial, &error)).and_then(|()| {
+        let manifest = open::read_manifest(&copy, version, &files)?;
+        files.lost_commits(manifest.map_or(0, |manifest| manifest.last_commit))
+    });
     drop(copy);
+    if let Err(error) = complete {
+        let _ = fs::remove_file(&partial);
+        return Err(error);
+    }
 
     let told = |error: std::io::Error| open::file_error(&partial, &error);
     fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(told)?;

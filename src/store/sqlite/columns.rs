@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
+use super::schema::SHELF_MAX;
 use crate::engine::{MessageId, Time};
 
 /// The error for a value that cannot be.
@@ -19,7 +20,17 @@ pub(super) fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
 }
 
-/// The same, or NULL.
+/// The number of a shelf.
+pub(super) fn shelf(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
+    let value = row.get(column)?;
+    if (1..=SHELF_MAX).contains(&value) {
+        Ok(value)
+    } else {
+        Err(rusqlite::Error::IntegralValueOutOfRange(column, value))
+    }
+}
+
+/// A number without a sign, or NULL.
 pub(super) fn optional_whole(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
     if is_null(row, column)? { Ok(None) } else { whole(row, column).map(Some) }
 }

@@ -3,6 +3,10 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `schema.sql` `schema.rs` | the tables, the views for people, and the migrations |
+//! | `rows.rs` | what a row is made of, and its checksum |
+//! | `manifest.rs` | what the file must hold: totals, the number of the last commit |
+//! | `last_commit.rs` | the same number beside the file |
+//! | `log.rs` | SQLite's write-ahead log, read without SQLite |
 //! | `open.rs` | the lock of the directory, the checks, the settings of SQLite, its errors in our words |
 //! | `read.rs` `columns.rs` | loading: rows become effects |
 //! | `write.rs` | committing: a folded batch becomes one transaction |
@@ -11,22 +15,32 @@
 //! | `attributes.rs` | message attributes as readable JSON |
 //! | `backup.rs` | a copy of a live store |
 //! | `private.rs` | files and directories that only their user may read |
+//! | `check.rs` | `kew check`: looks at a store and changes nothing |
+//! | `salvage.rs` | `kew salvage`: what can be read of a damaged store becomes a new one |
 //!
 //! Files of a data directory: `kew.sqlite3`, beside it SQLite's own `-wal` and `-shm` (part of the store: never delete
-//! or copy one without the others), and `kew.lock`, which is empty of meaning when no kew runs.
+//! or copy one without the others), `kew.last-commit`, which tells whether the log is all there, and `kew.lock`, which
+//! is empty of meaning when no kew runs.
 //!
 //! **Invariant:** the file holds everything that was acknowledged, or the store does not open. A file that is
-//! damaged, foreign or of a newer schema is refused, never repaired or replaced in silence.
+//! damaged, foreign or of a newer schema is refused, never repaired or replaced in silence, and no byte of the database
+//! or its log is written before both have been found to be whole.
 //!
 //! **Invariant:** the size of a transaction is bounded by its batch. What would not be (a purge, a deleted queue) is
 //! noted in one row and cleared away in small steps later.
 
 mod attributes;
 mod backup;
+mod check;
 mod columns;
+mod last_commit;
+mod log;
+mod manifest;
 mod open;
 mod private;
 mod read;
+mod rows;
+mod salvage;
 mod schema;
 mod shelves;
 mod upkeep;
@@ -38,13 +52,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
 use super::{Change, Durability, Loaded, Store, StoreError, fold};
 use crate::engine::Time;
+use manifest::Manifest;
+use rows::Totals;
 use shelves::Shelves;
 
 pub use backup::backup;
+pub use check::{Finding, Report, check};
+pub use salvage::salvage;
 
 impl Durability {
     /// SQLite's `synchronous`.
@@ -85,6 +102,9 @@ pub struct Options {
     /// Another of SQLite's file layers, by name; for tests.
     #[doc(hidden)]
     pub vfs: Option<String>,
+    /// In place of what tells one start of the system from another; for tests.
+    #[doc(hidden)]
+    pub boot: Option<String>,
 }
 
 impl fmt::Debug for Options {
@@ -98,7 +118,13 @@ pub struct SqliteStore {
     // Dropped in this order: the directory is free when the file is closed.
     connection: Connection,
     path: PathBuf,
+    dir: PathBuf,
+    durability: Durability,
+    boot: String,
     shelves: Shelves,
+    manifest: Manifest,
+    /// Notes each commit, as soon as the store has been found to be whole.
+    last_commit: Option<last_commit::Writer>,
     upkeep: upkeep::State,
     progress: Option<Progress>,
     failed: Option<StoreError>,
@@ -123,21 +149,55 @@ impl SqliteStore {
     /// As [`SqliteStore::open`].
     pub fn open_with(dir: &Path, durability: Durability, options: Options) -> Result<SqliteStore, StoreError> {
         let lock = open::lock(dir)?;
-        let connection = open::database(dir, durability, &options)?;
-        let path = dir.join(open::FILE);
+        let files = open::Files::look(dir, options.boot.as_deref())?;
+        let (connection, manifest) = open::database(dir, durability, &options, &files)?;
+        let open::Files { database: path, boot, .. } = files;
         let shelves = Shelves::read(&connection, options.queues_max).map_err(|error| open::sql_error(&path, &error))?;
         let upkeep =
             upkeep::State::new(&connection, options.log_pages).map_err(|error| open::sql_error(&path, &error))?;
         let busy = options.busy.unwrap_or(open::BUSY);
         connection.busy_timeout(busy).map_err(|error| open::sql_error(&path, &error))?;
-        Ok(SqliteStore { connection, path, shelves, upkeep, progress: options.progress, failed: None, _lock: lock })
+        Ok(SqliteStore {
+            connection,
+            path,
+            dir: dir.into(),
+            durability,
+            boot,
+            shelves,
+            manifest,
+            last_commit: None,
+            upkeep,
+            progress: options.progress,
+            failed: None,
+            _lock: lock,
+        })
+    }
+
+    /// The store is whole: from now on it may be written.
+    fn allow_writing(&mut self) -> Result<(), StoreError> {
+        let told = |error: rusqlite::Error| open::sql_error(&self.path, &error);
+        open::keep_log_on_close(&self.connection, false).map_err(told)?;
+        // So that the log holds nothing of a commit that was broken off. A reader may prevent it; then it stays.
+        upkeep::empty_log(&self.connection).map_err(told)?;
+        let commit = self.manifest.last_commit;
+        let writer = last_commit::Writer::open(&self.dir, commit, self.durability, self.boot.clone())?;
+        self.last_commit = Some(writer);
+        Ok(())
+    }
+
+    /// Notes how far the store has come.
+    fn note(&mut self) -> Result<(), StoreError> {
+        match &mut self.last_commit {
+            Some(writer) => writer.write(self.manifest.last_commit),
+            None => Ok(()),
+        }
     }
 
     /// Remembers an error for good. The file is then left as it is, also when it is closed.
     fn fail(&mut self, error: StoreError) -> StoreError {
         self.failed = Some(error.clone());
         // Closing would otherwise move the log into the file, with syncs that cannot be trusted any more.
-        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        let _ = open::keep_log_on_close(&self.connection, true);
         error
     }
 
@@ -152,19 +212,29 @@ impl Store for SqliteStore {
             connection: &self.connection,
             path: &self.path,
             shelves: &mut self.shelves,
+            has_checksums: true,
+            manifest: Some(self.manifest.clone()),
             progress: self.progress.as_mut(),
             now,
             visit,
+            damage: &mut Err,
+            is_lenient: false,
             messages: 0,
+            found: Totals::default(),
         };
         loading.run()?;
         // The pages that were read are of no use for what comes now.
         let _ = self.connection.release_memory();
-        Ok(())
+        self.allow_writing()
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
         self.unless_failed()?;
+        if self.last_commit.is_none()
+            && let Err(error) = self.allow_writing()
+        {
+            return Err(self.fail(error));
+        }
         write::begin(&self.connection).map_err(|error| match open::sql_error(&self.path, &error) {
             busy @ StoreError::Busy { .. } => busy,
             error => self.fail(error),
@@ -173,19 +243,27 @@ impl Store for SqliteStore {
 
     fn commit(&mut self, now: Time, batch: Vec<Change>) -> Result<(), StoreError> {
         self.unless_failed()?;
+        if self.last_commit.is_none()
+            && let Err(error) = self.allow_writing()
+        {
+            return Err(self.fail(error));
+        }
         let folded = fold::fold(batch);
-        write::commit(&self.connection, &self.path, &mut self.shelves, &mut self.upkeep, now, folded)
+        let SqliteStore { connection, path, shelves, manifest, upkeep, .. } = self;
+        write::commit(connection, path, shelves, manifest, upkeep, now, folded)
+            .and_then(|()| self.note())
             .map_err(|error| self.fail(error))
     }
 
-    fn upkeep(&mut self, now: Time) -> Result<bool, StoreError> {
+    fn upkeep(&mut self, _: Time) -> Result<bool, StoreError> {
         self.unless_failed()?;
-        let done = self.upkeep.step(&self.connection, &mut self.shelves, now);
-        done.or_else(|error| match open::sql_error(&self.path, &error) {
+        let done = self.upkeep.step(&self.connection, &mut self.shelves, &mut self.manifest);
+        let done = done.or_else(|error| match open::sql_error(&self.path, &error) {
             // What another program keeps from being tidied up can wait.
             StoreError::Busy { .. } => Ok(true),
-            error => Err(self.fail(error)),
-        })
+            error => Err(error),
+        });
+        done.and_then(|more| self.note().map(|()| more)).map_err(|error| self.fail(error))
     }
 }
 

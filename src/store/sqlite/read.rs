@@ -8,10 +8,14 @@ use md5::{Digest as _, Md5};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::columns::{
-    boxed, damaged, json, message_id, optional_text, optional_time, optional_whole, shared, text, time, whole,
+    boxed, damaged, json, message_id, optional_text, optional_time, optional_whole, shared, shelf, text, time, whole,
+};
+use super::manifest::Manifest;
+use super::rows::{
+    ATTEMPTS, COUNTERS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, MESSAGES, MOVE_TASKS, QUEUES, TABLES, Table, Totals,
 };
 use super::schema::NUMBER_MAX;
-use super::shelves::{Shelves, discarded_up_to, ids_of, number_of};
+use super::shelves::{Shelves, ids_of, number_of, shelf_of};
 use super::write::STATES;
 use super::{PROGRESS_STEP, Progress, attributes, open};
 use crate::engine::{
@@ -25,71 +29,281 @@ pub(super) struct Loading<'a> {
     pub connection: &'a Connection,
     pub path: &'a Path,
     pub shelves: &'a mut Shelves,
+    /// Whether the rows have checksums; those of an older kew have none.
+    pub has_checksums: bool,
+    /// What must be found, if that is known.
+    pub manifest: Option<Manifest>,
     pub progress: Option<&'a mut Progress>,
     pub now: Time,
     pub visit: &'a mut dyn FnMut(Loaded),
+    /// Told of damage. With an error, reading ends; without, it goes on with the next thing that can be read.
+    pub damage: &'a mut dyn FnMut(StoreError) -> Result<(), StoreError>,
+    /// Damage does not end reading, and nothing is too old to be told.
+    pub is_lenient: bool,
     pub messages: u64,
+    /// What has been found.
+    pub found: Totals,
 }
 
-impl Loading<'_> {
+/// A row of `queues`.
+struct Shelved {
+    record: QueueRecord,
+    shelf: i64,
+}
+
+/// What is done with a row.
+type Each<'e, 'a> = &'e mut dyn FnMut(&mut Loading<'a>, &Row<'_>) -> Result<(), StoreError>;
+
+impl<'a> Loading<'a> {
     pub(super) fn run(&mut self) -> Result<(), StoreError> {
         // One state of the file, whatever else goes on.
-        let transaction = self.connection.unchecked_transaction().map_err(|error| self.told("the file", &error))?;
+        let connection = self.connection;
+        let transaction = match connection.unchecked_transaction() {
+            Ok(transaction) => transaction,
+            Err(error) => return self.told("the file", &error),
+        };
         self.check()?;
-        for (record, shelf) in self.records().map_err(|error| self.told("a queue", &error))? {
+        let discarded = self.discarded()?;
+        let counters = self.counters()?;
+        let queues = self.queues(&discarded)?;
+        let counter = |shelf: i64| counters.get(&shelf).copied().unwrap_or(0);
+        let shelved = queues.iter().map(|queue| (queue.record.uid, queue.shelf, counter(queue.shelf)));
+        self.shelves.set(shelved, discarded.keys().copied().collect());
+        for Shelved { record, shelf } in queues {
             let uid = record.uid;
             let name = record.name.clone();
             (self.visit)(Loaded::Queue(record));
-            self.contents(uid, shelf, &name)?;
+            let first =
+                discarded.get(ids_of(shelf).start()).map_or(*ids_of(shelf).start(), |last| last.saturating_add(1));
+            self.contents(uid, first, shelf, &name)?;
         }
-        self.tasks().map_err(|error| self.told("a move task", &error))?;
-        self.deleted_names().map_err(|error| self.told("the name of a deleted queue", &error))?;
-        transaction.commit().map_err(|error| self.told("the file", &error))
+        if let Err(error) = self.tasks() {
+            self.told("a move task", &error)?;
+        }
+        if let Err(error) = self.deleted_names() {
+            self.told("the name of a deleted queue", &error)?;
+        }
+        self.compare(&discarded)?;
+        match transaction.commit() {
+            Ok(()) => Ok(()),
+            Err(error) => self.told("the file", &error),
+        }
     }
 
-    /// Checks the trees as a whole. Reading the rows would pass over a damaged pointer to one of them. It costs about a
-    /// tenth of what loading costs.
-    fn check(&self) -> Result<(), StoreError> {
-        let found: String = self
-            .connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|error| self.told("the file", &error))?;
-        if found == "ok" {
-            return Ok(());
+    /// Checks the trees as a whole, with their indices. Reading the rows would pass over a damaged pointer to one of
+    /// them. It costs about a tenth of what loading costs.
+    fn check(&mut self) -> Result<(), StoreError> {
+        let connection = self.connection;
+        let found = connection.prepare("PRAGMA integrity_check(20)").and_then(|mut statement| {
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            rows.collect::<rusqlite::Result<Vec<String>>>()
+        });
+        match found {
+            Ok(found) => found
+                .iter()
+                .filter(|line| *line != "ok")
+                .try_for_each(|line| self.found_damaged("the file", line.replace('\n', " "))),
+            Err(error) => self.told("the file", &error),
         }
-        Err(StoreError::Corrupt { path: self.path.into(), detail: found.replace('\n', " ") })
     }
 
-    fn told(&self, what: &str, error: &rusqlite::Error) -> StoreError {
+    /// Tells of an error, if it comes from damage.
+    fn told(&mut self, place: &str, error: &rusqlite::Error) -> Result<(), StoreError> {
         match open::sql_error(self.path, error) {
-            StoreError::Corrupt { path, detail } => StoreError::Corrupt { path, detail: format!("{what}: {detail}") },
-            other => other,
+            StoreError::Corrupt { detail, .. }
+            | StoreError::Foreign { detail, .. }
+            | StoreError::Internal { detail } => self.found_damaged(place, detail),
+            error @ StoreError::Io { .. } => (self.damage)(error),
+            error => Err(error),
         }
     }
 
-    fn records(&self) -> rusqlite::Result<Vec<(QueueRecord, i64)>> {
-        let mut statement = self.connection.prepare(
-            "SELECT uid, shelf, account, region, name, kind, deduplication_scope, created_ms, modified_ms, purged_ms, \
-             attributes, tags FROM queues ORDER BY shelf",
-        )?;
-        let rows = statement.query_map([], |row| Ok((record(row)?, row.get(1)?)))?;
-        rows.collect()
+    fn found_damaged(&mut self, place: &str, detail: String) -> Result<(), StoreError> {
+        (self.damage)(StoreError::Corrupt { path: self.path.into(), detail: format!("{place}: {detail}") })
     }
 
-    fn contents(&mut self, uid: u64, shelf: i64, name: &str) -> Result<(), StoreError> {
-        let discarded = discarded_up_to(self.connection, shelf).map_err(|error| self.told(name, &error))?;
-        let first = discarded.map_or(*ids_of(shelf).start(), |last| last.saturating_add(1));
+    /// A list of columns for a table, with its checksum.
+    fn select(&self, table: &Table) -> String {
+        table.select(self.has_checksums)
+    }
+
+    /// Counts a row that is as it was written.
+    fn count(&mut self, table: &Table, row: &Row<'_>) -> rusqlite::Result<()> {
+        let checksum = table.verified(row)?;
+        self.found.of(table).add(1, checksum);
+        Ok(())
+    }
+
+    /// Reads the rows of a table in the order of their ids, which are in the first column. `more` are further columns.
+    /// What cannot be read is told of and passed over.
+    fn scan(
+        &mut self,
+        place: &str,
+        table: &Table,
+        more: &str,
+        (first, last): (i64, i64),
+        each: Each<'_, 'a>,
+    ) -> Result<(), StoreError> {
+        let (select, name, id) = (self.select(table), table.name, table.columns[0]);
+        let sql = format!("SELECT {select}{more} FROM {name} t NOT INDEXED WHERE {id} BETWEEN ? AND ? ORDER BY {id}");
+        let mut from = Some(first);
+        while let Some(first) = from {
+            let mut id = None;
+            let Err(error) = self.scan_from(&sql, first, last, &mut id, each)? else { break };
+            let after = id.map_or_else(String::new, |id| format!(", after {name}.{} = {id}", table.columns[0]));
+            self.told(&format!("{place}{after}"), &error)?;
+            let unreadable = id.map_or(Some(first), |id| id.checked_add(1));
+            from = unreadable.and_then(|from| self.next_readable(&sql, from, last));
+        }
+        Ok(())
+    }
+
+    /// Until something cannot be read, which is the inner error; `id` is that of the row before.
+    fn scan_from(
+        &mut self,
+        sql: &str,
+        first: i64,
+        last: i64,
+        id: &mut Option<i64>,
+        each: Each<'_, 'a>,
+    ) -> Result<rusqlite::Result<()>, StoreError> {
+        let connection = self.connection;
+        let mut statement = match connection.prepare_cached(sql) {
+            Ok(statement) => statement,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut rows = match statement.query([first, last]) {
+            Ok(rows) => rows,
+            Err(error) => return Ok(Err(error)),
+        };
+        loop {
+            match rows.next() {
+                Ok(Some(row)) => {
+                    match row.get(0) {
+                        Ok(found) => *id = Some(found),
+                        Err(error) => return Ok(Err(error)),
+                    }
+                    each(self, row)?;
+                }
+                Ok(None) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    /// The first id from which rows can be read again, by doubling steps and halving them.
+    fn next_readable(&self, sql: &str, from: i64, last: i64) -> Option<i64> {
+        let is_readable = |id: i64| {
+            let first = |statement: &mut rusqlite::Statement<'_>| Ok(statement.query([id, last])?.next()?.is_some());
+            self.connection.prepare_cached(sql).and_then(|mut statement| first(&mut statement)).is_ok()
+        };
+        let (mut bad, mut step) = (from, 1_i64);
+        let mut good = loop {
+            let next = bad.saturating_add(step).min(last);
+            if next == bad {
+                return None;
+            }
+            if is_readable(next) {
+                break next;
+            }
+            (bad, step) = (next, step.saturating_mul(2));
+        };
+        while good.abs_diff(bad) > 1 {
+            let middle = bad + (good.abs_diff(bad) / 2).cast_signed();
+            if is_readable(middle) { good = middle } else { bad = middle }
+        }
+        Some(good)
+    }
+
+    fn discarded(&mut self) -> Result<BTreeMap<i64, i64>, StoreError> {
+        const PLACE: &str = "discarded rows (purged messages may be back)";
+        let mut found = BTreeMap::new();
+        self.scan(PLACE, &DISCARDED, "", (i64::MIN, i64::MAX), &mut |loading, row| {
+            let read = loading.count(&DISCARDED, row).and_then(|()| Ok((row.get(0)?, row.get(1)?)));
+            match read {
+                Ok((first, last)) => drop(found.insert(first, last)),
+                Err(error) => loading.told(PLACE, &error)?,
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn counters(&mut self) -> Result<BTreeMap<i64, u64>, StoreError> {
+        let mut found = BTreeMap::new();
+        self.scan("a counter", &COUNTERS, "", (i64::MIN, i64::MAX), &mut |loading, row| {
+            let read = loading.count(&COUNTERS, row).and_then(|()| Ok((row.get(0)?, whole(row, 1)?)));
+            match read {
+                Ok((shelf, next_number)) => drop(found.insert(shelf, next_number)),
+                Err(error) => loading.told("a counter", &error)?,
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The queues by shelf. Queues whose row is lost have a new one if they have messages.
+    fn queues(&mut self, discarded: &BTreeMap<i64, i64>) -> Result<Vec<Shelved>, StoreError> {
+        let mut queues: Vec<Shelved> = Vec::new();
+        self.scan("a queue", &QUEUES, "", (i64::MIN, i64::MAX), &mut |loading, row| {
+            let read = record(row).and_then(|record| Ok(Shelved { record, shelf: shelf(row, 1)? }));
+            match (read, loading.count(&QUEUES, row)) {
+                (Ok(queue), Ok(())) => queues.push(queue),
+                // Better with what it is told to be than without its messages.
+                (Ok(queue), Err(error)) => {
+                    loading.told(&format!("queue {}", queue.record.name), &error)?;
+                    queues.push(queue);
+                }
+                (Err(error), _) => loading.told("a queue", &error)?,
+            }
+            Ok(())
+        })?;
+        let mut shelf = 0;
+        // In a sound store there are none; there, totals and indices tell as much.
+        while self.is_lenient
+            && let Some((next, has_deduplication_ids)) = self.next_shelf(shelf)
+        {
+            shelf = next;
+            let is_gone = discarded.get(ids_of(shelf).start()).is_some_and(|last| last == ids_of(shelf).end());
+            if is_gone || queues.iter().any(|queue| queue.shelf == shelf) {
+                continue;
+            }
+            let like = queues.first().map(|queue| &queue.record);
+            let record = lost_queue(shelf, has_deduplication_ids, like);
+            self.found_damaged(
+                "a queue",
+                format!("its row is lost; its messages are told as those of {}", record.name),
+            )?;
+            queues.push(Shelved { record, shelf });
+        }
+        queues.sort_by_key(|queue| queue.shelf);
+        Ok(queues)
+    }
+
+    /// The next shelf with messages, and whether the first of them has a deduplication id.
+    fn next_shelf(&self, after: i64) -> Option<(i64, bool)> {
+        let sql = "SELECT id, deduplication_id IS NOT NULL FROM messages WHERE id > ? ORDER BY id LIMIT 1";
+        let last = *ids_of(after).end();
+        let mut statement = self.connection.prepare_cached(sql).ok()?;
+        statement.query_row([last], |row| Ok((shelf_of(row.get(0)?), row.get(1)?))).ok()
+    }
+
+    fn contents(&mut self, uid: u64, first: i64, shelf: i64, name: &str) -> Result<(), StoreError> {
         let mut next_number = self.stored(uid, first, shelf, name)?;
-        self.remembered(uid, first, shelf).map_err(|error| self.told("a deduplication id", &error))?;
-        self.attempted(uid, first).map_err(|error| self.told("a receive attempt", &error))?;
+        self.remembered(uid, first, shelf, name)?;
+        if let Err(error) = self.attempted(uid, first) {
+            self.told(&format!("queue {name}, a receive attempt"), &error)?;
+        }
         if let Some(shelf) = self.shelves.of(uid) {
             next_number = next_number.max(shelf.counter);
             shelf.next_number = next_number;
         }
         if next_number > NUMBER_MAX {
             // No queue counts this far, and the next message could not be written.
-            let detail = format!("queue {name}: its next message would have the number {next_number}");
-            return Err(StoreError::Corrupt { path: self.path.into(), detail });
+            self.found_damaged(
+                &format!("queue {name}"),
+                format!("its next message would have the number {next_number}"),
+            )?;
         }
         (self.visit)(Loaded::Effect { queue: uid, effect: Effect::Counter { next_number } });
         Ok(())
@@ -97,66 +311,55 @@ impl Loading<'_> {
 
     /// The messages; returns the next number as they tell it.
     fn stored(&mut self, uid: u64, first: i64, shelf: i64, name: &str) -> Result<u64, StoreError> {
-        let connection = self.connection;
         let mut next_number = 0;
         let mut reader = MessageReader::default();
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT id, slot, place, state, deadline_ms, receive_count, first_received_ms, received_ms, sent_ms, \
-                 retained_ms, message_id, body_md5, message_group, deduplication_id, sender, trace_header, \
-                 dead_letter_source, received_elsewhere, attributes, attributes_md5, \
-                 coalesce(body, (SELECT l.body FROM long_bodies l WHERE l.id = m.id)) \
-                 FROM messages m WHERE id BETWEEN ? AND ? ORDER BY id",
-            )
-            .map_err(|error| self.told(name, &error))?;
-        let mut rows = statement.query([first, *ids_of(shelf).end()]).map_err(|error| self.told(name, &error))?;
-        let mut last = 0;
-        loop {
-            let row = rows.next().map_err(|error| self.told(&format!("queue {name}, after message {last}"), &error))?;
-            let Some(row) = row else { break };
-            last = row.get(0).map_err(|error| self.told(name, &error))?;
-            let stored = reader
-                .read(row, number_of(last))
-                .map_err(|error| self.told(&format!("queue {name}, messages.id = {last}"), &error))?;
+        let body = ", coalesce(body, (SELECT l.body FROM long_bodies l WHERE l.id = t.id))";
+        let ids = (first, *ids_of(shelf).end());
+        self.scan(&format!("queue {name}"), &MESSAGES, body, ids, &mut |loading, row| {
+            let id: i64 = row.get(0).unwrap_or_default();
+            // The row first: what is wrong with it is then told with what it should be.
+            let read =
+                reader.read(row, number_of(id)).and_then(|stored| loading.count(&MESSAGES, row).map(|()| stored));
+            let stored = match read {
+                Ok(stored) => stored,
+                Err(error) => {
+                    let message_id = row.get::<_, String>(10).unwrap_or_default();
+                    return loading.told(&format!("queue {name}, messages.id = {id}, message {message_id}"), &error);
+                }
+            };
             let effect = Effect::Stored(Box::new(stored));
             next_number = next_number.max(effect.next_number());
-            (self.visit)(Loaded::Effect { queue: uid, effect });
-            self.messages += 1;
-            if self.messages.is_multiple_of(PROGRESS_STEP)
-                && let Some(progress) = &mut self.progress
+            (loading.visit)(Loaded::Effect { queue: uid, effect });
+            loading.messages += 1;
+            if loading.messages.is_multiple_of(PROGRESS_STEP)
+                && let Some(progress) = &mut loading.progress
             {
-                progress(self.messages);
+                progress(loading.messages);
             }
-        }
+            Ok(())
+        })?;
         Ok(next_number)
     }
 
-    fn remembered(&mut self, uid: u64, first: i64, shelf: i64) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, message_group, deduplication_id, first_sent_ms, message_id FROM deduplication \
-             WHERE id BETWEEN ? AND ? ORDER BY id",
-        )?;
-        let mut rows = statement.query([first, *ids_of(shelf).end()])?;
+    fn remembered(&mut self, uid: u64, first: i64, shelf: i64, name: &str) -> Result<(), StoreError> {
         let mut last = None;
-        while let Some(row) = rows.next()? {
-            let number = number_of(row.get(0)?);
-            let first_sent = time(row, 3)?;
-            // A mark of a clock that was ahead would keep its id, and all behind it, for as long.
-            let first_sent = first_sent.min(self.now);
-            self.shelves.remember(uid, first_sent, number, false);
-            last = Some((first_sent, number));
-            if self.now.ms_since(first_sent) >= DEDUPLICATION_WINDOW_MS {
-                continue;
-            }
-            let effect = Effect::Remembered {
-                group: row.get(1)?,
-                deduplication_id: row.get(2)?,
-                first_sent,
-                id: message_id(row, 4)?,
-                number,
+        let place = format!("queue {name}, a deduplication id");
+        self.scan(&place, &DEDUPLICATION, "", (first, *ids_of(shelf).end()), &mut |loading, row| {
+            let mut effect = match loading.count(&DEDUPLICATION, row).and_then(|()| remembered(row)) {
+                Ok(effect) => effect,
+                Err(error) => return loading.told(&place, &error),
             };
-            (self.visit)(Loaded::Effect { queue: uid, effect });
-        }
+            if let Effect::Remembered { first_sent, number, .. } = &mut effect {
+                // A mark of a clock that was ahead would keep its id, and all behind it, for as long.
+                *first_sent = (*first_sent).min(loading.now);
+                loading.shelves.remember(uid, *first_sent, *number, false);
+                last = Some((*first_sent, *number));
+                if loading.is_lenient || loading.now.ms_since(*first_sent) < DEDUPLICATION_WINDOW_MS {
+                    (loading.visit)(Loaded::Effect { queue: uid, effect });
+                }
+            }
+            Ok(())
+        })?;
         if let Some((first_sent, number)) = last {
             self.shelves.remember(uid, first_sent, number, true);
         }
@@ -164,16 +367,17 @@ impl Loading<'_> {
     }
 
     fn attempted(&mut self, uid: u64, first: i64) -> rusqlite::Result<()> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT attempt_id, at_ms, receipts FROM attempts WHERE queue = ? ORDER BY at_ms")?;
+        let connection = self.connection;
+        let sql = format!("SELECT {} FROM attempts WHERE queue = ? ORDER BY at_ms", self.select(&ATTEMPTS));
+        let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([uid.cast_signed()])?;
         while let Some(row) = rows.next()? {
-            let at = time(row, 1)?;
-            if self.now.ms_since(at) >= ATTEMPT_WINDOW_MS {
+            self.count(&ATTEMPTS, row)?;
+            let at = time(row, 2)?;
+            if !self.is_lenient && self.now.ms_since(at) >= ATTEMPT_WINDOW_MS {
                 continue;
             }
-            let receipts: Vec<(u32, u64, u32, Option<u64>)> = json(row, 2)?;
+            let receipts: Vec<(u32, u64, u32, Option<u64>)> = json(row, 3)?;
             let mut untouched = true;
             for &(_, number, receive, deadline) in &receipts {
                 untouched &= self.is_untouched(uid, first, number, receive, deadline)?;
@@ -181,7 +385,7 @@ impl Loading<'_> {
             if untouched {
                 let receipt = |(slot, number, receive, _)| Receipt { queue: uid, slot, number, receive };
                 let receipts = receipts.into_iter().map(receipt).collect();
-                let effect = Effect::Attempted { attempt_id: row.get(0)?, at, receipts };
+                let effect = Effect::Attempted { attempt_id: row.get(1)?, at, receipts };
                 (self.visit)(Loaded::Effect { queue: uid, effect });
             }
         }
@@ -210,12 +414,12 @@ impl Loading<'_> {
     }
 
     fn tasks(&mut self) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare(
-            "SELECT id, queue, source_arn, destination_arn, rate, started_ms, to_move, moved, status, failure \
-             FROM move_tasks ORDER BY started_ms, rowid",
-        )?;
+        let connection = self.connection;
+        let sql = format!("SELECT {} FROM move_tasks ORDER BY started_ms, rowid", self.select(&MOVE_TASKS));
+        let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
+            self.count(&MOVE_TASKS, row)?;
             (self.visit)(Loaded::MoveTask(MoveTaskRecord {
                 id: row.get(0)?,
                 queue: row.get::<_, i64>(1)?.cast_unsigned(),
@@ -233,18 +437,88 @@ impl Loading<'_> {
     }
 
     fn deleted_names(&mut self) -> rusqlite::Result<()> {
-        let mut statement =
-            self.connection.prepare("SELECT account, region, name, at_ms FROM deleted_queues ORDER BY at_ms")?;
+        let connection = self.connection;
+        let sql = format!("SELECT {} FROM deleted_queues ORDER BY at_ms", self.select(&DELETED_QUEUES));
+        let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
+            self.count(&DELETED_QUEUES, row)?;
             let at = time(row, 3)?;
-            if self.now.ms_since(at) < DELETED_NAME_MS {
+            if self.is_lenient || self.now.ms_since(at) < DELETED_NAME_MS {
                 let (account, region, name) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 (self.visit)(Loaded::DeletedName { account, region, name, at });
             }
         }
         Ok(())
     }
+
+    /// Compares what was found with what must be there.
+    fn compare(&mut self, discarded: &BTreeMap<i64, i64>) -> Result<(), StoreError> {
+        let Some(mut manifest) = self.manifest.take() else { return Ok(()) };
+        if let Err(error) = self.count_gone(discarded) {
+            self.told("discarded rows", &error)?;
+        }
+        for table in TABLES {
+            let (found, written) = (*self.found.of(table), *manifest.totals.of(table));
+            if found == written {
+                continue;
+            }
+            let what = match found.rows - written.rows {
+                0 => "rows are there that are not the newest".to_owned(),
+                more if more > 0 => format!("{more} rows too many"),
+                less => format!("{} rows are missing or damaged", -less),
+            };
+            self.found_damaged(&format!("table {}", table.name), format!("{what}; {} were written", written.rows))?;
+        }
+        Ok(())
+    }
+
+    /// Counts the rows that are gone but not cleared away yet: of purged and deleted queues.
+    fn count_gone(&mut self, discarded: &BTreeMap<i64, i64>) -> rusqlite::Result<()> {
+        let connection = self.connection;
+        for table in [&MESSAGES, &DEDUPLICATION] {
+            let sql =
+                format!("SELECT count(*), coalesce(sum(checksum), 0) FROM {} WHERE id BETWEEN ? AND ?", table.name);
+            let mut statement = connection.prepare(&sql)?;
+            for (first, last) in discarded {
+                let (rows, sum) = statement.query_row([first, last], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                self.found.of(table).add(rows, sum);
+            }
+        }
+        let sql =
+            "SELECT count(*), coalesce(sum(checksum), 0) FROM attempts WHERE queue NOT IN (SELECT uid FROM queues)";
+        let (rows, sum) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.found.of(&ATTEMPTS).add(rows, sum);
+        Ok(())
+    }
+}
+
+/// A queue in place of one whose row is lost.
+fn lost_queue(shelf: i64, fifo: bool, like: Option<&QueueRecord>) -> QueueRecord {
+    let (account, region) = like.map_or(("000000000000", "us-east-1"), |like| (&like.account, &like.region));
+    QueueRecord {
+        uid: fastrand::u64(1..),
+        account: account.into(),
+        region: region.into(),
+        name: format!("salvaged-{shelf}{}", if fifo { ".fifo" } else { "" }),
+        created: Time(0),
+        modified: Time(0),
+        purged: None,
+        fifo,
+        deduplication_scope: DeduplicationScope::Queue,
+        attributes: if fifo { BTreeMap::from([("FifoQueue".into(), "true".into())]) } else { BTreeMap::new() },
+        tags: BTreeMap::new(),
+    }
+}
+
+fn remembered(row: &Row<'_>) -> rusqlite::Result<Effect> {
+    Ok(Effect::Remembered {
+        number: number_of(row.get(0)?),
+        group: row.get(1)?,
+        deduplication_id: row.get(2)?,
+        first_sent: time(row, 3)?,
+        id: message_id(row, 4)?,
+    })
 }
 
 /// Reads messages, and shares what consecutive ones have in common.
@@ -255,7 +529,7 @@ struct MessageReader {
 }
 
 impl MessageReader {
-    /// One row of `messages`, in the order of columns of `Loading::stored`.
+    /// One row of `messages`: its columns as `MESSAGES` has them, the checksum, the body.
     fn read(&mut self, row: &Row<'_>, number: u64) -> rusqlite::Result<Stored> {
         let state = text(row, 3)?;
         let state = STATES.iter().find(|(_, word)| *word == state);
@@ -269,10 +543,10 @@ impl MessageReader {
             received_at: optional_time(row, 7)?,
         };
         let sent = time(row, 8)?;
-        let body = text(row, 20)?;
+        let body = text(row, 21)?;
         let body_md5: [u8; 16] = row.get(11)?;
         if <[u8; 16]>::from(Md5::digest(body)) != body_md5 {
-            return Err(damaged(20, "the body is not what was sent: its MD5 differs"));
+            return Err(damaged(21, "the body is not what was sent: its MD5 differs"));
         }
         let message = Message {
             id: message_id(row, 10)?,

@@ -1,6 +1,10 @@
-//! The tables and how they came to be: a migration for each schema version, from the first one on.
+//! The tables and how they came to be: making a new store, and bringing an older one to the newest schema.
 
+use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, TransactionBehavior};
+
+use super::manifest::Manifest;
+use super::rows::{MESSAGES, TABLES, Table};
 
 /// `PRAGMA application_id`: tells a store of kew from any other SQLite file ("kewq").
 pub(super) const APPLICATION_ID: i64 = 0x6b65_7771;
@@ -15,22 +19,63 @@ pub(super) const NUMBER_MAX: u64 = (1 << NUMBER_BITS) - 1;
 /// What is left of a positive 64-bit row id for the queues: half a million of them at the same time.
 pub(super) const SHELF_MAX: i64 = (1 << (63 - NUMBER_BITS)) - 1;
 
-/// What brings a store from each version to the next; the first makes a new one.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
-
 /// The version this kew writes: `PRAGMA user_version`.
-pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+pub(super) const VERSION: i64 = 2;
 
-/// Brings a store of an older version, 0 being an empty file, to the newest, one version in one transaction.
+/// The first version whose rows have checksums.
+pub(super) const CHECKSUMS_FROM: i64 = 2;
+
+/// The newest schema.
+pub(super) const SCHEMA: &str = include_str!("schema.sql");
+
+/// Brings a store of an older version, 0 being an empty file, to the newest, in one transaction.
 pub(super) fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Result<()> {
-    let done = usize::try_from(from).unwrap_or(0);
-    for (steps, migration) in (from + 1..).zip(&MIGRATIONS[done.min(MIGRATIONS.len())..]) {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "user_version", steps)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.commit()?;
-        tracing::info!(version = steps, "the store has a new schema");
+    if from == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut manifest = Manifest::default();
+    if from == 0 {
+        transaction.execute_batch(SCHEMA)?;
+    } else {
+        add_checksums(&transaction, &mut manifest)?;
+    }
+    manifest.write_new(&transaction)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()?;
+    tracing::info!(version = VERSION, "the store has a new schema");
+    Ok(())
+}
+
+/// From version 1 to 2: the tables are made anew, and the rows written into them with their checksums.
+fn add_checksums(connection: &Connection, manifest: &mut Manifest) -> rusqlite::Result<()> {
+    connection.execute_batch("DROP VIEW message; DROP VIEW queue; DROP INDEX attempts_by_time")?;
+    let names = || TABLES.iter().map(|table| table.name).chain(["long_bodies"]);
+    for name in names() {
+        connection.execute_batch(&format!("ALTER TABLE {name} RENAME TO old_{name}"))?;
+    }
+    connection.execute_batch(SCHEMA)?;
+    connection.execute_batch("INSERT INTO long_bodies SELECT id, body FROM old_long_bodies")?;
+    for table in TABLES {
+        copy(connection, manifest, table)?;
+    }
+    for name in names() {
+        connection.execute_batch(&format!("DROP TABLE old_{name}"))?;
+    }
+    Ok(())
+}
+
+fn copy(connection: &Connection, manifest: &mut Manifest, table: &Table) -> rusqlite::Result<()> {
+    let body = if table.name == MESSAGES.name { ", body" } else { "" };
+    let mut old = connection.prepare(&format!("SELECT {}{body} FROM old_{}", table.columns.join(", "), table.name))?;
+    let count = old.column_count();
+    let mut rows = old.query([])?;
+    while let Some(row) = rows.next()? {
+        let values = (0..count).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>()?;
+        let values: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
+        let (summed, apart) = values.split_at(table.columns.len());
+        manifest.put(connection, table, summed, apart)?;
     }
     Ok(())
 }

@@ -1,5 +1,19 @@
--- Schema 1 of kew's store. For people who look inside: start with the views `message` and `queue`.
+-- Schema 2 of kew's store. For people who look inside: start with the views `message` and `queue`.
 -- Times are milliseconds since 1970 (UTC) in columns ending in _ms; datetime(sent_ms / 1000, 'unixepoch') shows one.
+-- Only kew may write: each row has a CRC-32 over its columns (src/store/sqlite/rows.rs), and what was changed by
+-- another hand is taken for damaged.
+
+-- What the file must hold. A part of every commit.
+CREATE TABLE manifest (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  -- The number of the last commit.
+  last_commit INTEGER NOT NULL,
+  -- A JSON object by table: [how many rows it has, the sum of their checksums].
+  totals TEXT NOT NULL,
+  -- Over the texts of this schema.
+  schema_checksum INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
+);
 
 CREATE TABLE queues (
   -- Part of every receipt handle: 64 random bits, written as a signed number.
@@ -16,13 +30,15 @@ CREATE TABLE queues (
   purged_ms INTEGER,
   -- JSON objects of texts.
   attributes TEXT NOT NULL,
-  tags TEXT NOT NULL
+  tags TEXT NOT NULL,
+  checksum INTEGER NOT NULL
 );
 
 -- The next message number of a queue is at least this; and above every number and place in `messages`.
 CREATE TABLE counters (
   shelf INTEGER PRIMARY KEY,
-  next_number INTEGER NOT NULL
+  next_number INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
 );
 
 CREATE TABLE messages (
@@ -52,6 +68,8 @@ CREATE TABLE messages (
   -- A JSON object by name: {"type": ..., "value": ...}, or "base64" in place of "value" for bytes.
   attributes TEXT,
   attributes_md5 BLOB,
+  -- The sum of one CRC-32 over the columns up to received_ms, and one over id and the others but body.
+  checksum INTEGER NOT NULL,
   -- NULL: long, and in long_bodies.
   body TEXT
 );
@@ -68,7 +86,8 @@ CREATE TABLE deduplication (
   message_group TEXT,
   deduplication_id TEXT NOT NULL,
   first_sent_ms INTEGER NOT NULL,
-  message_id TEXT NOT NULL
+  message_id TEXT NOT NULL,
+  checksum INTEGER NOT NULL
 );
 
 -- Receives of the last five minutes that can be repeated by their ReceiveRequestAttemptId.
@@ -78,6 +97,7 @@ CREATE TABLE attempts (
   at_ms INTEGER NOT NULL,
   -- A JSON array: [slot, number, receive, end of the visibility timeout in ms or null] for each message.
   receipts TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (queue, attempt_id)
 ) WITHOUT ROWID;
 CREATE INDEX attempts_by_time ON attempts (at_ms);
@@ -86,7 +106,8 @@ CREATE INDEX attempts_by_time ON attempts (at_ms);
 -- are cleared away in small steps.
 CREATE TABLE discarded (
   first_id INTEGER PRIMARY KEY,
-  last_id INTEGER NOT NULL
+  last_id INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
 );
 
 CREATE TABLE move_tasks (
@@ -99,7 +120,8 @@ CREATE TABLE move_tasks (
   to_move INTEGER NOT NULL,
   moved INTEGER NOT NULL,
   status TEXT NOT NULL,
-  failure TEXT
+  failure TEXT,
+  checksum INTEGER NOT NULL
 );
 
 -- Names that cannot be used again until 60 seconds after the deletion.
@@ -108,6 +130,7 @@ CREATE TABLE deleted_queues (
   region TEXT NOT NULL,
   name TEXT NOT NULL,
   at_ms INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
   PRIMARY KEY (account, region, name)
 ) WITHOUT ROWID;
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
 use super::columns;
 use super::schema::{NUMBER_BITS, NUMBER_MAX, SHELF_MAX};
@@ -84,27 +84,32 @@ pub(super) fn number_of(id: i64) -> u64 {
 impl Shelves {
     /// Reads which queues there are and which shelves wait to be cleared.
     pub(super) fn read(connection: &Connection, shelves_max: Option<i64>) -> rusqlite::Result<Shelves> {
-        let mut shelves = Shelves { unused: 1, max: shelves_max.unwrap_or(SHELF_MAX), ..Shelves::default() };
-        let mut taken = BTreeSet::new();
+        let mut shelves = Shelves { max: shelves_max.unwrap_or(SHELF_MAX), ..Shelves::default() };
         let mut queues = connection
             .prepare("SELECT uid, q.shelf, coalesce(next_number, 0) FROM queues q LEFT JOIN counters USING (shelf)")?;
-        let mut rows = queues.query([])?;
-        while let Some(row) = rows.next()? {
-            let (uid, number, counter): (i64, i64, u64) = (row.get(0)?, row.get(1)?, columns::whole(row, 2)?);
-            taken.insert(number);
-            let shelf = Shelf { number, next_number: counter, counter, marked: None };
-            shelves.queues.insert(uid.cast_unsigned(), shelf);
-        }
+        let queues = queues.query_map([], |row| Ok((row.get(0)?, columns::shelf(row, 1)?, columns::whole(row, 2)?)))?;
+        let queues = queues.collect::<rusqlite::Result<Vec<(i64, i64, u64)>>>()?;
         let mut discarded = connection.prepare("SELECT first_id FROM discarded")?;
-        let mut rows = discarded.query([])?;
-        while let Some(row) = rows.next()? {
-            taken.insert(shelf_of(row.get(0)?));
-        }
-        for number in taken {
-            shelves.free.extend(shelves.unused..number);
-            shelves.unused = number + 1;
-        }
+        let discarded = discarded.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        let queues = queues.into_iter().map(|(uid, shelf, counter)| (uid.cast_unsigned(), shelf, counter));
+        shelves.set(queues, discarded);
         Ok(shelves)
+    }
+
+    /// Sets the queues, by uid, shelf and counter, and the first ids of what waits to be cleared.
+    pub(super) fn set(&mut self, queues: impl IntoIterator<Item = (u64, i64, u64)>, discarded: Vec<i64>) {
+        let mut taken: BTreeSet<i64> = discarded.into_iter().map(shelf_of).collect();
+        self.queues.clear();
+        for (uid, number, counter) in queues {
+            taken.insert(number);
+            self.queues.insert(uid, Shelf { number, next_number: counter, counter, marked: None });
+        }
+        self.free.clear();
+        self.unused = 1;
+        for number in taken {
+            self.free.extend(self.unused..number);
+            self.unused = number + 1;
+        }
     }
 
     /// The shelf of a queue.
@@ -158,14 +163,6 @@ impl Shelves {
             }
         }
     }
-}
-
-/// Up to which row of a shelf everything is discarded.
-pub(super) fn discarded_up_to(connection: &Connection, shelf: i64) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT last_id FROM discarded WHERE first_id = ?")?
-        .query_row([ids_of(shelf).start()], |row| row.get(0))
-        .optional()
 }
 
 #[cfg(test)]

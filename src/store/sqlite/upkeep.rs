@@ -3,8 +3,12 @@
 //! Steps run between commits, when those who waited have been released, so none makes a request wait for longer than
 //! the step takes.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
+use super::manifest::Manifest;
+use super::rows::{ATTEMPTS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, MESSAGES};
 use super::shelves::{Shelves, ids_of, shelf_of};
 use crate::engine::{ATTEMPT_WINDOW_MS, Time};
 use crate::store::DELETED_NAME_MS;
@@ -71,12 +75,17 @@ impl State {
     }
 
     /// Forgets what has become too old, as a part of a commit.
-    pub(super) fn forget(&mut self, connection: &Connection, shelves: &mut Shelves, now: Time) -> rusqlite::Result<()> {
+    pub(super) fn forget(
+        &mut self,
+        connection: &Connection,
+        shelves: &mut Shelves,
+        manifest: &mut Manifest,
+        now: Time,
+    ) -> rusqlite::Result<()> {
         for _ in 0..MARKS_PER_COMMIT {
             let Some(ids) = shelves.faded(now) else { break };
-            connection
-                .prepare_cached("DELETE FROM deduplication WHERE id BETWEEN ? AND ?")?
-                .execute([ids.start(), ids.end()])?;
+            let sql = "DELETE FROM deduplication WHERE id BETWEEN ? AND ? RETURNING checksum";
+            manifest.delete(connection, &DEDUPLICATION, sql, [ids.start(), ids.end()])?;
         }
         // A clock that went back must not stop this for long.
         if now >= self.forgot && now.ms_since(self.forgot) < FORGET_MS {
@@ -86,23 +95,26 @@ impl State {
         let before = |window_ms: u64| i64::try_from(now.as_ms().saturating_sub(window_ms)).unwrap_or(i64::MAX);
         // What is later than now was written under a clock that was ahead, and would stay for as long.
         if self.attempts {
-            connection
-                .prepare_cached("DELETE FROM attempts WHERE at_ms <= ? OR at_ms > ?")?
-                .execute([before(ATTEMPT_WINDOW_MS), before(0)])?;
+            let sql = "DELETE FROM attempts WHERE at_ms <= ? OR at_ms > ? RETURNING checksum";
+            manifest.delete(connection, &ATTEMPTS, sql, [before(ATTEMPT_WINDOW_MS), before(0)])?;
         }
         if self.names {
-            connection
-                .prepare_cached("DELETE FROM deleted_queues WHERE at_ms <= ? OR at_ms > ?")?
-                .execute([before(DELETED_NAME_MS), before(0)])?;
+            let sql = "DELETE FROM deleted_queues WHERE at_ms <= ? OR at_ms > ? RETURNING checksum";
+            manifest.delete(connection, &DELETED_QUEUES, sql, [before(DELETED_NAME_MS), before(0)])?;
         }
         Ok(())
     }
 
     /// One step. Returns whether more is due.
-    pub(super) fn step(&mut self, connection: &Connection, shelves: &mut Shelves, _: Time) -> rusqlite::Result<bool> {
+    pub(super) fn step(
+        &mut self,
+        connection: &Connection,
+        shelves: &mut Shelves,
+        manifest: &mut Manifest,
+    ) -> rusqlite::Result<bool> {
         checkpoint(connection, self.log_pages)?;
         if self.discarded {
-            self.discarded = clear_some(connection, shelves)?;
+            self.discarded = clear_some(connection, shelves, manifest)?;
             self.commits = SPACE_COMMITS;
             return Ok(true);
         }
@@ -150,14 +162,30 @@ fn checkpoint(connection: &Connection, pages_max: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Moves the whole log into the file and cuts it to nothing, unless a reader needs it.
+pub(super) fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
+    let patience_ms = pragma(connection, "PRAGMA busy_timeout")?;
+    connection.busy_timeout(Duration::ZERO)?;
+    let is_busy = pragma(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+    connection.busy_timeout(Duration::from_millis(patience_ms.unsigned_abs()))?;
+    if is_busy? != 0 {
+        tracing::debug!("another program reads the file; its log stays as it is");
+    }
+    Ok(())
+}
+
 /// Clears away some discarded rows. Returns whether there are more.
-fn clear_some(connection: &Connection, shelves: &mut Shelves) -> rusqlite::Result<bool> {
+fn clear_some(connection: &Connection, shelves: &mut Shelves, manifest: &mut Manifest) -> rusqlite::Result<bool> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Exclusive)?;
     let mut room = ROWS_PER_STEP;
     let mut more = true;
+    let before = manifest.totals;
     // Deleted queues that held little are many to a step: they must be cleared away as fast as they can come.
     while more && room > 0 {
-        (more, room) = clear_first(connection, shelves, room - ROWS_PER_RANGE)?;
+        (more, room) = clear_first(connection, shelves, manifest, room - ROWS_PER_RANGE)?;
+    }
+    if manifest.totals != before {
+        manifest.write(connection)?;
     }
     transaction.commit()?;
     Ok(more)
@@ -165,30 +193,41 @@ fn clear_some(connection: &Connection, shelves: &mut Shelves) -> rusqlite::Resul
 
 /// Clears away rows of the first discarded range, as many as there is room for but one. Returns whether there was a range, and how
 /// much room is left: none if there may be more rows. The caller commits.
-pub(super) fn clear_first(connection: &Connection, shelves: &mut Shelves, room: i64) -> rusqlite::Result<(bool, i64)> {
+pub(super) fn clear_first(
+    connection: &Connection,
+    shelves: &mut Shelves,
+    manifest: &mut Manifest,
+    room: i64,
+) -> rusqlite::Result<(bool, i64)> {
     let range: Option<(i64, i64)> = connection
         .prepare_cached("SELECT first_id, last_id FROM discarded LIMIT 1")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((first, last)) = range else { return Ok((false, room)) };
     let mut room = room.max(1);
+    let of = |table: &str, more: &str| {
+        format!("DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE id BETWEEN ? AND ? LIMIT ?){more}")
+    };
     for (table, rows_max) in
-        [("long_bodies", LONG_BODIES_PER_STEP), ("messages", ROWS_PER_STEP), ("deduplication", ROWS_PER_STEP)]
+        [(None, LONG_BODIES_PER_STEP), (Some(&MESSAGES), ROWS_PER_STEP), (Some(&DEDUPLICATION), ROWS_PER_STEP)]
     {
         let rows_max = if room > ROWS_PER_STEP { room } else { rows_max.min(room) };
-        let cleared = connection
-            .prepare_cached(&format!(
-                "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE id BETWEEN ? AND ? LIMIT ?)"
-            ))?
-            .execute([first, last, rows_max])?;
-        let cleared = i64::try_from(cleared).unwrap_or(i64::MAX);
+        let some = [first, last, rows_max];
+        let cleared = match table {
+            Some(table) => manifest.delete(connection, table, &of(table.name, " RETURNING checksum"), some)?,
+            None => {
+                let cleared = connection.prepare_cached(&of("long_bodies", ""))?.execute(some)?;
+                i64::try_from(cleared).unwrap_or(i64::MAX)
+            }
+        };
         // A table that may have more of them is not left for the next one.
         room = if cleared == rows_max { 0 } else { room - cleared };
         if room <= 0 {
             return Ok((true, 0));
         }
     }
-    connection.prepare_cached("DELETE FROM discarded WHERE first_id = ?")?.execute([first])?;
+    let sql = "DELETE FROM discarded WHERE first_id = ? RETURNING checksum";
+    manifest.delete(connection, &DISCARDED, sql, [first])?;
     // A range that ends before its shelf does is a purge: the queue is still there.
     if last == *ids_of(shelf_of(first)).end() {
         shelves.cleared(shelf_of(first));

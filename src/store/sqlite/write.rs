@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
+use super::manifest::Manifest;
+use super::rows::{ATTEMPTS, COUNTERS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, MESSAGES, MOVE_TASKS, QUEUES};
 use super::shelves::{Shelves, ids_of};
 use super::upkeep;
 use super::{attributes, open};
@@ -46,13 +48,14 @@ pub(super) fn commit(
     connection: &Connection,
     path: &Path,
     shelves: &mut Shelves,
+    manifest: &mut Manifest,
     upkeep: &mut upkeep::State,
     now: Time,
     folded: Folded,
 ) -> Result<(), StoreError> {
     let written = (|| -> Result<(), Trouble> {
         begin(connection)?;
-        let mut writer = Writer::new(connection, shelves, upkeep)?;
+        let mut writer = Writer { connection, shelves, manifest, upkeep };
         let mut queues = folded.queues;
         // Deleted ones first: a new one may need the place.
         for (uid, queue) in queues.extract_if(.., |_, queue| queue.deleted.is_some()) {
@@ -63,13 +66,16 @@ pub(super) fn commit(
         }
         for (id, task) in folded.tasks {
             match task {
-                Some(task) => put_task(connection, &task)?,
-                None => drop(connection.prepare_cached("DELETE FROM move_tasks WHERE id = ?")?.execute([id])?),
+                Some(task) => writer.task(&task)?,
+                None => {
+                    let sql = "DELETE FROM move_tasks WHERE id = ? RETURNING checksum";
+                    writer.manifest.delete(connection, &MOVE_TASKS, sql, [id])?;
+                }
             }
         }
-        drop(writer);
         // Forgotten here and not in a transaction of its own, which would cost a sync of its own.
-        upkeep.forget(connection, shelves, now)?;
+        upkeep.forget(connection, shelves, manifest, now)?;
+        manifest.write(connection)?;
         connection.execute_batch("COMMIT")?;
         Ok(())
     })();
@@ -83,45 +89,15 @@ pub(super) fn commit(
     })
 }
 
-/// The statements of a commit.
+/// What a commit writes with.
 struct Writer<'a> {
     connection: &'a Connection,
     shelves: &'a mut Shelves,
+    manifest: &'a mut Manifest,
     upkeep: &'a mut upkeep::State,
-    insert: CachedStatement<'a>,
-    update: CachedStatement<'a>,
-    delete: CachedStatement<'a>,
-    remember: CachedStatement<'a>,
 }
 
-impl<'a> Writer<'a> {
-    fn new(
-        connection: &'a Connection,
-        shelves: &'a mut Shelves,
-        upkeep: &'a mut upkeep::State,
-    ) -> rusqlite::Result<Writer<'a>> {
-        Ok(Writer {
-            connection,
-            shelves,
-            upkeep,
-            insert: connection.prepare_cached(
-                "INSERT OR REPLACE INTO messages (id, slot, place, state, deadline_ms, receive_count, \
-                 first_received_ms, received_ms, sent_ms, retained_ms, message_id, body_md5, message_group, \
-                 deduplication_id, sender, trace_header, dead_letter_source, received_elsewhere, attributes, \
-                 attributes_md5, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            )?,
-            update: connection.prepare_cached(
-                "UPDATE messages SET slot = ?2, place = ?3, state = ?4, deadline_ms = ?5, receive_count = ?6, \
-                 first_received_ms = ?7, received_ms = ?8 WHERE id = ?1",
-            )?,
-            delete: connection.prepare_cached("DELETE FROM messages WHERE id = ?")?,
-            remember: connection.prepare_cached(
-                "INSERT OR REPLACE INTO deduplication (id, message_group, deduplication_id, first_sent_ms, message_id) \
-                 VALUES (?,?,?,?,?)",
-            )?,
-        })
-    }
-
+impl Writer<'_> {
     fn queue(&mut self, uid: u64, queue: QueueFold) -> Result<(), Trouble> {
         if let Some(at) = queue.deleted {
             return self.delete_queue(uid, queue.record.as_deref(), at);
@@ -151,9 +127,7 @@ impl<'a> Writer<'a> {
         shelf.next_number = shelf.next_number.max(queue.next_number);
         if queue.removed_any && shelf.next_number != shelf.counter {
             shelf.counter = shelf.next_number;
-            self.connection
-                .prepare_cached("INSERT OR REPLACE INTO counters (shelf, next_number) VALUES (?,?)")?
-                .execute(params![shelf.number, whole(shelf.counter)])?;
+            self.manifest.put(self.connection, &COUNTERS, &[&shelf.number, &whole(shelf.counter)], &[])?;
         }
         Ok(())
     }
@@ -163,12 +137,10 @@ impl<'a> Writer<'a> {
             Some(shelf) => shelf.number,
             None => self.new_shelf(queue.uid)?,
         };
-        self.connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO queues (uid, shelf, account, region, name, kind, deduplication_scope, \
-                 created_ms, modified_ms, purged_ms, attributes, tags) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            )?
-            .execute(params![
+        self.manifest.put(
+            self.connection,
+            &QUEUES,
+            params![
                 queue.uid.cast_signed(),
                 shelf,
                 queue.account,
@@ -184,7 +156,9 @@ impl<'a> Writer<'a> {
                 queue.purged.map(ms),
                 json!(queue.attributes).to_string(),
                 json!(queue.tags).to_string(),
-            ])?;
+            ],
+            &[],
+        )?;
         Ok(())
     }
 
@@ -195,7 +169,7 @@ impl<'a> Writer<'a> {
             }
             // The broker sees to it that there is a shelf for each queue, but deleted ones that are not cleared away have theirs
             // still. Now that cannot wait.
-            let (more, _) = upkeep::clear_first(self.connection, self.shelves, i64::MAX)?;
+            let (more, _) = upkeep::clear_first(self.connection, self.shelves, self.manifest, i64::MAX)?;
             if !more {
                 return Err(Trouble::Limit(format!("a store holds at most {} queues", super::schema::SHELF_MAX)));
             }
@@ -213,15 +187,13 @@ impl<'a> Writer<'a> {
         };
         if let Some((account, region, name)) = name {
             self.upkeep.names = true;
-            self.connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO deleted_queues (account, region, name, at_ms) VALUES (?,?,?,?)",
-                )?
-                .execute(params![account, region, name, ms(at)])?;
+            self.manifest.put(self.connection, &DELETED_QUEUES, params![account, region, name, ms(at)], &[])?;
         }
         let Some(shelf) = self.shelves.remove(uid) else { return Ok(()) };
-        self.connection.prepare_cached("DELETE FROM queues WHERE uid = ?")?.execute([uid.cast_signed()])?;
-        self.connection.prepare_cached("DELETE FROM counters WHERE shelf = ?")?.execute([shelf.number])?;
+        let sql = "DELETE FROM queues WHERE uid = ? RETURNING checksum";
+        self.manifest.delete(self.connection, &QUEUES, sql, [uid.cast_signed()])?;
+        let sql = "DELETE FROM counters WHERE shelf = ? RETURNING checksum";
+        self.manifest.delete(self.connection, &COUNTERS, sql, [shelf.number])?;
         self.discard(shelf.number, *shelf.ids().end())?;
         Ok(())
     }
@@ -229,10 +201,7 @@ impl<'a> Writer<'a> {
     /// Everything on a shelf up to this row is gone.
     fn discard(&mut self, shelf: i64, last_id: i64) -> rusqlite::Result<()> {
         self.upkeep.discarded = true;
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO discarded (first_id, last_id) VALUES (?,?)")?
-            .execute([*ids_of(shelf).start(), last_id])?;
-        Ok(())
+        self.manifest.put(self.connection, &DISCARDED, params![ids_of(shelf).start(), last_id], &[])
     }
 
     fn message(&mut self, uid: u64, number: u64, message: MessageFold) -> Result<(), Trouble> {
@@ -244,7 +213,7 @@ impl<'a> Writer<'a> {
                 return Err(Trouble::Limit(detail));
             }
             (MessageFold::Changed { slot, status }, Some(id)) => {
-                self.update.execute(params![
+                let status = params![
                     id,
                     slot,
                     place(&status, number),
@@ -253,10 +222,12 @@ impl<'a> Writer<'a> {
                     status.receive_count,
                     status.first_received.map(ms),
                     status.received_at.map(ms),
-                ])?;
+                ];
+                self.manifest.change_message(self.connection, status)?;
             }
             (MessageFold::Removed, Some(id)) => {
-                self.delete.execute([id])?;
+                let sql = "DELETE FROM messages WHERE id = ? RETURNING checksum";
+                self.manifest.delete(self.connection, &MESSAGES, sql, [id])?;
                 if self.upkeep.long_bodies {
                     self.connection.prepare_cached("DELETE FROM long_bodies WHERE id = ?")?.execute([id])?;
                 }
@@ -272,7 +243,7 @@ impl<'a> Writer<'a> {
         let attributes = extra.and_then(|extra| extra.attributes.as_ref());
         let text = message.body.as_str();
         let apart = text.len() > BODY_APART_FROM;
-        self.insert.execute(params![
+        let values = params![
             id,
             slot,
             place(status, *number),
@@ -293,8 +264,8 @@ impl<'a> Writer<'a> {
             extra.map(|extra| extra.received_elsewhere).filter(|&count| count > 0),
             attributes.map(|attributes| attributes::to_json(&attributes.encoded)),
             attributes.map(|attributes| attributes.md5),
-            (!apart).then_some(text),
-        ])?;
+        ];
+        self.manifest.put(self.connection, &MESSAGES, values, params![(!apart).then_some(text)])?;
         if apart {
             self.upkeep.long_bodies = true;
             self.connection
@@ -307,13 +278,14 @@ impl<'a> Writer<'a> {
     fn remembered(&mut self, uid: u64, remembered: &Remembered) -> rusqlite::Result<()> {
         let id = self.shelves.of(uid).and_then(|shelf| shelf.id(remembered.number));
         let Some(id) = id else { return Ok(()) };
-        self.remember.execute(params![
+        let values = params![
             id,
             remembered.group.as_deref(),
             &*remembered.deduplication_id,
             ms(remembered.first_sent),
             remembered.id.to_string(),
-        ])?;
+        ];
+        self.manifest.put(self.connection, &DEDUPLICATION, values, &[])?;
         self.shelves.remember(uid, remembered.first_sent, remembered.number, false);
         Ok(())
     }
@@ -334,22 +306,12 @@ impl<'a> Writer<'a> {
             receipts.push(json!([receipt.slot, receipt.number, receipt.receive, deadline]));
         }
         self.upkeep.attempts = true;
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO attempts (queue, attempt_id, at_ms, receipts) VALUES (?,?,?,?)")?
-            .execute(params![uid.cast_signed(), attempt_id, ms(attempt.at), json!(receipts).to_string()])?;
-        Ok(())
+        let values = params![uid.cast_signed(), attempt_id, ms(attempt.at), json!(receipts).to_string()];
+        self.manifest.put(self.connection, &ATTEMPTS, values, &[])
     }
-}
 
-fn put_task(connection: &Connection, task: &MoveTaskRecord) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            // Not a replacement: the row keeps its place, and the tasks their order.
-            "INSERT INTO move_tasks (id, queue, source_arn, destination_arn, rate, started_ms, to_move, moved, status, \
-             failure) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET moved = excluded.moved, \
-             status = excluded.status, failure = excluded.failure",
-        )?
-        .execute(params![
+    fn task(&mut self, task: &MoveTaskRecord) -> rusqlite::Result<()> {
+        let values = params![
             task.id,
             task.queue.cast_signed(),
             task.source_arn,
@@ -360,8 +322,9 @@ fn put_task(connection: &Connection, task: &MoveTaskRecord) -> rusqlite::Result<
             whole(task.moved),
             task.status,
             task.failure,
-        ])?;
-    Ok(())
+        ];
+        self.manifest.put(self.connection, &MOVE_TASKS, values, &[])
+    }
 }
 
 /// SQLite's whole numbers have a sign; nothing counts so far.

@@ -1,0 +1,216 @@
+//! `kew salvage`: what can be read of a damaged store becomes a new one.
+//!
+//! The database is copied, and the pages of its log are written into the copy: each newest page that is as it was
+//! written, also behind a bad one. What is wrong with the parts of the copy that never change is set right. Then it is
+//! read as `kew check` reads, past everything unreadable, and what was read is written into a new store.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::check::{self, Report};
+use super::open::{self, Files};
+use super::schema::{self, NUMBER_MAX};
+use super::{SqliteStore, private};
+use crate::engine::{Effect, Time};
+use crate::store::{Change, Durability, Loaded, Store as _, StoreError};
+
+/// The copy, for as long as it is needed.
+const COPY: &str = "kew.sqlite3.copy";
+
+/// Changes are committed in portions of so many bytes.
+const PORTION_BYTES: usize = 4 << 20;
+
+/// The parts of the first page that are the same in every store of a schema: what kind of file this is, the sizes, the
+/// text encoding, whose it is.
+const SAME_IN_ALL: [std::ops::Range<usize>; 4] = [0..24, 44..48, 56..60, 64..72];
+
+/// Where the first page has the schema version.
+const VERSION_AT: std::ops::Range<usize> = 60..64;
+
+/// Reads what can be read of the store of `dir`, which no kew may be using, and makes a new one of it in `to`. The
+/// first is not changed. What could not be read is in the report.
+///
+/// # Errors
+///
+/// If the store is in use, of a newer kew, or not there; if `to` holds anything; if reading or writing fails.
+pub fn salvage(dir: &Path, to: &Path) -> Result<Report, StoreError> {
+    let _lock = check::lock(dir)?;
+    let files = check::look(dir)?;
+    let is_empty = match fs::read_dir(to) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(_) => !to.exists(),
+    };
+    if !is_empty {
+        return Err(StoreError::Occupied { path: to.into() });
+    }
+    let mut report = Report { examined: check::examined(&files), ..Report::default() };
+    if let Some(error) = files.lost_database() {
+        report.add(&error);
+    }
+    let mut store = SqliteStore::open(to, Durability::Full)?;
+    // Into the file, where the copy takes from it what is the same in all.
+    store.load(Time(0), &mut |_| ())?;
+    let copy = to.join(COPY);
+    let salvaged = make_copy(&files, &to.join(open::FILE), &copy, &mut report)
+        .and_then(|()| transfer(&copy, &files, &mut store, &mut report));
+    let removed = fs::remove_file(&copy).map_err(|error| open::file_error(&copy, &error));
+    salvaged.and(removed)?;
+    Ok(report)
+}
+
+/// Puts together the newest state of the database that can be had. `new` is a new store's.
+fn make_copy(files: &Files, new: &Path, copy: &Path, report: &mut Report) -> Result<(), StoreError> {
+    let told = |error: std::io::Error| open::file_error(copy, &error);
+    let from = if files.bytes > 0 { &files.database } else { new };
+    let mut file = private::open_options().read(true).write(true).create_new(true).open(copy).map_err(told)?;
+    let copied = File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut file));
+    copied.map_err(|error| open::file_error(from, &error))?;
+    if !files.log.usable().is_empty() {
+        apply_log(files, &mut file, report)?;
+    }
+    let mut page = [0; 100];
+    let mut good = [0; 100];
+    File::open(new).and_then(|mut new| new.read_exact(&mut good)).map_err(told)?;
+    file.rewind().map_err(told)?;
+    // A file that is shorter has nothing to be read.
+    if file.read_exact(&mut page).is_ok() {
+        for range in SAME_IN_ALL {
+            page[range.clone()].copy_from_slice(&good[range]);
+        }
+        // No log belongs to the copy.
+        page[18..20].fill(1);
+        if page[VERSION_AT] != 1_u32.to_be_bytes() {
+            page[VERSION_AT].copy_from_slice(&good[VERSION_AT]);
+        }
+        // The number of pages is that of the file: what is noted counts only if these two agree.
+        page[92] = !page[24];
+        file.rewind().and_then(|()| file.write_all(&page)).map_err(told)?;
+    }
+    Ok(())
+}
+
+fn apply_log(files: &Files, copy: &mut File, report: &mut Report) -> Result<(), StoreError> {
+    let told = |error: std::io::Error| open::file_error(&files.log_path, &error);
+    let mut log = File::open(&files.log_path).map_err(told)?;
+    let mut pages = 0;
+    for frame in files.log.usable() {
+        if !frame.is_whole {
+            let (offset, path) = (files.log.offset(frame), files.log_path.display());
+            let detail = format!(
+                "the page at byte {offset} of the log {path} is not what was written and was left out: an older one is in its place, unless a newer follows"
+            );
+            report.add(&StoreError::Corrupt { path: files.log_path.clone(), detail });
+            continue;
+        }
+        let page = files.log.page(&mut log, frame).map_err(told)?;
+        let at = u64::from(frame.page - 1) * page.len() as u64;
+        copy.seek(SeekFrom::Start(at)).and_then(|_| copy.write_all(&page)).map_err(told)?;
+        if frame.pages > 0 {
+            pages = u64::from(frame.pages) * page.len() as u64;
+        }
+    }
+    copy.set_len(pages).map_err(told)
+}
+
+/// Reads the copy into the new store.
+fn transfer(copy: &Path, files: &Files, store: &mut SqliteStore, report: &mut Report) -> Result<(), StoreError> {
+    let connection = open::connect(copy, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
+    let told = |error: rusqlite::Error| open::sql_error(copy, &error);
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap_or(schema::VERSION);
+    if version == schema::VERSION
+        && let Err(error) = restore_schema(&connection)
+    {
+        report.add(&told(error));
+    }
+    // Its texts are read once for each connection.
+    drop(connection);
+    let connection = open::connect(copy, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
+    let manifest = check::manifest(&connection, version, files, report);
+    let has_checksums = version >= schema::CHECKSUMS_FROM;
+    let mut portion = Portion { store, changes: Vec::new(), bytes: 0, last: 0, failed: None };
+    let read = check::read(&connection, copy, has_checksums, manifest, report, &mut |loaded| portion.take(loaded));
+    portion.commit();
+    let written = portion.failed.map_or(Ok(()), Err);
+    match read {
+        Err(error @ (StoreError::Corrupt { .. } | StoreError::Foreign { .. } | StoreError::Internal { .. })) => {
+            report.add(&error);
+        }
+        other => other?,
+    }
+    written
+}
+
+/// Writes the texts of the schema once more: they are the same in all stores.
+fn restore_schema(connection: &Connection) -> rusqlite::Result<()> {
+    let new = Connection::open_in_memory()?;
+    new.execute_batch(schema::SCHEMA)?;
+    let mut texts = new.prepare("SELECT type, tbl_name, sql, name FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    let mut texts = texts.query([])?;
+    connection.pragma_update(None, "writable_schema", true)?;
+    while let Some(row) = texts.next()? {
+        let text = |index| row.get::<_, String>(index);
+        connection.execute(
+            "UPDATE sqlite_schema SET type = ?1, tbl_name = ?2, sql = ?3 WHERE name = ?4 AND sql <> ?3",
+            params![text(0)?, text(1)?, text(2)?, text(3)?],
+        )?;
+    }
+    Ok(())
+}
+
+/// What is committed next.
+struct Portion<'a> {
+    store: &'a mut SqliteStore,
+    changes: Vec<Change>,
+    bytes: usize,
+    /// The number of the last message of the queue.
+    last: u64,
+    failed: Option<StoreError>,
+}
+
+impl Portion<'_> {
+    fn take(&mut self, loaded: Loaded) {
+        match loaded {
+            Loaded::Queue(record) => {
+                self.last = 0;
+                self.add(Change::Queue(Box::new(record)));
+            }
+            Loaded::Effect { queue, effect: Effect::Counter { next_number } } => {
+                // What remembers the number of messages that are gone is their removal.
+                let number = next_number.saturating_sub(1).min(NUMBER_MAX);
+                if number > self.last {
+                    self.add(Change::Effect { queue, effect: Effect::Removed { slot: 0, number } });
+                }
+            }
+            Loaded::Effect { queue, effect } => {
+                if let Effect::Stored(stored) = &effect {
+                    self.last = stored.number;
+                }
+                self.add(Change::Effect { queue, effect });
+            }
+            Loaded::MoveTask(task) => self.add(Change::MoveTask(Box::new(task))),
+            // By the time it is of interest again, its minute is over.
+            Loaded::DeletedName { .. } => {}
+        }
+    }
+
+    fn add(&mut self, change: Change) {
+        self.bytes += change.weight();
+        self.changes.push(change);
+        if self.bytes >= PORTION_BYTES {
+            self.commit();
+        }
+    }
+
+    fn commit(&mut self) {
+        self.bytes = 0;
+        let changes = std::mem::take(&mut self.changes);
+        if self.failed.is_none()
+            && let Err(error) = self.store.commit(Time(0), changes).and_then(|()| self.store.upkeep(Time(0)).map(drop))
+        {
+            self.failed = Some(error);
+        }
+    }
+}
