@@ -36,6 +36,12 @@ pub enum Command {
     Healthcheck(HealthcheckArgs),
     /// Copy the data directory of a kew, running or not, to a new directory that a kew can be started on
     Backup(BackupArgs),
+    /// Look for damage in a data directory that no kew uses, changing nothing: exit code 0 if there is none, 65 if
+    /// there is, 1 if it could not be examined
+    Check(CheckArgs),
+    /// Make a new data directory of what can be read of a damaged one, which stays as it is: exit code 0 if that was
+    /// all, 65 if something could not be read and was left out, 1 if nothing was made
+    Salvage(SalvageArgs),
 }
 
 /// Flags of `kew serve`. Each has an environment variable; a flag beats a variable beats the file.
@@ -140,26 +146,53 @@ impl HealthcheckArgs {
     }
 }
 
-/// Flags of `kew backup`.
+/// What names a data directory, for the subcommands that work on one.
 #[derive(Debug, Args)]
-pub struct BackupArgs {
-    /// The data directory to copy
+pub struct DataArgs {
+    /// The data directory
     #[arg(long, value_name = "DIR", env = "KEW_DATA", value_parser = parse_data)]
     pub data: Option<PathBuf>,
     /// The file of settings that kew was started with, if it is to tell the data directory
     #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+/// Flags of `kew backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Which one to copy.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// The directory to copy it to; must not hold a store yet
     #[arg(long, value_name = "DIR", value_parser = parse_data)]
     pub to: PathBuf,
 }
 
-impl BackupArgs {
+/// Flags of `kew check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Which one to examine.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// Flags of `kew salvage`.
+#[derive(Debug, Args)]
+pub struct SalvageArgs {
+    /// The damaged one; it is not changed.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// The new data directory; must not hold anything yet
+    #[arg(long, value_name = "NEWDIR", value_parser = parse_data)]
+    pub to: PathBuf,
+}
+
+impl DataArgs {
     /// The data directory.
     ///
     /// # Errors
     /// As [`ServeArgs::into_config`], and when nothing names it.
-    pub fn data(&self) -> Result<PathBuf, String> {
+    pub fn named(&self) -> Result<PathBuf, String> {
         let (data, config) = (self.data.clone(), self.config.clone());
         let (config, _) = ServeArgs { data, config, ..ServeArgs::default() }.into_config()?;
         let wanted = "which data directory? Name it with --data DIR, with KEW_DATA, or in the configuration file";

@@ -3,7 +3,7 @@
 
 mod logging;
 
-use kew::cli::{BackupArgs, Cli, Command, HealthcheckArgs, ServeArgs};
+use kew::cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs, ServeArgs};
 use kew::{Clock, Config, Server, StartError, http};
 use std::convert::Infallible;
 use std::io::{ErrorKind, Read, Write};
@@ -18,6 +18,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const FAILED: u8 = 1;
 /// The exit code when the store has failed: EX_IOERR of sysexits.h.
 const STORE_FAILED: u8 = 74;
+/// The exit code when a store is damaged: EX_DATAERR of sysexits.h.
+const DAMAGED: u8 = 65;
 /// The exit code after a second signal.
 const CUT_OFF: u8 = 130;
 /// How long a health check waits for an answer.
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Some(Command::Serve(args)) => serve(*args),
         Some(Command::Healthcheck(args)) => healthcheck(args),
         Some(Command::Backup(args)) => backup(&args),
+        Some(Command::Check(args)) => check(&args),
+        Some(Command::Salvage(args)) => salvage(&args),
         None => serve(cli.serve),
     };
     outcome.unwrap_or_else(|error| {
@@ -173,11 +177,32 @@ impl Signals {
 }
 
 fn backup(args: &BackupArgs) -> Result<ExitCode, String> {
-    let data = args.data()?;
+    let data = args.data.named()?;
     kew::store::backup(&data, &args.to).map_err(|error| error.to_string())?;
     // Standard output may be closed; the copy is there all the same.
     let _ = writeln!(std::io::stdout(), "copied {} to {}", data.display(), args.to.display());
     Ok(ExitCode::SUCCESS)
+}
+
+fn check(args: &CheckArgs) -> Result<ExitCode, String> {
+    let report = kew::store::check(&args.data.named()?).map_err(|error| error.to_string())?;
+    let mut out = std::io::stdout().lock();
+    // Standard output may be closed; the exit code tells it too.
+    let _ = write!(out, "{report}");
+    if report.findings.is_empty() {
+        let _ = writeln!(out, "sound: nothing is damaged");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _ = writeln!(out, "findings: {}; `kew salvage` makes a new store of what can be read", report.findings.len());
+    Ok(ExitCode::from(DAMAGED))
+}
+
+fn salvage(args: &SalvageArgs) -> Result<ExitCode, String> {
+    let report = kew::store::salvage(&args.data.named()?, &args.to).map_err(|error| error.to_string())?;
+    let mut out = std::io::stdout().lock();
+    let _ = write!(out, "{report}");
+    let _ = writeln!(out, "what could be read is in {}", args.to.display());
+    Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
 }
 
 fn healthcheck(args: HealthcheckArgs) -> Result<ExitCode, String> {

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn send(kew: &Kew, body: &str) -> u16 {
+pub fn send(kew: &Kew, body: &str) -> u16 {
     kew.ask(json("SendMessage", format!(r#"{{"QueueUrl":"q","MessageBody":"{body}"}}"#))).status
 }
 
-fn messages(kew: &Kew) -> String {
+pub fn messages(kew: &Kew) -> String {
     let ask = r#"{"QueueUrl":"q","AttributeNames":["ApproximateNumberOfMessages"]}"#;
     let answer = kew.ask(json("GetQueueAttributes", ask)).ok().json();
     answer["Attributes"]["ApproximateNumberOfMessages"].as_str().unwrap().to_owned()

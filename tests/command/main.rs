@@ -7,6 +7,7 @@ mod door;
 mod kew;
 
 mod config_file;
+mod damage;
 mod data;
 mod embedding;
 mod logging;
