@@ -98,6 +98,8 @@
 //! 8. Work under a lock is bounded and never grows with the depth of the queue: every operation is O(1) or O(log n).
 //! 9. Waiting is free: no polling loops, no timer per message, one direct hand-off to the receiver who waited longest.
 //! 10. Tests do not sleep; they turn the manual clock. (Only `tests/crash`, which kills kew at random moments, waits for them.)
+//! 11. Messages leave one queue for another in one place (`broker/transfer.rs`), one mover at a time for each source, and leaving and
+//!     arriving are one commit.
 //!
 //! # Words in comments
 //!

@@ -11,6 +11,20 @@
 //! | `tasks.rs` | message move tasks |
 //! | `transfer.rs` | the one way of messages from one queue to another |
 //! | `waiters.rs` `timers.rs` | who waits at a queue, and what wakes them |
+//!
+//! # Locks
+//!
+//! | lock | guards | may be taken while holding |
+//! | --- | --- | --- |
+//! | `Broker::ringing` | the serving of due alarms | nothing |
+//! | `Queue::state` | one queue: engine, parked receives, departures, outbox | `ringing`; never another queue's |
+//! | `MoveTasks::tasks` | message move tasks | a queue's state |
+//! | `Queue::settings` | a queue's settings | a queue's state |
+//! | `Namespace::spaces` | names | a queue's state, move tasks |
+//! | `Timers::alarms` | alarms | a queue's state |
+//! | the committer's line | batches | a queue's state |
+//!
+//! None is held across an `.await`.
 
 mod batch;
 mod durability;
