@@ -206,6 +206,7 @@ pub(super) fn read(
         is_lenient: true,
         messages: 0,
         found: Totals::default(),
+        bytes: Vec::new(),
     };
     let read = loading.run();
     report.findings.append(&mut findings.findings);

@@ -221,6 +221,7 @@ impl Store for SqliteStore {
             is_lenient: false,
             messages: 0,
             found: Totals::default(),
+            bytes: Vec::new(),
         };
         loading.run()?;
         // The pages that were read are of no use for what comes now.

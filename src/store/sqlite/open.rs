@@ -227,6 +227,7 @@ fn check_old(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         is_lenient: false,
         messages: 0,
         found: Totals::default(),
+        bytes: Vec::new(),
     };
     loading.run()
 }

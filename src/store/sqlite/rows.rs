@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params_from_iter};
 
 use super::columns::damaged;
 use super::manifest::Manifest;
@@ -24,6 +24,8 @@ pub(super) struct Table {
     /// How many of the first columns change together, without the others being read. The checksum is the sum of one
     /// over these and one over the rest.
     changing: usize,
+    /// A column behind the checksum. The checksum is over its text too, which may stand in another table.
+    text: Option<&'static str>,
     /// Its place in [`TABLES`].
     index: usize,
     sql: LazyLock<Sql, fn() -> Sql>,
@@ -38,15 +40,18 @@ struct Sql {
 }
 
 macro_rules! tables {
-    ($($index:literal $table:ident $name:literal key $key:literal changing $changing:expr, [$($column:literal)*] $(+ $apart:literal)?;)*) => {
+    (@) => { None };
+    (@ $text:literal) => { Some($text) };
+    ($($index:literal $table:ident $name:literal key $key:literal changing $changing:expr, [$($column:literal)*] $(+ $text:literal)?;)*) => {
         $(
             pub(super) static $table: Table = Table {
                 name: $name,
                 columns: &[$($column),*],
                 key: $key,
                 changing: $changing,
+                text: tables!(@ $($text)?),
                 index: $index,
-                sql: LazyLock::new(|| Sql::new(&$table, &[$($apart)?])),
+                sql: LazyLock::new(|| Sql::new(&$table)),
             };
         )*
         /// All of them.
@@ -60,7 +65,6 @@ tables! {
     0 QUEUES "queues" key 1 changing ALL, ["uid" "shelf" "account" "region" "name" "kind" "deduplication_scope"
         "created_ms" "modified_ms" "purged_ms" "attributes" "tags"];
     1 COUNTERS "counters" key 1 changing ALL, ["shelf" "next_number"];
-    // The body has a checksum of its own, `body_md5`.
     2 MESSAGES "messages" key 1 changing 8, ["id" "slot" "place" "state" "deadline_ms" "receive_count"
         "first_received_ms" "received_ms" "sent_ms" "retained_ms" "message_id" "body_md5" "message_group"
         "deduplication_id" "sender" "trace_header" "dead_letter_source" "received_elsewhere" "attributes"
@@ -102,8 +106,8 @@ impl Totals {
 }
 
 impl Sql {
-    fn new(table: &Table, apart: &[&str]) -> Sql {
-        let columns = [table.columns, &["checksum"], apart].concat();
+    fn new(table: &Table) -> Sql {
+        let columns = [table.columns, &["checksum"], table.text.as_slice()].concat();
         let key = table.columns[..table.key].iter().map(|column| format!("{column} = ?")).collect::<Vec<_>>();
         let marks = vec!["?"; columns.len()].join(",");
         let mut set = String::new();
@@ -125,8 +129,13 @@ impl Table {
         format!("{}, {}", self.columns.join(", "), if has_checksums { "checksum" } else { "NULL" })
     }
 
+    /// The statement that inserts a row.
+    pub(super) fn insert(&self) -> &str {
+        &self.sql.insert
+    }
+
     /// The checksum of the columns that change.
-    pub(super) fn checksum_of_changing(&self, values: &[&dyn ToSql]) -> rusqlite::Result<u32> {
+    fn checksum_of_changing(&self, values: &[&dyn ToSql]) -> rusqlite::Result<u32> {
         let mut bytes = self.begin();
         for value in values {
             put_value(&mut bytes, value_of(&value.to_sql()?)?);
@@ -134,8 +143,8 @@ impl Table {
         Ok(crc32fast::hash(&bytes))
     }
 
-    /// The checksum of a row that is to be written.
-    pub(super) fn checksum(&self, values: &[&dyn ToSql]) -> rusqlite::Result<u32> {
+    /// The checksum of a row that is to be written, with its text.
+    fn checksum(&self, values: &[&dyn ToSql], text: Option<&str>) -> rusqlite::Result<u32> {
         let changing = self.changing.min(values.len());
         let checksum = self.checksum_of_changing(&values[..changing])?;
         if changing == values.len() {
@@ -145,34 +154,38 @@ impl Table {
         for value in [values[0]].iter().chain(&values[changing..]) {
             put_value(&mut bytes, value_of(&value.to_sql()?)?);
         }
-        Ok(checksum.wrapping_add(crc32fast::hash(&bytes)))
+        Ok(checksum.wrapping_add(with_text(&bytes, text.map(str::as_bytes))))
     }
 
-    /// The checksum of a row that begins with [`Table::select`], found to be that of its columns.
+    /// The checksum of a row that begins with [`Table::select`], and goes on with its text, found to be that of its
+    /// columns. `bytes` are of no meaning before and after.
     ///
     /// # Errors
     ///
     /// If it is another one.
-    pub(super) fn verified(&self, row: &Row<'_>) -> rusqlite::Result<i64> {
+    pub(super) fn verified(&self, row: &Row<'_>, bytes: &mut Vec<u8>) -> rusqlite::Result<i64> {
         let column = self.columns.len();
         let stored = row.get_ref(column)?;
         if stored == ValueRef::Null {
             // A store of an older kew has none.
             return Ok(0);
         }
-        let mut bytes = self.begin();
+        bytes.clear();
+        bytes.extend_from_slice(self.name.as_bytes());
         let changing = self.changing.min(column);
         for index in 0..changing {
-            put_value(&mut bytes, row.get_ref(index)?);
+            put_value(bytes, row.get_ref(index)?);
         }
-        let mut checksum = crc32fast::hash(&bytes);
+        let mut checksum = crc32fast::hash(bytes);
         if changing < column {
             bytes.truncate(self.name.len());
-            put_value(&mut bytes, row.get_ref(0)?);
+            put_value(bytes, row.get_ref(0)?);
             for index in changing..column {
-                put_value(&mut bytes, row.get_ref(index)?);
+                put_value(bytes, row.get_ref(index)?);
             }
-            checksum = checksum.wrapping_add(crc32fast::hash(&bytes));
+            let text = self.text.map(|_| row.get_ref(column + 1)).transpose()?;
+            let text = text.and_then(|text| text.as_bytes_or_null().ok().flatten());
+            checksum = checksum.wrapping_add(with_text(bytes, text));
         }
         if stored == ValueRef::Integer(checksum.into()) {
             return Ok(checksum.into());
@@ -185,6 +198,14 @@ impl Table {
         bytes.extend_from_slice(self.name.as_bytes());
         bytes
     }
+}
+
+/// A checksum over the columns and a text, which is not copied.
+fn with_text(bytes: &[u8], text: Option<&[u8]>) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(bytes);
+    checksum.update(text.unwrap_or_default());
+    checksum.finalize()
 }
 
 fn value_of<'a>(output: &'a ToSqlOutput<'_>) -> rusqlite::Result<ValueRef<'a>> {
@@ -216,19 +237,30 @@ fn put_value(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
 }
 
 impl Manifest {
-    /// Writes a row, new or in place of the one with the same key. `apart` are columns that the checksum is not over.
+    /// Writes a row, new or in place of the one with the same key.
     pub(super) fn put(
         &mut self,
         connection: &Connection,
         table: &Table,
         values: &[&dyn ToSql],
-        apart: &[&dyn ToSql],
     ) -> rusqlite::Result<()> {
-        let checksum = table.checksum(values)?;
-        let stored: &dyn ToSql = &checksum;
-        let row = || params_from_iter(values.iter().chain([&stored]).chain(apart));
+        self.put_by(&mut *connection.prepare_cached(table.insert())?, connection, table, values, None)
+    }
+
+    /// The same with a statement at hand; and with a text, of which the first is what stands in the row.
+    pub(super) fn put_by(
+        &mut self,
+        insert: &mut Statement<'_>,
+        connection: &Connection,
+        table: &Table,
+        values: &[&dyn ToSql],
+        text: Option<(&dyn ToSql, &str)>,
+    ) -> rusqlite::Result<()> {
+        let checksum = table.checksum(values, text.map(|(_, text)| text))?;
+        let (stored, text): (&dyn ToSql, _) = (&checksum, text.map(|(stored, _)| stored));
+        let row = || params_from_iter(values.iter().chain([&stored]).chain(&text));
         let total = self.totals.of(table);
-        if connection.prepare_cached(&table.sql.insert)?.execute(row())? == 1 {
+        if insert.execute(row())? == 1 {
             total.add(1, checksum.into());
             return Ok(());
         }
@@ -275,7 +307,16 @@ impl Manifest {
         sql: &str,
         params: impl rusqlite::Params,
     ) -> rusqlite::Result<i64> {
-        let mut statement = connection.prepare_cached(sql)?;
+        self.delete_by(&mut *connection.prepare_cached(sql)?, table, params)
+    }
+
+    /// The same with a statement at hand.
+    pub(super) fn delete_by(
+        &mut self,
+        statement: &mut Statement<'_>,
+        table: &Table,
+        params: impl rusqlite::Params,
+    ) -> rusqlite::Result<i64> {
         let mut rows = statement.query(params)?;
         let mut gone = Total::default();
         while let Some(row) = rows.next()? {

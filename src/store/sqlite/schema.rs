@@ -67,15 +67,20 @@ fn add_checksums(connection: &Connection, manifest: &mut Manifest) -> rusqlite::
 }
 
 fn copy(connection: &Connection, manifest: &mut Manifest, table: &Table) -> rusqlite::Result<()> {
-    let body = if table.name == MESSAGES.name { ", body" } else { "" };
-    let mut old = connection.prepare(&format!("SELECT {}{body} FROM old_{}", table.columns.join(", "), table.name))?;
-    let count = old.column_count();
+    let is_messages = table.name == MESSAGES.name;
+    let body = ", body, coalesce(body, (SELECT l.body FROM old_long_bodies l WHERE l.id = t.id))";
+    let body = if is_messages { body } else { "" };
+    let (columns, count) = (table.columns.join(", "), table.columns.len());
+    let mut old = connection.prepare(&format!("SELECT {columns}{body} FROM old_{} t", table.name))?;
+    let mut insert = connection.prepare(table.insert())?;
     let mut rows = old.query([])?;
     while let Some(row) = rows.next()? {
         let values = (0..count).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>()?;
         let values: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
-        let (summed, apart) = values.split_at(table.columns.len());
-        manifest.put(connection, table, summed, apart)?;
+        let body: Option<(Option<String>, String)> =
+            if is_messages { Some((row.get(count)?, row.get(count + 1)?)) } else { None };
+        let body = body.as_ref().map(|(stored, text)| (stored as &dyn ToSql, text.as_str()));
+        manifest.put_by(&mut insert, connection, table, &values, body)?;
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ CREATE TABLE messages (
   -- A JSON object by name: {"type": ..., "value": ...}, or "base64" in place of "value" for bytes.
   attributes TEXT,
   attributes_md5 BLOB,
-  -- The sum of one CRC-32 over the columns up to received_ms, and one over id and the others but body.
+  -- The sum of one CRC-32 over the columns up to received_ms, and one over id, the others and the body.
   checksum INTEGER NOT NULL,
   -- NULL: long, and in long_bodies.
   body TEXT

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::manifest::Manifest;
@@ -55,7 +55,8 @@ pub(super) fn commit(
 ) -> Result<(), StoreError> {
     let written = (|| -> Result<(), Trouble> {
         begin(connection)?;
-        let mut writer = Writer { connection, shelves, manifest, upkeep };
+        let (insert, delete, remember) = (None, None, None);
+        let mut writer = Writer { connection, shelves, manifest, upkeep, insert, delete, remember };
         let mut queues = folded.queues;
         // Deleted ones first: a new one may need the place.
         for (uid, queue) in queues.extract_if(.., |_, queue| queue.deleted.is_some()) {
@@ -73,6 +74,7 @@ pub(super) fn commit(
                 }
             }
         }
+        drop(writer);
         // Forgotten here and not in a transaction of its own, which would cost a sync of its own.
         upkeep.forget(connection, shelves, manifest, now)?;
         manifest.write(connection)?;
@@ -95,6 +97,22 @@ struct Writer<'a> {
     shelves: &'a mut Shelves,
     manifest: &'a mut Manifest,
     upkeep: &'a mut upkeep::State,
+    /// Statements that a batch may need often.
+    insert: Option<CachedStatement<'a>>,
+    delete: Option<CachedStatement<'a>>,
+    remember: Option<CachedStatement<'a>>,
+}
+
+/// A statement that is looked up once.
+fn kept<'s, 'c>(
+    statement: &'s mut Option<CachedStatement<'c>>,
+    connection: &'c Connection,
+    sql: &str,
+) -> rusqlite::Result<&'s mut CachedStatement<'c>> {
+    match statement {
+        Some(statement) => Ok(statement),
+        none => Ok(none.insert(connection.prepare_cached(sql)?)),
+    }
 }
 
 impl Writer<'_> {
@@ -127,7 +145,7 @@ impl Writer<'_> {
         shelf.next_number = shelf.next_number.max(queue.next_number);
         if queue.removed_any && shelf.next_number != shelf.counter {
             shelf.counter = shelf.next_number;
-            self.manifest.put(self.connection, &COUNTERS, &[&shelf.number, &whole(shelf.counter)], &[])?;
+            self.manifest.put(self.connection, &COUNTERS, &[&shelf.number, &whole(shelf.counter)])?;
         }
         Ok(())
     }
@@ -157,7 +175,6 @@ impl Writer<'_> {
                 json!(queue.attributes).to_string(),
                 json!(queue.tags).to_string(),
             ],
-            &[],
         )?;
         Ok(())
     }
@@ -187,7 +204,7 @@ impl Writer<'_> {
         };
         if let Some((account, region, name)) = name {
             self.upkeep.names = true;
-            self.manifest.put(self.connection, &DELETED_QUEUES, params![account, region, name, ms(at)], &[])?;
+            self.manifest.put(self.connection, &DELETED_QUEUES, params![account, region, name, ms(at)])?;
         }
         let Some(shelf) = self.shelves.remove(uid) else { return Ok(()) };
         let sql = "DELETE FROM queues WHERE uid = ? RETURNING checksum";
@@ -201,7 +218,7 @@ impl Writer<'_> {
     /// Everything on a shelf up to this row is gone.
     fn discard(&mut self, shelf: i64, last_id: i64) -> rusqlite::Result<()> {
         self.upkeep.discarded = true;
-        self.manifest.put(self.connection, &DISCARDED, params![ids_of(shelf).start(), last_id], &[])
+        self.manifest.put(self.connection, &DISCARDED, params![ids_of(shelf).start(), last_id])
     }
 
     fn message(&mut self, uid: u64, number: u64, message: MessageFold) -> Result<(), Trouble> {
@@ -227,7 +244,7 @@ impl Writer<'_> {
             }
             (MessageFold::Removed, Some(id)) => {
                 let sql = "DELETE FROM messages WHERE id = ? RETURNING checksum";
-                self.manifest.delete(self.connection, &MESSAGES, sql, [id])?;
+                self.manifest.delete_by(kept(&mut self.delete, self.connection, sql)?, &MESSAGES, [id])?;
                 if self.upkeep.long_bodies {
                     self.connection.prepare_cached("DELETE FROM long_bodies WHERE id = ?")?.execute([id])?;
                 }
@@ -265,7 +282,9 @@ impl Writer<'_> {
             attributes.map(|attributes| attributes::to_json(&attributes.encoded)),
             attributes.map(|attributes| attributes.md5),
         ];
-        self.manifest.put(self.connection, &MESSAGES, values, params![(!apart).then_some(text)])?;
+        let stored = (!apart).then_some(text);
+        let insert = kept(&mut self.insert, self.connection, MESSAGES.insert())?;
+        self.manifest.put_by(insert, self.connection, &MESSAGES, values, Some((&stored, text)))?;
         if apart {
             self.upkeep.long_bodies = true;
             self.connection
@@ -285,7 +304,8 @@ impl Writer<'_> {
             ms(remembered.first_sent),
             remembered.id.to_string(),
         ];
-        self.manifest.put(self.connection, &DEDUPLICATION, values, &[])?;
+        let remember = kept(&mut self.remember, self.connection, DEDUPLICATION.insert())?;
+        self.manifest.put_by(remember, self.connection, &DEDUPLICATION, values, None)?;
         self.shelves.remember(uid, remembered.first_sent, remembered.number, false);
         Ok(())
     }
@@ -307,7 +327,7 @@ impl Writer<'_> {
         }
         self.upkeep.attempts = true;
         let values = params![uid.cast_signed(), attempt_id, ms(attempt.at), json!(receipts).to_string()];
-        self.manifest.put(self.connection, &ATTEMPTS, values, &[])
+        self.manifest.put(self.connection, &ATTEMPTS, values)
     }
 
     fn task(&mut self, task: &MoveTaskRecord) -> rusqlite::Result<()> {
@@ -323,7 +343,7 @@ impl Writer<'_> {
             task.status,
             task.failure,
         ];
-        self.manifest.put(self.connection, &MOVE_TASKS, values, &[])
+        self.manifest.put(self.connection, &MOVE_TASKS, values)
     }
 }
 
