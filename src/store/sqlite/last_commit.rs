@@ -11,7 +11,7 @@
 //! Which of these it is, is told by the number that Linux gives each start of the system, which is in the note.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Seek as _, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::{open, private};
@@ -135,7 +135,15 @@ impl Writer {
         self.put().map_err(|error| open::file_error(&self.path, &error))
     }
 
+    /// After each commit, so in as few calls as the system allows.
+    #[cfg(unix)]
     fn put(&mut self) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(&self.file, self.note.line().as_bytes(), 0)
+    }
+
+    #[cfg(not(unix))]
+    fn put(&mut self) -> io::Result<()> {
+        use std::io::{Seek as _, Write as _};
         self.file.rewind()?;
         self.file.write_all(self.note.line().as_bytes())
     }
