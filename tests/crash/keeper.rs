@@ -193,8 +193,14 @@ impl Keeper {
     }
 
     fn start_task(&mut self, line: &mut Line<'_>) {
-        // Three tasks in a row have different rates.
-        let rate = 100 + 130 * (self.number() % 3) + self.rng.u64(0..130);
+        // A task is known by its rate, so none of those that are listed may have the same: one in doubt would be taken for it.
+        let listed: Vec<u64> = self.tasks.iter().rev().take(10).map(|task| task.rate).collect();
+        let rate = loop {
+            let rate = self.rng.u64(100..490);
+            if !listed.contains(&rate) {
+                break rate;
+            }
+        };
         line.audit().moving();
         let mut task = Task { rate, handle: None, cancelled: false };
         self.task_in_doubt = Some(task.clone());
