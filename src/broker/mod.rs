@@ -137,8 +137,9 @@ impl Broker {
     ///
     /// # Errors
     /// What SQS answers.
-    pub async fn execute(&self, caller: &Caller<'_>, request: Request) -> Result<Response, Error> {
+    pub async fn execute(&self, caller: &Caller<'_>, mut request: Request) -> Result<Response, Error> {
         self.ready().await;
+        self.catch_up(caller, &mut request).await;
         // What changes something is told when it is as durable as was asked for.
         macro_rules! settled {
             ($variant:ident, $done:expr) => {
@@ -181,6 +182,18 @@ impl Broker {
             }
             Request::TagQueue(r) => settled!(TagQueue, self.tag_queue(caller, r)),
             Request::UntagQueue(r) => settled!(UntagQueue, self.untag_queue(caller, r)),
+        }
+    }
+
+    /// Waits until the store has taken what a queue has to catch up with, so that a request finds it as it is now.
+    async fn catch_up(&self, caller: &Caller<'_>, request: &mut Request) {
+        let Some(store) = &self.store else { return };
+        let address = request.queue_url_mut().and_then(|url| QueueAddress::parse(url.as_deref()?));
+        let Some(queue) = address.and_then(|a| self.namespace.resolve(a, caller.account, caller.region)) else {
+            return;
+        };
+        while queue.is_behind(self) {
+            store.pending_below(CATCH_UP_BYTES_MAX).await;
         }
     }
 

@@ -118,6 +118,13 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Brings the queue up to now as far as the store keeps up, and tells whether something is left.
+    pub(super) fn is_behind(&self, broker: &Broker) -> bool {
+        let (mut state, _, behind) = self.lock(broker);
+        broker.deliver(self, &mut state.outbox);
+        behind
+    }
+
     /// Locks the queue and brings it up to now, and tells whether something is left to catch up with. Many deadlines that
     /// fall due at once are worked off in small portions, and others get their turn in between. If the store cannot keep
     /// up, the rest has to wait: the engine hands out, deletes and hides by the rules all the same.
