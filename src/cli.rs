@@ -1,14 +1,14 @@
 //! The command line: flags and environment variables, and how they and the file become one configuration.
 
-use crate::broker::NamespaceMode;
-use crate::config::{
+use clap::builder::ValueParser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use kew::internals::broker::NamespaceMode;
+use kew::internals::config::{
     self, Config, Durability, LISTEN_DEFAULT, Mode, QueueConfig, check_account, check_external_url, check_log,
     check_region, parse_data, parse_durability, parse_host, parse_hosts, parse_limit, parse_listen, parse_mode,
     parse_namespace, parse_origin, parse_origins, parse_switch, parse_threads,
 };
-use clap::builder::ValueParser;
-use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -64,18 +64,17 @@
 //!
 //! | room | what it is for |
 //! | --- | --- |
-//! | [`api`] | what SQS says: the 23 operations, their members, attributes, rules and limits; no bytes, no state |
-//! | [`error`] | the error table: type, code, status, fault |
-//! | [`wire`] | how SQS speaks: bytes to and from [`api`], in AWS JSON 1.0 and AWS Query; no state |
-//! | [`engine`] | what a queue does: pure, synchronous, deterministic |
-//! | [`broker`] | many queues: names, accounts and regions, locks, long polls, dead letters, move tasks |
-//! | [`store`] | what survives: one committer thread, and SQLite behind the feature `store` |
-//! | [`clock`] | the only file that reads or waits for time |
-//! | [`http`] | the front door: hyper service, limits, health, which names and web pages may, threads |
-//! | [`config`] | one definition of all settings, for file, environment, flags and code |
+//! | `api/` | what SQS says: the 23 operations, their members, attributes, rules and limits; no bytes, no state |
+//! | `error.rs` | the error table: type, code, status, fault |
+//! | `wire/` | how SQS speaks: bytes to and from `api/`, in AWS JSON 1.0 and AWS Query; no state |
+//! | `engine/` | what a queue does: pure, synchronous, deterministic |
+//! | `broker/` | many queues: names, accounts and regions, locks, long polls, dead letters, move tasks |
+//! | `store/` | what survives: one committer thread, and SQLite behind the feature `store` |
+//! | `clock.rs` | the only file that reads or waits for time |
+//! | `http/` | the front door: hyper service, limits, health, which names and web pages may, threads |
+//! | `config/` | one definition of all settings, for file, environment, flags and code |
 //! | `server.rs` | [`Server`] and its [`Builder`], which put the rooms together |
-//! | `cli.rs` | arguments and environment to a [`Config`] |
-//! | `main.rs` `logging.rs` | the command: signals, the log, and all that is printed |
+//! | `main.rs` `cli.rs` `logging.rs` | the command: arguments and environment to a [`Config`], signals, the log, and all that is printed |
 //!
 //! Where to change what: a member of a request is in `api/`, a text of an error beside the rule that gives it (`api/rules.rs`,
 //! `broker/`), a header in `http/mod.rs`, a number in `api/limits.rs`, a queue attribute in the table of `api/attributes.rs`.
@@ -108,21 +107,52 @@
 
 #![warn(missing_docs)]
 
-pub mod api;
-pub mod broker;
-#[cfg(feature = "bin")]
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod engine;
-pub mod error;
-pub mod http;
+mod api;
+mod broker;
+mod clock;
+mod config;
+mod engine;
+mod error;
+mod http;
 mod server;
-pub mod store;
-pub mod wire;
+mod store;
+mod wire;
 
 pub use broker::NamespaceMode;
 pub use clock::Clock;
 pub use config::{Config, Durability, Mode, QueueConfig};
 pub use http::{Hosts, Origins};
 pub use server::{Builder, Server, StartError};
+
+/// The rooms, for the `kew` command and the tests of this package. Not part of the crate's interface: anything in here may
+/// change in any release.
+#[doc(hidden)]
+pub mod internals {
+    pub mod api {
+        pub use crate::api::*;
+    }
+    pub mod broker {
+        pub use crate::broker::*;
+    }
+    pub mod clock {
+        pub use crate::clock::*;
+    }
+    pub mod config {
+        pub use crate::config::*;
+    }
+    pub mod engine {
+        pub use crate::engine::*;
+    }
+    pub mod error {
+        pub use crate::error::*;
+    }
+    pub mod http {
+        pub use crate::http::*;
+    }
+    pub mod store {
+        pub use crate::store::*;
+    }
+    pub mod wire {
+        pub use crate::wire::*;
+    }
+}

@@ -1,10 +1,12 @@
 //! The `kew` command: arguments and environment to a configuration, a server, signals, and what is printed. No other file prints
 //! but `logging.rs`.
 
+mod cli;
 mod logging;
 
-use kew::cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs, ServeArgs};
-use kew::{Clock, Config, Server, StartError, http};
+use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs, ServeArgs};
+use kew::internals::{http, store};
+use kew::{Clock, Config, Server, StartError};
 use std::convert::Infallible;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -178,14 +180,14 @@ impl Signals {
 
 fn backup(args: &BackupArgs) -> Result<ExitCode, String> {
     let data = args.data.named()?;
-    kew::store::backup(&data, &args.to).map_err(|error| error.to_string())?;
+    store::backup(&data, &args.to).map_err(|error| error.to_string())?;
     // Standard output may be closed; the copy is there all the same.
     let _ = writeln!(std::io::stdout(), "copied {} to {}", data.display(), args.to.display());
     Ok(ExitCode::SUCCESS)
 }
 
 fn check(args: &CheckArgs) -> Result<ExitCode, String> {
-    let report = kew::store::check(&args.data.named()?).map_err(|error| error.to_string())?;
+    let report = store::check(&args.data.named()?).map_err(|error| error.to_string())?;
     let mut out = std::io::stdout().lock();
     // Standard output may be closed; the exit code tells it too.
     let _ = write!(out, "{report}");
@@ -198,7 +200,7 @@ fn check(args: &CheckArgs) -> Result<ExitCode, String> {
 }
 
 fn salvage(args: &SalvageArgs) -> Result<ExitCode, String> {
-    let report = kew::store::salvage(&args.data.named()?, &args.to).map_err(|error| error.to_string())?;
+    let report = store::salvage(&args.data.named()?, &args.to).map_err(|error| error.to_string())?;
     let mut out = std::io::stdout().lock();
     let _ = write!(out, "{report}");
     let _ = writeln!(out, "what could be read is in {}", args.to.display());

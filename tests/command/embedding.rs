@@ -56,7 +56,7 @@ fn what_a_builder_takes_has_a_name_at_the_root() {
         .mode(Mode::Aws);
     builder.start().unwrap().shutdown_blocking();
     let [a, b, c]: [Durability; 3] =
-        [kew::Durability::Full, kew::config::Durability::Full, kew::store::Durability::Full];
+        [kew::Durability::Full, kew::internals::config::Durability::Full, kew::internals::store::Durability::Full];
     assert!(a == b && b == c);
 }
 
@@ -71,9 +71,9 @@ fn errors_speak_to_programmers_and_lead_to_their_causes() {
 
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = Server::builder().data(file.path(), Durability::Full).start().unwrap_err();
-    assert!(error.source().is_some_and(|source| source.is::<kew::store::StoreError>()), "{error:?}");
+    assert!(error.source().is_some_and(|source| source.is::<kew::internals::store::StoreError>()), "{error:?}");
     let error = Server::builder().queue("bad name").start().unwrap_err();
-    assert!(error.source().is_some_and(|source| source.is::<kew::error::Error>()), "{error:?}");
+    assert!(error.source().is_some_and(|source| source.is::<kew::internals::error::Error>()), "{error:?}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn queues_that_only_clients_of_their_own_region_find_are_named() {
 fn written(dir: &Path, days_on: u64) {
     let clock = kew::Clock::manual();
     clock.advance(Duration::from_secs(days_on * 86_400));
-    let server = kew::Server::builder().queue("q").clock(clock).data(dir, kew::config::Durability::Process);
+    let server = kew::Server::builder().queue("q").clock(clock).data(dir, kew::internals::config::Durability::Process);
     let server = server.start().unwrap();
     let mut peer = crate::door::Peer::of(&server);
     peer.ask(json("SendMessage", r#"{"QueueUrl":"q","MessageBody":"x"}"#)).ok();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response};
-use kew::http::Service;
+use kew::internals::http::Service;
 use quick_xml::events::Event;
 use serde_json::Value;
 use std::pin::pin;

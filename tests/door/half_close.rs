@@ -3,7 +3,7 @@
 
 use crate::support::*;
 use kew::Server;
-use kew::http::READ_AHEAD_BYTES_MAX;
+use kew::internals::http::READ_AHEAD_BYTES_MAX;
 use std::time::Duration;
 
 /// Sends these bytes, and nothing more ever.
@@ -39,8 +39,12 @@ fn requests() -> Vec<Vec<u8>> {
 fn a_request_whose_client_ends_its_half_is_answered() {
     let dir = tempfile::tempdir().unwrap();
     let in_memory = server();
-    let on_disk =
-        Server::builder().queue("q").manual_clock().data(dir.path(), kew::config::Durability::Process).start().unwrap();
+    let on_disk = Server::builder()
+        .queue("q")
+        .manual_clock()
+        .data(dir.path(), kew::internals::config::Durability::Process)
+        .start()
+        .unwrap();
     for server in [in_memory, on_disk] {
         for _ in 0..5 {
             for request in requests() {

@@ -3,7 +3,7 @@
 
 use crate::support::*;
 use kew::Server;
-use kew::http::{Hosts, Origins};
+use kew::internals::http::{Hosts, Origins};
 
 /// Names that no page of the Internet can have, or none whose DNS a stranger writes.
 const KNOWN: &[&str] = &[

@@ -1,10 +1,12 @@
 //! Every limit on what comes in, and the answer in SQS's shape beyond it.
 
 use crate::support::*;
-use kew::broker::{Broker, BrokerOptions, NamespaceMode};
-use kew::http::{BODY_BYTES_MAX_DEFAULT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, URL_BYTES_MAX};
-use kew::http::{HttpOptions, Running, Service};
-use kew::wire::{FORM_PAIRS_MAX, JSON_DEPTH_MAX};
+use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
+use kew::internals::http::{
+    BODY_BYTES_MAX_DEFAULT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, URL_BYTES_MAX,
+};
+use kew::internals::http::{HttpOptions, Running, Service};
+use kew::internals::wire::{FORM_PAIRS_MAX, JSON_DEPTH_MAX};
 use kew::{Clock, Server};
 use std::net::TcpListener;
 use std::sync::Arc;

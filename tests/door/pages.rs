@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use kew::Server;
-use kew::http::Origins;
+use kew::internals::http::Origins;
 
 const PAGE: &str = "http://app.example:3000";
 

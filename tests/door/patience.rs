@@ -2,8 +2,8 @@
 
 use crate::support::*;
 use kew::Clock;
-use kew::broker::{Broker, BrokerOptions, NamespaceMode};
-use kew::http::{BODY_TIME_LIMIT, HEADER_TIME_LIMIT, HttpOptions, Running, Service};
+use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
+use kew::internals::http::{BODY_TIME_LIMIT, HEADER_TIME_LIMIT, HttpOptions, Running, Service};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;

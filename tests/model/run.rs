@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kew::engine::{
+use kew::internals::engine::{
     DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, NewMessage, Queue, Receipt, Sent,
     Settings, Time, VisibilityChange, Want,
 };

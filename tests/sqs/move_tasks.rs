@@ -303,7 +303,7 @@ async fn the_rate_holds_over_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let clock = kew::Clock::manual();
     let live = || {
-        let builder = kew::Server::builder().data(data.path(), kew::config::Durability::Process);
+        let builder = kew::Server::builder().data(data.path(), kew::internals::config::Durability::Process);
         Kew::of(builder.clock(clock.clone()).start().unwrap())
     };
     let mut kew = live();

@@ -103,8 +103,8 @@ impl Kew {
 
     pub fn with(builder: kew::Builder) -> Kew {
         let durability = std::env::var(DURABILITY).ok().map(|level| match level.as_str() {
-            "process" => kew::config::Durability::Process,
-            "full" => kew::config::Durability::Full,
+            "process" => kew::internals::config::Durability::Process,
+            "full" => kew::internals::config::Durability::Full,
             other => panic!("{DURABILITY} is neither process nor full: {other}"),
         });
         let data = durability.map(|level| (tempfile::tempdir().expect("a directory"), level));
@@ -133,7 +133,7 @@ impl Kew {
     pub fn on(dir: &std::path::Path, builder: kew::Builder, days_on: u64) -> Kew {
         let clock = kew::Clock::manual();
         clock.advance(Duration::from_secs(days_on * 86_400));
-        let builder = builder.data(dir, kew::config::Durability::Process).clock(clock);
+        let builder = builder.data(dir, kew::internals::config::Durability::Process).clock(clock);
         let server = builder.start().expect("a free port and a store");
         let client = client_as(&server, "test", "us-east-1");
         Kew { server, client, _data: None }

@@ -1,8 +1,8 @@
 //! Delay, retention, the limit in flight, and the counters that show them.
 
 use crate::support::*;
-use kew::api::{ReceiveMessageRequest, Request, Response, SendMessageBatchEntry, SendMessageBatchRequest};
-use kew::broker::Caller;
+use kew::internals::api::{ReceiveMessageRequest, Request, Response, SendMessageBatchEntry, SendMessageBatchRequest};
+use kew::internals::broker::Caller;
 
 async fn send_delayed(kew: &Kew, queue: &str, body: &str, seconds: i32) {
     let call = kew.client.send_message().queue_url(kew.url(queue)).message_body(body);

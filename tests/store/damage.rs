@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use kew::engine::Effect;
-use kew::store::{Durability, Loaded, Store, StoreError, backup, check, salvage};
+use kew::internals::engine::Effect;
+use kew::internals::store::{Durability, Loaded, Store, StoreError, backup, check, salvage};
 
 use crate::kit::*;
 use crate::varied::{self, BOOT, FILES, Files};

@@ -11,10 +11,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kew::engine::{
+use kew::internals::engine::{
     Counts, DeduplicationScope, Deleted, Effect, MessageId, NewMessage, Queue, Receipt, Received, Sent, Time, Want,
 };
-use kew::store::{Change, QueueRecord, SqliteStore, Store};
+use kew::internals::store::{Change, QueueRecord, SqliteStore, Store};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -70,7 +70,7 @@ struct Pair {
     live: Queue,
     mirror: Queue,
     handles: Vec<(Receipt, Receipt)>,
-    dead: Vec<kew::engine::Message>,
+    dead: Vec<kew::internals::engine::Message>,
 }
 
 struct Run<'a> {
@@ -173,13 +173,13 @@ impl Pair {
         let (live, mirror) = (&mut self.live, &mut self.mirror);
         match step {
             Step::Send { group, deduplication, delay, long } => {
-                let fifo = live.settings().kind == kew::engine::Kind::Fifo;
+                let fifo = live.settings().kind == kew::internals::engine::Kind::Fifo;
                 let new = || new_message(serial, fifo, group, deduplication, delay, long);
                 let sent: Sent = live.send(now, new(), effects);
                 assert_eq!(sent, mirror.send(now, new(), &mut ()));
             }
             Step::Receive { max, timeout, attempt, dead } => {
-                let fifo = live.settings().kind == kew::engine::Kind::Fifo;
+                let fifo = live.settings().kind == kew::internals::engine::Kind::Fifo;
                 let attempt = attempt.map(|number| format!("attempt-{number}"));
                 let want = Want {
                     max: if fifo { 1 } else { max },
@@ -252,7 +252,8 @@ fn new_message(serial: u64, fifo: bool, group: u8, deduplication: u8, delay: u32
         id: MessageId(id),
         body_md5: Md5::digest(&body).into(),
         body: body.into(),
-        attributes: (group == 1).then(|| kew::engine::Attributes { encoded: [1, 2, 3].into(), md5: [4; 16] }),
+        attributes: (group == 1)
+            .then(|| kew::internals::engine::Attributes { encoded: [1, 2, 3].into(), md5: [4; 16] }),
         trace_header: (deduplication == 1).then(|| text(format!("Root={serial}"))),
         sender: (deduplication == 2).then(|| text("AIDA".into())),
         group: (fifo || group > 1).then(|| text(format!("group-{group}"))),

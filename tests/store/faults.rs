@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use kew::store::sqlite::Options;
-use kew::store::{Durability, SqliteStore, Store, StoreError};
+use kew::internals::store::sqlite::Options;
+use kew::internals::store::{Durability, SqliteStore, Store, StoreError};
 use rusqlite::Connection;
 
 use crate::kit::*;

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use kew::store::{Change, Durability, Loaded, Store, StoreError, check, salvage};
+use kew::internals::store::{Change, Durability, Loaded, Store, StoreError, check, salvage};
 
 use crate::kit::*;
 use crate::varied::{self, BOOT, FILES, Files};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use kew::engine::{Effect, MessageId, Time};
-use kew::store::{Change, Durability, SqliteStore, Store};
+use kew::internals::engine::{Effect, MessageId, Time};
+use kew::internals::store::{Change, Durability, SqliteStore, Store};
 
 use crate::kit::*;
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kew::engine::{DeduplicationScope, Effect, Kind, Message, MessageId, Queue, Settings, State, Status, Stored, Time};
-use kew::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
+use kew::internals::engine::{
+    DeduplicationScope, Effect, Kind, Message, MessageId, Queue, Settings, State, Status, Stored, Time,
+};
+use kew::internals::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
 use md5::{Digest, Md5};
 
 pub const NOW: Time = Time(1_700_000_000_000);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kew::store::{Durability, SqliteStore, Store, StoreError, check};
+use kew::internals::store::{Durability, SqliteStore, Store, StoreError, check};
 use rusqlite::Connection;
 
 use crate::kit::*;
@@ -46,7 +46,7 @@ fn as_version_1(dir: &Path, to: &Path) {
     old.execute_batch("DETACH new; PRAGMA user_version = 1; PRAGMA application_id = 0x6b657771").unwrap();
 }
 
-fn filled() -> (tempfile::TempDir, Vec<kew::store::Loaded>) {
+fn filled() -> (tempfile::TempDir, Vec<kew::internals::store::Loaded>) {
     let (new, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (files, content) = varied::closed(3);
     varied::put(new.path(), &files);

@@ -4,10 +4,10 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use kew::api::{Request, Response};
-use kew::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
-use kew::engine::Time;
-use kew::store::{Change, Committer, Loaded, Store, StoreError};
+use kew::internals::api::{Request, Response};
+use kew::internals::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
+use kew::internals::engine::Time;
+use kew::internals::store::{Change, Committer, Loaded, Store, StoreError};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 

@@ -20,9 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kew::engine::{Effect, MessageId};
-use kew::store::sqlite::Options;
-use kew::store::{Change, Durability, SqliteStore, Store, StoreError};
+use kew::internals::engine::{Effect, MessageId};
+use kew::internals::store::sqlite::Options;
+use kew::internals::store::{Change, Durability, SqliteStore, Store, StoreError};
 use sqlite_vfs::{DatabaseHandle, LockKind, OpenKind, OpenOptions, Vfs, wip};
 
 use crate::kit::*;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kew::engine::{Attributes, DeduplicationScope, Effect, Extra, MessageId, Receipt, State, Status, Stored, Time};
-use kew::store::sqlite::Options;
-use kew::store::{Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, backup};
+use kew::internals::engine::{
+    Attributes, DeduplicationScope, Effect, Extra, MessageId, Receipt, State, Status, Stored, Time,
+};
+use kew::internals::store::sqlite::Options;
+use kew::internals::store::{Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, backup};
 use rusqlite::Connection;
 
 use crate::kit::*;
@@ -283,8 +285,8 @@ fn a_live_store_can_be_copied_and_started_from() {
 
 #[test]
 fn loading_tells_how_far_it_has_come() {
-    use kew::store::sqlite::Options;
-    use kew::store::{Durability, SqliteStore};
+    use kew::internals::store::sqlite::Options;
+    use kew::internals::store::{Durability, SqliteStore};
     let dir = tempfile::tempdir().unwrap();
     let mut written = open(dir.path());
     written.commit(NOW, vec![queue(7)]).unwrap();
@@ -293,7 +295,7 @@ fn loading_tells_how_far_it_has_come() {
     }
     drop(written);
     let (told, heard) = std::sync::mpsc::channel();
-    let progress: kew::store::sqlite::Progress = Box::new(move |count| told.send(count).unwrap());
+    let progress: kew::internals::store::sqlite::Progress = Box::new(move |count| told.send(count).unwrap());
     let options = Options { progress: Some(progress), ..Options::default() };
     let mut again = SqliteStore::open_with(dir.path(), Durability::Full, options).unwrap();
     assert_eq!(load(&mut again, NOW).unwrap().bodies[&7].len(), 100_000);

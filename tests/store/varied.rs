@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use kew::engine::{
+use kew::internals::engine::{
     Attributes, DeduplicationScope, Effect, Extra, Message, MessageId, Receipt, State, Status, Stored, Time,
 };
-use kew::store::sqlite::Options;
-use kew::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
+use kew::internals::store::sqlite::Options;
+use kew::internals::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
 
 use crate::kit::*;
 

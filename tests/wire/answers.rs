@@ -1,7 +1,7 @@
 //! The exact bytes of every action's answer, in both protocols and in the JSON that Query requests may ask for.
 
-use kew::api::*;
-use kew::wire::{Protocol, Reply, encode, not_found};
+use kew::internals::api::*;
+use kew::internals::wire::{Protocol, Reply, encode, not_found};
 
 const ID: &str = "0f7c8a3e-5b1d-4c2e-9f00-112233445566";
 

@@ -1,7 +1,7 @@
 //! The requests that 28 real clients wrote decode to the operation they meant.
 
 use crate::support::captures;
-use kew::wire::Protocol;
+use kew::internals::wire::Protocol;
 use std::collections::BTreeMap;
 
 /// Client, number of requests, protocol.

@@ -1,7 +1,7 @@
 //! The exact bytes of every error, in both protocols, against a table of its own.
 
-use kew::error::{Error, ErrorKind};
-use kew::wire::{Protocol, encode_error};
+use kew::internals::error::{Error, ErrorKind};
+use kew::internals::wire::{Protocol, encode_error};
 
 /// `__type`, code, HTTP status, fault. Restated from what is known of AWS.
 #[rustfmt::skip]

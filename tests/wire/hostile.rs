@@ -1,7 +1,7 @@
 //! Damaged requests: whatever the bytes, there is an answer, and it can be written.
 
 use crate::support::captures;
-use kew::wire::{Head, Method, Rejection, decode, encode_error};
+use kew::internals::wire::{Head, Method, Rejection, decode, encode_error};
 
 /// A small generator of the same numbers on every run.
 struct Numbers(u64);

@@ -3,8 +3,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kew::api::fields::LenientText;
-use kew::api::{Entries, List, MessageAttributes, Named, Request};
+use kew::internals::api::fields::LenientText;
+use kew::internals::api::{Entries, List, MessageAttributes, Named, Request};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

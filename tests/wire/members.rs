@@ -4,7 +4,7 @@ use crate::leaves;
 use crate::support::{Raw, captures};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kew::api::Request;
+use kew::internals::api::Request;
 
 #[test]
 fn every_member_of_every_capture_is_decoded_and_nothing_else() {

@@ -6,8 +6,8 @@
 
 use crate::errors::line;
 use crate::support::{json_request, query_request};
-use kew::api::{Operation, Request};
-use kew::error::ErrorKind;
+use kew::internals::api::{Operation, Request};
+use kew::internals::error::ErrorKind;
 use serde_json::{Map, Value, json};
 
 /// The model, or nothing if this machine has none; on CI it must be there.

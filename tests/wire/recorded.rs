@@ -1,8 +1,8 @@
 //! What recordings of real SQS show about bytes, restated as assertions with values of our own.
 
-use kew::api::*;
-use kew::error::Error;
-use kew::wire::{Protocol, Reply, encode, encode_error};
+use kew::internals::api::*;
+use kew::internals::error::Error;
+use kew::internals::wire::{Protocol, Reply, encode, encode_error};
 
 fn json(response: Response) -> Reply {
     encode(Protocol::Json, &response, "r")

@@ -1,7 +1,7 @@
 //! Raw HTTP requests: those in `tests/fixtures/captures`, and ones built by hand.
 
-use kew::api::{Operation, Request};
-use kew::wire::{Call, Head, Method, Rejection, decode};
+use kew::internals::api::{Operation, Request};
+use kew::internals::wire::{Call, Head, Method, Rejection, decode};
 use std::path::{Path, PathBuf};
 
 /// A request as it went over the wire, taken apart just as far as an HTTP server does.
