@@ -124,43 +124,67 @@ impl Effect {
     }
 }
 
-/// Takes down what happens to a queue.
-pub trait Journal {
-    /// Whether effects are wanted at all; if not, they are not even built.
-    fn is_active(&self) -> bool;
+/// Why something happened to a queue. Every effect on a message has exactly one cause, and every cause but `Remembered` and
+/// `Purged` stands for one event in the life of one message, so a reader that only counts may count causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// SendMessage put it in, visible or delayed.
+    Sent,
+    /// It came from another queue: a dead letter, or moved by a message move task.
+    Arrived,
+    /// A receive handed it out, also one that repeats an earlier attempt. With a visibility timeout of 0 it is visible
+    /// again at once; that is the same event.
+    Received,
+    /// ChangeMessageVisibility hid it anew, or made it visible.
+    VisibilityChanged,
+    /// Its visibility timeout ended.
+    VisibilityTimeoutEnded,
+    /// Its delay ended.
+    DelayEnded,
+    /// A receive was undone, because nobody was there to take the answer.
+    GivenBack,
+    /// DeleteMessage took it out.
+    Deleted,
+    /// Its retention period ended.
+    Expired,
+    /// It was received as often as the redrive policy allows and leaves for the dead-letter queue.
+    DeadLettered,
+    /// A message move task took it out.
+    Moved,
+    /// PurgeQueue emptied the queue; one effect for all messages.
+    Purged,
+    /// A deduplication id or a receive attempt is remembered; goes with a `Sent` or with `Received`s before it.
+    Remembered,
+}
 
-    /// Takes one effect.
-    fn record(&mut self, effect: Effect);
+/// Takes down what happens to a queue, for any number of readers: a store, a history, counters.
+pub trait Journal {
+    /// Takes one effect, with when and why it happened.
+    ///
+    /// `at` is the time of the operation; for an end of a delay, of a visibility timeout or of retention it is the moment
+    /// at which that was due, however long before the operation that found it so. (If that operation came after a shorter
+    /// retention period or delay was set, the moment may lie before that of an effect recorded earlier.) `effect` is built
+    /// by calling it: a journal without readers, or with readers that only count, does not.
+    fn record(&mut self, at: Time, cause: Cause, effect: impl FnOnce() -> Effect);
 }
 
 /// For a queue that lives in memory only.
 impl Journal for () {
-    fn is_active(&self) -> bool {
-        false
-    }
-
-    fn record(&mut self, _: Effect) {}
+    fn record(&mut self, _: Time, _: Cause, _: impl FnOnce() -> Effect) {}
 }
 
+/// For a reader that wants to know what happened but neither when nor why, such as a store.
 impl Journal for Vec<Effect> {
-    fn is_active(&self) -> bool {
-        true
-    }
-
-    fn record(&mut self, effect: Effect) {
-        self.push(effect);
+    fn record(&mut self, _: Time, _: Cause, effect: impl FnOnce() -> Effect) {
+        self.push(effect());
     }
 }
 
 /// For a queue of which it is known only at run time whether anyone wants its effects.
-impl Journal for Option<Vec<Effect>> {
-    fn is_active(&self) -> bool {
-        self.is_some()
-    }
-
-    fn record(&mut self, effect: Effect) {
-        if let Some(effects) = self {
-            effects.push(effect);
+impl<J: Journal> Journal for Option<J> {
+    fn record(&mut self, at: Time, cause: Cause, effect: impl FnOnce() -> Effect) {
+        if let Some(journal) = self {
+            journal.record(at, cause, effect);
         }
     }
 }

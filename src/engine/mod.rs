@@ -20,7 +20,7 @@
 //! is scanned, and nothing stale is left behind to be skipped later.
 //!
 //! **Invariant:** each change of a message is one [`Effect`], recorded in the order in which it took place, also when
-//! only time caused it (a visibility timeout that ended, a delay, retention). Forgetting deduplication ids and
+//! only time caused it (a visibility timeout that ended, a delay, retention), with its moment and [`Cause`]. Forgetting deduplication ids and
 //! attempts is the exception: it follows from their time, so it is not recorded.
 
 mod ages;
@@ -50,7 +50,7 @@ pub(crate) mod tests;
 
 pub use contents::Discarded;
 pub use dedup::{ATTEMPT_WINDOW_MS, DEDUPLICATION_WINDOW_MS};
-pub use effect::{Effect, Journal, State, Status, Stored};
+pub use effect::{Cause, Effect, Journal, State, Status, Stored};
 pub use message::{
     Attributes, BODY_SHARED_FROM, Body, Delivery, Extra, Message, MessageId, NewMessage, ParseMessageIdError,
     sequence_number,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Discarded, Line, Position};
 use super::dedup::{DeduplicationKey, FirstSend};
-use super::effect::{Effect, Journal, Stored};
+use super::effect::{Cause, Effect, Journal, Stored};
 use super::message::{FIRST_FIFO_NUMBER, Message, NewMessage};
 use super::receipt::Receipt;
 use super::settings::{Counts, DeduplicationScope, Deleted, Kind, Movable, Sent, Settings, VisibilityChange};
@@ -91,17 +91,15 @@ impl Queue {
             Position::Delayed(now.plus_seconds(u64::from(delay_seconds)))
         };
         let id = message.id;
-        let number = self.store(message, group.as_ref(), position, j);
+        let number = self.store(now, Cause::Sent, message, group.as_ref(), position, j);
         if let Some(key) = key {
-            if j.is_active() {
-                j.record(Effect::Remembered {
-                    group: key.group.clone(),
-                    deduplication_id: key.id.clone(),
-                    first_sent: now,
-                    id,
-                    number,
-                });
-            }
+            j.record(now, Cause::Remembered, || Effect::Remembered {
+                group: key.group.clone(),
+                deduplication_id: key.id.clone(),
+                first_sent: now,
+                id,
+                number,
+            });
             self.contents.deduplication.insert(now, key, FirstSend { id, number });
         }
         Sent::Stored { number }
@@ -115,7 +113,7 @@ impl Queue {
     pub fn insert<J: Journal>(&mut self, now: Time, mut message: Message, j: &mut J) -> u64 {
         self.tick(now, j);
         let group = message.group.take();
-        self.store(message, group.as_ref(), Position::Visible, j)
+        self.store(now, Cause::Arrived, message, group.as_ref(), Position::Visible, j)
     }
 
     /// Deletes the message a receipt speaks of.
@@ -131,7 +129,7 @@ impl Queue {
         if fifo && self.running_receive(now, receipt).is_none() {
             return Deleted::Expired;
         }
-        self.take(slot, j);
+        self.take(now, Cause::Deleted, slot, j);
         Deleted::Done
     }
 
@@ -159,7 +157,7 @@ impl Queue {
         }
         if timeout_seconds == 0 {
             if self.contents.slots[slot].place == Place::InFlight {
-                self.end_visibility_timeout(slot, j);
+                self.make_visible(now, Cause::VisibilityChanged, slot, j);
             }
             return VisibilityChange::Changed;
         }
@@ -171,7 +169,7 @@ impl Queue {
         }
         self.contents.lift(slot);
         self.contents.put(slot, Position::InFlight(now.plus_ms(timeout_ms)));
-        self.record_change(slot, j);
+        self.record_change(now, Cause::VisibilityChanged, slot, j);
         VisibilityChange::Changed
     }
 
@@ -190,17 +188,15 @@ impl Queue {
     pub fn take_oldest_visible<J: Journal>(&mut self, now: Time, j: &mut J) -> Option<Message> {
         self.tick(now, j);
         let slot = self.contents.next()?;
-        self.take(slot, j)
+        self.take(now, Cause::Moved, slot, j)
     }
 
     /// Throws everything away, deduplication ids and attempts too (recorded from SQS). Old receipts then speak of
     /// messages that are gone, and numbers keep counting up.
     ///
     /// O(1): drop what it returns outside the queue's lock.
-    pub fn purge<J: Journal>(&mut self, _now: Time, j: &mut J) -> Discarded {
-        if j.is_active() {
-            j.record(Effect::Purged { next_number: self.next_number });
-        }
+    pub fn purge<J: Journal>(&mut self, now: Time, j: &mut J) -> Discarded {
+        j.record(now, Cause::Purged, || Effect::Purged { next_number: self.next_number });
         let empty = Contents::new(self.settings.kind);
         Discarded(std::mem::replace(&mut self.contents, empty))
     }
@@ -229,28 +225,33 @@ impl Queue {
         Some(DeduplicationKey { group, id })
     }
 
-    fn store<J: Journal>(&mut self, message: Message, group: Option<&Arc<str>>, position: Position, j: &mut J) -> u64 {
+    fn store<J: Journal>(
+        &mut self,
+        now: Time,
+        cause: Cause,
+        message: Message,
+        group: Option<&Arc<str>>,
+        position: Position,
+        j: &mut J,
+    ) -> u64 {
         let number = self.draw_number();
         let slot = self.contents.add(Slot::new(message, number), None, group, position);
-        if j.is_active() {
+        j.record(now, cause, || {
             let message = self.contents.slots[slot].to_message(self.contents.group_name(slot));
             let status = self.contents.status(slot);
-            j.record(Effect::Stored(Box::new(Stored { slot, number, status, message })));
-        }
+            Effect::Stored(Box::new(Stored { slot, number, status, message }))
+        });
         number
     }
 
     /// Takes a message out for good.
-    pub(super) fn take<J: Journal>(&mut self, slot: u32, j: &mut J) -> Option<Message> {
-        if j.is_active() {
-            let number = self.contents.slots[slot].number;
-            j.record(Effect::Removed { slot, number });
-        }
+    pub(super) fn take<J: Journal>(&mut self, at: Time, cause: Cause, slot: u32, j: &mut J) -> Option<Message> {
+        j.record(at, cause, || Effect::Removed { slot, number: self.contents.slots[slot].number });
         self.contents.take(slot)
     }
 
     /// A message in flight, or held, is visible again.
-    pub(super) fn end_visibility_timeout<J: Journal>(&mut self, slot: u32, j: &mut J) {
+    pub(super) fn make_visible<J: Journal>(&mut self, at: Time, cause: Cause, slot: u32, j: &mut J) {
         let message = &self.contents.slots[slot];
         // FIFO: groups stand in line by the moment their first message became available. Standard: a message keeps
         // its place in send order, unless it keeps coming back (see `redrive_max_receive_count`).
@@ -266,15 +267,14 @@ impl Queue {
             self.contents.slots[slot].order = self.draw_number();
         }
         self.contents.put(slot, Position::Visible);
-        self.record_change(slot, j);
+        self.record_change(at, cause, slot, j);
     }
 
-    pub(super) fn record_change<J: Journal>(&self, slot: u32, j: &mut J) {
-        if j.is_active() {
+    pub(super) fn record_change<J: Journal>(&self, at: Time, cause: Cause, slot: u32, j: &mut J) {
+        j.record(at, cause, || {
             let number = self.contents.slots[slot].number;
-            let status = self.contents.status(slot);
-            j.record(Effect::Changed { slot, number, status });
-        }
+            Effect::Changed { slot, number, status: self.contents.status(slot) }
+        });
     }
 
     pub(super) fn draw_number(&mut self) -> u64 {
@@ -283,8 +283,9 @@ impl Queue {
         number
     }
 
-    pub(super) fn is_expired(&self, now: Time, slot: u32) -> bool {
-        now >= self.expires_at(self.contents.slots[slot].retained_from())
+    /// When the message's retention period ended, if it has.
+    pub(super) fn expired_at(&self, now: Time, slot: u32) -> Option<Time> {
+        Some(self.expires_at(self.contents.slots[slot].retained_from())).filter(|&at| now >= at)
     }
 
     pub(super) fn expires_at(&self, retained_from: Time) -> Time {
@@ -294,8 +295,8 @@ impl Queue {
     /// The message a receipt speaks of; removed on the spot if the tick has not come to its expiry yet.
     fn find_alive<J: Journal>(&mut self, now: Time, receipt: Receipt, j: &mut J) -> Option<u32> {
         let slot = self.contents.find(receipt)?;
-        if self.is_expired(now, slot) {
-            self.take(slot, j);
+        if let Some(at) = self.expired_at(now, slot) {
+            self.take(at, Cause::Expired, slot, j);
             return None;
         }
         Some(slot)

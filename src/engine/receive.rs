@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::contents::{Line, Position};
 use super::dedup::HandedOut;
-use super::effect::{Effect, Journal};
+use super::effect::{Cause, Effect, Journal};
 use super::message::{Delivery, Message};
 use super::queue::Queue;
 use super::receipt::Receipt;
@@ -60,10 +60,10 @@ impl Queue {
             }
         }
         for slot in gathered.held.drain(..) {
-            self.end_visibility_timeout(slot, j);
+            self.make_visible(now, Cause::Received, slot, j);
         }
         if let Some(id) = attempt_id {
-            self.remember_attempt(now, id.into(), &gathered.deliveries, j);
+            self.remember_attempt(now, now, id.into(), &gathered.deliveries, j);
         }
         Received {
             more_dead: gathered.is_at_bound() && self.has_ready(),
@@ -87,19 +87,19 @@ impl Queue {
                 message.set_received_at(None);
             }
             self.contents.put(slot, Position::Visible);
-            self.record_change(slot, j);
+            self.record_change(now, Cause::GivenBack, slot, j);
         }
     }
 
     /// Delivers one candidate, or takes it out because it is expired or dead.
     fn gather<J: Journal>(&mut self, now: Time, slot: u32, want: &Want<'_>, gathered: &mut Gathered, j: &mut J) {
         let received_here = self.contents.slots[slot].received_here();
-        if self.is_expired(now, slot) {
+        if let Some(at) = self.expired_at(now, slot) {
             gathered.expired += 1;
-            self.take(slot, j);
+            self.take(at, Cause::Expired, slot, j);
         } else if want.dead_letter_after.is_some_and(|limit| received_here >= limit) {
             // AWS: moved by the receive that would have delivered it, and that one does not count.
-            gathered.dead.extend(self.take(slot, j));
+            gathered.dead.extend(self.take(now, Cause::DeadLettered, slot, j));
         } else {
             gathered.deliveries.push(self.deliver(now, slot, want, j));
             if want.visibility_timeout_seconds == 0 {
@@ -120,7 +120,7 @@ impl Queue {
             self.contents.put(slot, Position::Held);
         } else {
             self.put_received(now, slot, deadline(now, want));
-            self.record_change(slot, j);
+            self.record_change(now, Cause::Received, slot, j);
         }
         self.delivery(slot)
     }
@@ -159,7 +159,7 @@ impl Queue {
         let untouched = |message: &HandedOut| {
             let wait = self.contents.in_flight_by(message.receipt).map(|(_, wait)| wait);
             wait.is_some_and(|wait| wait.ticket == message.ticket && wait.at > now)
-                && !self.is_expired(now, message.receipt.slot)
+                && self.expired_at(now, message.receipt.slot).is_none()
         };
         if !handed_out.iter().all(untouched) {
             return None;
@@ -169,23 +169,30 @@ impl Queue {
         for slot in slots {
             deliveries.push(self.delivery(slot));
             if want.visibility_timeout_seconds == 0 {
-                self.end_visibility_timeout(slot, j);
+                self.make_visible(now, Cause::Received, slot, j);
                 continue;
             }
             self.contents.lift(slot);
             self.contents.slots[slot].set_received_at(Some(now));
             self.contents.put(slot, Position::InFlight(deadline(now, want)));
-            self.record_change(slot, j);
+            self.record_change(now, Cause::Received, slot, j);
         }
-        self.remember_attempt(at, id, &deliveries, j);
+        self.remember_attempt(now, at, id, &deliveries, j);
         Some(Received { deliveries, ..Received::default() })
     }
 
-    /// Remembers what an attempt handed out, unless it was nothing or is visible again already.
-    fn remember_attempt<J: Journal>(&mut self, at: Time, id: Arc<str>, deliveries: &[Delivery], j: &mut J) {
+    /// Remembers what an attempt, first made at `first`, handed out, unless it was nothing or is visible again already.
+    fn remember_attempt<J: Journal>(
+        &mut self,
+        now: Time,
+        first: Time,
+        id: Arc<str>,
+        deliveries: &[Delivery],
+        j: &mut J,
+    ) {
         let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
-        if self.keep_attempt(at, &id, &receipts) && j.is_active() {
-            j.record(Effect::Attempted { attempt_id: id, at, receipts });
+        if self.keep_attempt(first, &id, &receipts) {
+            j.record(now, Cause::Remembered, || Effect::Attempted { attempt_id: id, at: first, receipts });
         }
     }
 

@@ -1,7 +1,7 @@
 //! What time does to a queue: delays and visibility timeouts end, messages expire, memories fade.
 
 use super::contents::{Line, Position};
-use super::effect::Journal;
+use super::effect::{Cause, Journal};
 use super::queue::Queue;
 use super::slot::Place;
 use super::time::Time;
@@ -25,20 +25,20 @@ impl Queue {
     /// them. Returns whether more are due.
     pub fn tick<J: Journal>(&mut self, now: Time, j: &mut J) -> bool {
         let mut events = 0;
-        while let Some((_, event)) = self.next_event().filter(|&(at, _)| at <= now) {
+        while let Some((at, event)) = self.next_event().filter(|&(at, _)| at <= now) {
             if events == TICK_EVENTS_MAX {
                 return true;
             }
             events += 1;
             match event {
                 Event::Expiry(slot) => {
-                    self.take(slot, j);
+                    self.take(at, Cause::Expired, slot, j);
                 }
-                Event::FifoDelay(slot) => self.end_delay(slot, j),
+                Event::FifoDelay(slot) => self.end_delay(at, slot, j),
                 Event::Timer(slot) if self.contents.slots[slot].place == Place::Delayed => {
-                    self.end_delay(slot, j);
+                    self.end_delay(at, slot, j);
                 }
-                Event::Timer(slot) => self.end_visibility_timeout(slot, j),
+                Event::Timer(slot) => self.make_visible(at, Cause::VisibilityTimeoutEnded, slot, j),
             }
         }
         while self.fade(now) {
@@ -72,13 +72,13 @@ impl Queue {
     }
 
     /// A standard message comes to its place in send order; a FIFO message becomes available now.
-    fn end_delay<J: Journal>(&mut self, slot: u32, j: &mut J) {
+    fn end_delay<J: Journal>(&mut self, at: Time, slot: u32, j: &mut J) {
         self.contents.lift(slot);
         if self.is_fifo() {
             self.contents.slots[slot].order = self.draw_number();
         }
         self.contents.put(slot, Position::Visible);
-        self.record_change(slot, j);
+        self.record_change(at, Cause::DelayEnded, slot, j);
     }
 
     /// Forgets one thing that no longer counts; whether there was one.
