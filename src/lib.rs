@@ -107,6 +107,7 @@
 
 #![warn(missing_docs)]
 
+mod actions;
 mod api;
 mod broker;
 mod clock;
@@ -128,6 +129,9 @@ pub use server::{Builder, Server, StartError};
 /// change in any release.
 #[doc(hidden)]
 pub mod internals {
+    pub mod actions {
+        pub use crate::actions::*;
+    }
     pub mod api {
         pub use crate::api::*;
     }

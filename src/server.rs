@@ -1,6 +1,8 @@
 //! A server to embed: started from a builder in async code and in plain tests, stopped when dropped.
 
-use crate::broker::{Broker, BrokerOptions, Caller, NamespaceMode, fill_in};
+use crate::actions::{self, Actions, Caller};
+use crate::api::fill_in;
+use crate::broker::{Broker, BrokerOptions, NamespaceMode};
 use crate::clock::Clock;
 #[cfg(feature = "store")]
 use crate::config::Durability;
@@ -293,7 +295,7 @@ impl Server {
             connections_max: config.connections_max,
             threads: config.threads.unwrap_or(defaults.threads),
         };
-        let service = Arc::new(Service::new(broker.clone(), options));
+        let service = Arc::new(Service::new(Actions::new(broker.clone()), options));
         let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();
         let listeners = listeners.map_err(StartError::Http)?;
         let running = Running::start(service, listeners).map_err(StartError::Http)?;
@@ -408,18 +410,18 @@ fn declare(broker: &Arc<Broker>, config: &Config) -> Result<(), StartError> {
             .filter(|(key, _)| *key != "RedrivePolicy")
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        broker.declare(&caller, &queue.name, &first, &queue.tags).map_err(failed(queue))?;
+        actions::declare(broker, &caller, &queue.name, &first, &queue.tags).map_err(failed(queue))?;
     }
     for queue in &queues {
         let policy = match &queue.dead_letter_queue {
             Some(target) => {
                 let count = queue.max_receive_count.unwrap_or(MAX_RECEIVE_COUNT_DEFAULT);
-                Some(redrive_policy(&broker.arn_of(&caller, target), count))
+                Some(redrive_policy(&actions::arn_of(&caller, target), count))
             }
             None => queue.attributes.get_key_value("RedrivePolicy").map(|(k, v)| (k.clone(), v.clone())),
         };
         if let Some((key, value)) = policy {
-            broker.set_attribute(&caller, &queue.name, &key, &value).map_err(failed(queue))?;
+            actions::set_attribute(broker, &caller, &queue.name, &key, &value).map_err(failed(queue))?;
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ use http_body_util::Full;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, Uri};
 use kew::Clock;
+use kew::internals::actions::Actions;
 use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
 use kew::internals::http::{HttpOptions, Service};
 use libfuzzer_sys::fuzz_target;
@@ -48,7 +49,7 @@ thread_local! {
 fn service() -> Service {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
     let broker = Broker::new(options, Clock::manual());
-    let service = Service::new(Arc::new(broker), HttpOptions { threads: 1, ..HttpOptions::default() });
+    let service = Service::new(Actions::new(Arc::new(broker)), HttpOptions { threads: 1, ..HttpOptions::default() });
     for form in BEFORE {
         let request = Request::post("/").header("content-type", "application/x-www-form-urlencoded");
         let answer = answer(&service, request.body(Full::new(Bytes::from_static(form.as_bytes()))).unwrap());

@@ -98,11 +98,11 @@ pub fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>
 
 /// A text inside a list or map, read leniently; `null` is an absent value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LenientText(pub Option<String>);
+pub struct CoercedString(pub Option<String>);
 
-impl<'de> Deserialize<'de> for LenientText {
+impl<'de> Deserialize<'de> for CoercedString {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(TextVisitor { lenient: true, list: LIST_IN_MAP }).map(LenientText)
+        from.deserialize_any(TextVisitor { lenient: true, list: LIST_IN_MAP }).map(CoercedString)
     }
 }
 

@@ -1,15 +1,15 @@
 //! Requests and answers of the actions on queues: create, delete, find, list, attributes, tags and permissions.
 
 use super::bounded::{List, Named};
-use super::fields::{LenientText, integer, text};
+use super::fields::{CoercedString, integer, text};
 use super::{Map, Names, limits};
 use serde::{Deserialize, Serialize};
 
 /// Attributes that a queue is given.
-pub type QueueAttributes = Named<LenientText, { limits::QUEUE_ATTRIBUTES_MAX }>;
+pub type QueueAttributes = Named<CoercedString, { limits::QUEUE_ATTRIBUTES_MAX }>;
 
 /// Tags that a queue is given.
-pub type Tags = Named<LenientText, { limits::TAGS_MAX }>;
+pub type Tags = Named<CoercedString, { limits::TAGS_MAX }>;
 
 /// DeleteQueue, PurgeQueue and ListQueueTags: nothing but a queue.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

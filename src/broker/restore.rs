@@ -1,10 +1,11 @@
 //! How a broker comes back from its store: queues, what is in them, move tasks, and names that are closed for a minute.
 
+use super::namespace::NamespaceMode;
 use super::queue::Queue;
 use super::settings::QueueSettings;
+use super::shared::Broker;
 use super::skew::Skew;
-use super::{Broker, NamespaceMode};
-use crate::store::{Committer, Loaded, QueueRecord};
+use crate::store::{Loaded, QueueRecord};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,16 +17,6 @@ impl Broker {
     pub fn restore(&self) -> Restoring<'_> {
         let skew = Skew::new(self.clock.now());
         Restoring { broker: self, queues: HashMap::new(), skew, shared_names: 0, examples: Vec::new() }
-    }
-
-    /// From now on everything that happens goes to this store.
-    pub fn attach(&mut self, store: Committer) {
-        self.store = Some(store);
-    }
-
-    /// The store, if there is one.
-    pub fn store(&self) -> Option<&Committer> {
-        self.store.as_ref()
     }
 }
 
@@ -70,7 +61,7 @@ impl Restoring<'_> {
         let settings = QueueSettings::restored(&record);
         let retention_seconds = settings.message_retention_seconds;
         let place = (record.account.as_str(), record.region.as_str(), record.name.as_str());
-        let queue = Arc::new(Queue::new(record.uid, place, settings, record.tags, true));
+        let queue = Arc::new(Queue::new(record.uid, place, settings, record.tags));
         queue.lock_as_is().purged = record.purged;
         if let Err(other) = self.broker.namespace.put_back(&queue) {
             self.shared_names += 1;
@@ -96,8 +87,8 @@ impl Restoring<'_> {
             ));
         }
         for (queue, _) in self.queues.values() {
-            if self.broker.move_tasks.is_running(queue.uid) {
-                self.broker.move_task_timers.set(queue, None, self.broker.clock.now());
+            if self.broker.move_tasks.is_running(queue) {
+                self.broker.move_task_wakeups.set(queue, None, self.broker.clock.now());
             }
         }
         self.skew.tell();

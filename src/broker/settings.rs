@@ -1,9 +1,8 @@
 //! The attributes of one queue: checked against the table of the API, kept as text, and read as numbers where they count.
 
-use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use crate::api::attributes::{self, QueueAttribute, Settable, name};
-use crate::api::fields::LenientText;
-use crate::api::{Map, limits};
+use crate::api::fields::CoercedString;
+use crate::api::{Map, RedriveAllowPolicy, RedrivePolicy, limits};
 use crate::engine::{DeduplicationScope, Kind, Settings, Time};
 use crate::error::{Error, ErrorKind};
 use crate::store::QueueRecord;
@@ -61,7 +60,7 @@ pub type Changes = BTreeMap<&'static str, Option<String>>;
 const REMOVABLE: &[&str] = &[name::POLICY, name::REDRIVE_POLICY, name::REDRIVE_ALLOW_POLICY, name::KMS_MASTER_KEY_ID];
 
 /// Whether the attributes of a CreateQueue ask for a FIFO queue.
-pub fn asks_for_fifo(attributes: &Map<LenientText>) -> bool {
+pub fn asks_for_fifo(attributes: &Map<CoercedString>) -> bool {
     attributes.get(name::FIFO_QUEUE).and_then(|v| v.0.as_deref()).is_some_and(|v| v.eq_ignore_ascii_case("true"))
 }
 
@@ -69,7 +68,7 @@ pub fn asks_for_fifo(attributes: &Map<LenientText>) -> bool {
 ///
 /// # Errors
 /// `InvalidAttributeName`, `InvalidAttributeValue`, `InvalidParameterValue`, `MissingParameter` or `OverLimit`.
-pub fn check(attributes: &Map<LenientText>, purpose: Purpose<'_>) -> Result<Changes, Error> {
+pub fn check_attributes(attributes: &Map<CoercedString>, purpose: Purpose<'_>) -> Result<Changes, Error> {
     let fifo = match purpose {
         Purpose::Create { fifo } => fifo,
         Purpose::Set(current) => current.fifo,

@@ -1,98 +1,111 @@
-//! What a broker does under its locks: in bounded portions, whatever falls due at once.
+//! What the broker does under its locks: in bounded portions, whatever falls due at once; and what readers are told.
 
+use super::open::CATCH_UP_BYTES_MAX;
 use super::*;
-use crate::api::{CreateQueueRequest, ReceiveMessageRequest, SendMessageRequest};
-use crate::engine::Time;
-use crate::store::{Change, Loaded, Store, StoreError};
-use std::collections::BTreeMap;
-use std::sync::mpsc;
-use tokio::task::JoinHandle;
-
-const CALLER: Caller<'static> =
-    Caller { account: "000000000000", region: "us-east-1", base_url: "http://kew", trace_header: None, presence: None };
+use crate::api::Map;
+use crate::api::fields::CoercedString;
+use crate::clock::Clock;
+use crate::engine::{Cause, DEAD_LETTERS_PER_CALL_MAX, TICK_EVENTS_MAX, Time, tests::message};
+use crate::store::{Change, Committer, Loaded, Store, StoreError};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+use tokio::sync::oneshot;
 
 fn broker() -> Broker {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
     Broker::new(options, Clock::manual())
 }
 
-async fn create(broker: &Broker, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue> {
-    let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let attributes: BTreeMap<String, String> = attributes.collect();
-    let json = serde_json::json!({"QueueName": name, "Attributes": attributes});
-    let request: CreateQueueRequest = serde_json::from_value(json).expect("a request");
-    broker.execute(&CALLER, Request::CreateQueue(request)).await.expect("a queue");
-    broker.namespace.get(CALLER.account, CALLER.region, name).expect("the queue")
+fn create(broker: &Broker, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue> {
+    let attributes =
+        attributes.iter().map(|(name, value)| ((*name).to_owned(), CoercedString(Some((*value).to_owned()))));
+    let changes = check_attributes(&Map::from_iter(attributes), Purpose::Create { fifo: false }).expect("attributes");
+    let settings = QueueSettings::new(false, &changes, broker.clock.now());
+    let place = ("000000000000", "us-east-1", name);
+    let queue = Arc::new(Queue::new(broker.ids.queue_uid(), place, settings, Default::default()));
+    assert!(matches!(broker.namespace.add(&queue, broker.clock.now()), Added::New));
+    queue
 }
 
-fn sending(queue: &str, delay_seconds: i64) -> Request {
-    let json = serde_json::json!({"QueueUrl": queue, "MessageBody": "x", "DelaySeconds": delay_seconds});
-    Request::SendMessage(serde_json::from_value::<SendMessageRequest>(json).expect("a request"))
-}
-
-fn receiving(queue: &str, wait_seconds: i64) -> Request {
-    let json = serde_json::json!({"QueueUrl": queue, "MaxNumberOfMessages": 10, "WaitTimeSeconds": wait_seconds});
-    Request::ReceiveMessage(serde_json::from_value::<ReceiveMessageRequest>(json).expect("a request"))
-}
-
-/// Parks receives at a queue until so many wait there.
-async fn park(broker: &Arc<Broker>, queue: &Arc<Queue>, count: usize) -> Vec<JoinHandle<Response>> {
-    let receive = |broker: Arc<Broker>, name: Arc<str>| async move {
-        broker.execute(&CALLER, receiving(&name, 20)).await.expect("an answer")
+fn insert(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<u64> {
+    let insert = |id| {
+        let mut open = broker.open(queue).expect("the queue");
+        let number = open.insert(message(id, broker.clock.now()));
+        open.close().without_waiting();
+        number
     };
-    let parked = (0..count).map(|_| tokio::spawn(receive(broker.clone(), queue.name.clone()))).collect();
-    while waiting(queue) < count {
-        tokio::task::yield_now().await;
-    }
-    parked
+    (0..count as u32).map(insert).collect()
 }
 
-fn waiting(queue: &Queue) -> usize {
-    queue.lock_as_is().line.len()
+const TEN: ReceiveOptions = ReceiveOptions { max: 10, visibility_timeout_seconds: None, attempt_id: None };
+
+fn park(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<oneshot::Receiver<Handoff>> {
+    let park = |_| broker.open(queue).expect("the queue").park(TEN).1;
+    (0..count).map(park).collect()
 }
 
-#[tokio::test]
-async fn parked_receives_are_served_in_bounded_portions() {
-    let broker = Arc::new(broker());
-    let queue = create(&broker, "q", &[]).await;
-    let count = 3 * queue::HAND_OUTS_PER_TURN;
-    for _ in 0..10 * count {
-        broker.execute(&CALLER, sending("q", 60)).await.expect("sent");
-    }
-    let parked = park(&broker, &queue, count).await;
-    // All delays end at one moment; a request takes its share of the work, the alarm clock the rest.
-    broker.clock.advance(Duration::from_secs(60));
-    broker.with(&queue, |_, _| ()).expect("the queue").unwaited();
-    assert_eq!(waiting(&queue), count - queue::HAND_OUTS_PER_TURN);
-    broker.advance(Duration::ZERO);
-    assert_eq!(waiting(&queue), 0);
-    for answer in parked {
-        let Response::ReceiveMessage(result) = answer.await.expect("no panic") else { panic!("another answer") };
-        assert_eq!(result.messages.len(), 10);
-    }
+fn parked(queue: &Queue) -> usize {
+    queue.lock_as_is().long_polls.len()
 }
 
-#[tokio::test]
-async fn dead_letters_are_taken_out_in_bounded_portions() {
-    let broker = Arc::new(broker());
-    let dead = create(&broker, "dead", &[]).await;
-    let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":1}"#;
-    let queue = create(&broker, "q", &[("RedrivePolicy", policy), ("VisibilityTimeout", "1")]).await;
-    let count = 3 * crate::engine::DEAD_LETTERS_PER_CALL_MAX;
+#[test]
+fn parked_receives_are_served_in_bounded_portions() {
+    let broker = broker();
+    let queue = create(&broker, "q", &[("VisibilityTimeout", "60")]);
+    let count = 3 * HANDOFFS_PER_TURN;
+    insert(&broker, &queue, 10 * count);
     for _ in 0..count {
-        broker.execute(&CALLER, sending("q", 0)).await.expect("sent");
+        assert_eq!(broker.open(&queue).expect("the queue").receive(&TEN).deliveries.len(), 10);
     }
+    let handoffs = park(&broker, &queue, count);
+    // All visibility timeouts end at one moment; a request takes its share of the work, the wake-up the rest.
+    broker.clock.advance(Duration::from_secs(60));
+    broker.open(&queue).expect("the queue").close().without_waiting();
+    assert_eq!(parked(&queue), count - HANDOFFS_PER_TURN);
+    broker.advance(Duration::ZERO);
+    assert_eq!(parked(&queue), 0);
+    for mut handoff in handoffs {
+        assert_eq!(handoff.try_recv().expect("a hand-off").without_waiting().len(), 10);
+    }
+}
+
+#[test]
+fn dead_letters_are_taken_out_in_bounded_portions() {
+    let broker = broker();
+    let dead = create(&broker, "dead", &[]);
+    let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":1}"#;
+    let queue = create(&broker, "q", &[("RedrivePolicy", policy), ("VisibilityTimeout", "1")]);
+    let count = 3 * DEAD_LETTERS_PER_CALL_MAX;
+    insert(&broker, &queue, count);
     for _ in 0..count.div_ceil(10) {
-        broker.execute(&CALLER, receiving("q", 0)).await.expect("received");
+        let _ = broker.open(&queue).expect("the queue").receive(&TEN);
     }
-    let parked = park(&broker, &queue, 1).await;
+    let _handoffs = park(&broker, &queue, 1);
     broker.clock.advance(Duration::from_secs(1));
-    broker.with(&queue, |_, _| ()).expect("the queue").unwaited();
+    broker.open(&queue).expect("the queue").close().without_waiting();
     let arrived = || dead.lock_as_is().engine.counts().visible;
-    assert_eq!(arrived(), crate::engine::DEAD_LETTERS_PER_CALL_MAX);
+    assert_eq!(arrived(), DEAD_LETTERS_PER_CALL_MAX);
     broker.advance(Duration::ZERO);
     assert_eq!(arrived(), count);
-    parked.iter().for_each(JoinHandle::abort);
+}
+
+#[test]
+fn a_guard_that_is_dropped_leaves_nothing_undone() {
+    let broker = broker();
+    let dead = create(&broker, "dead", &[]);
+    let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":1}"#;
+    let queue = create(&broker, "q", &[("RedrivePolicy", policy), ("VisibilityTimeout", "1")]);
+    insert(&broker, &queue, 1);
+    drop(broker.open(&queue).expect("the queue").receive(&TEN));
+    broker.clock.advance(Duration::from_secs(1));
+    // The receive takes the dead letter out, and nobody closes the guard.
+    assert!(broker.open(&queue).expect("the queue").receive(&TEN).deliveries.is_empty());
+    broker.advance(Duration::ZERO);
+    assert_eq!(dead.lock_as_is().engine.counts().visible, 1);
+    // What is put in goes to a parked receive.
+    let mut handoff = park(&broker, &queue, 1).remove(0);
+    broker.open(&queue).expect("the queue").insert(message(1, broker.clock.now()));
+    assert_eq!(handoff.try_recv().expect("a hand-off").without_waiting().len(), 1);
 }
 
 /// A store that commits when it is told to.
@@ -119,43 +132,80 @@ fn reluctant_broker() -> (Broker, mpsc::Sender<()>) {
     (broker, go)
 }
 
-#[tokio::test]
-async fn what_a_receive_waits_for_is_kept_by_batch_and_not_by_message() {
+#[test]
+fn what_a_receive_waits_for_is_kept_by_batch_and_not_by_message() {
     let (broker, go) = reluctant_broker();
-    go.send(()).expect("the store");
-    let queue = create(&broker, "q", &[]).await;
-    let message = || crate::engine::tests::message(1, broker.clock.now());
-    let insert = |_| broker.with(&queue, |state, now| state.engine.insert(now, message(), &mut state.outbox.journal));
-    let numbers: Vec<u64> = (0..1000).map(|n| insert(n).expect("the queue").unwaited()).collect();
+    let queue = create(&broker, "q", &[]);
+    let numbers = insert(&broker, &queue, 1000);
     // One batch may be at the store already, all others are in the next.
     let state = queue.lock_as_is();
-    assert!(state.outbox.unsettled_batches() <= 2, "{}", state.outbox.unsettled_batches());
+    assert!(state.journal.unsettled_batches() <= 2, "{}", state.journal.unsettled_batches());
     for number in numbers {
-        assert!(state.outbox.ticket_for(number).is_some_and(|ticket| !ticket.is_durable()));
+        assert!(state.journal.ticket_for(number).is_some_and(|ticket| !ticket.is_durable()));
     }
     drop(state);
     drop(go);
 }
 
-#[tokio::test]
-async fn a_queue_that_much_happens_to_at_once_waits_for_the_store() {
+#[test]
+fn a_queue_that_much_happens_to_at_once_waits_for_the_store() {
     let (broker, go) = reluctant_broker();
-    go.send(()).expect("the store");
-    let queue = create(&broker, "q", &[]).await;
+    let queue = create(&broker, "q", &[]);
     let count = 3 * CATCH_UP_BYTES_MAX / 256;
     for id in 0..count as u32 {
         // In one go: with a batch that grows and is never committed.
-        let message = crate::engine::tests::message(id, broker.clock.now());
+        let message = message(id, broker.clock.now());
         queue.lock_as_is().engine.insert(broker.clock.now(), message, &mut ());
     }
     broker.clock.advance(Duration::from_secs(4 * 86_400));
-    broker.with(&queue, |_, _| ()).expect("the queue").unwaited();
-    let pending = || broker.store.as_ref().map_or(0, Committer::pending_bytes);
-    let portion = 256 * crate::engine::TICK_EVENTS_MAX;
+    broker.open(&queue).expect("the queue").close().without_waiting();
+    let pending = || broker.store().map_or(0, Committer::pending_bytes);
+    let portion = 256 * TICK_EVENTS_MAX;
     assert!((CATCH_UP_BYTES_MAX..=CATCH_UP_BYTES_MAX + portion).contains(&pending()), "{}", pending());
     assert!(queue.lock_as_is().engine.counts().visible > 0);
-    // With the store at work again the alarm clock does the rest.
+    // With the store at work again the wake-up does the rest.
     drop(go);
     broker.advance(Duration::ZERO);
     assert_eq!(queue.lock_as_is().engine.counts().visible, 0);
+}
+
+/// Takes down when and why, and of which queue.
+#[derive(Default)]
+struct Told(Mutex<Vec<(u64, Time, Cause)>>);
+
+impl ChangeReader for Told {
+    fn read(&self, entries: &[Entry]) {
+        let told = entries.iter().filter_map(|entry| match &entry.change {
+            Change::Effect { queue, .. } => Some((*queue, entry.at, entry.cause?)),
+            _ => None,
+        });
+        self.0.lock().expect("no panic").extend(told);
+    }
+}
+
+#[test]
+fn a_reader_is_told_the_life_of_a_message_without_a_store() {
+    let mut broker = broker();
+    let told = Arc::new(Told::default());
+    broker.add_reader(told.clone());
+    let dead = create(&broker, "dead", &[]);
+    let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":1}"#;
+    let queue = create(&broker, "q", &[("RedrivePolicy", policy), ("VisibilityTimeout", "5")]);
+    let began = broker.clock.now();
+    insert(&broker, &queue, 1);
+    for _ in 0..2 {
+        let mut open = broker.open(&queue).expect("the queue");
+        let _ = open.receive(&TEN);
+        open.close().without_waiting();
+        broker.advance(Duration::from_secs(7));
+    }
+    let (timeout, found) = (began.plus_seconds(5), began.plus_seconds(7));
+    let expected = [
+        (queue.uid, began, Cause::Arrived),
+        (queue.uid, began, Cause::Received),
+        (queue.uid, timeout, Cause::VisibilityTimeoutEnded),
+        (queue.uid, found, Cause::DeadLettered),
+        (dead.uid, found, Cause::Arrived),
+    ];
+    assert_eq!(*told.0.lock().expect("no panic"), expected);
 }

@@ -1,69 +1,99 @@
-//! Alarm clocks: when which queue has something to do. One is for those who wait at queues, one for move tasks.
-//!
-//! Nothing depends on them for correctness: every operation brings its queue up to now by itself. They make things prompt.
+//! Serves queues and move tasks when they have something to do, and turns a manual clock.
 
-use super::queue::Queue;
-use crate::clock::Clock;
-use crate::engine::Time;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::Notify;
+use super::open::CATCH_UP_BYTES_MAX;
+use super::shared::Broker;
+use crate::store::Ticket;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-/// All alarms of one kind that are set, by their moment and the queue's uid.
-#[derive(Default)]
-pub struct Timers {
-    alarms: Mutex<BTreeMap<(Time, u64), Weak<Queue>>>,
-    earlier: Notify,
-}
+/// Wake-ups that are served in one go before others get a turn.
+const WAKEUPS_PER_TURN: usize = 256;
 
-impl Timers {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Time, u64), Weak<Queue>>> {
-        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+impl Broker {
+    /// Serves what is due when it is due. Runs for good.
+    pub async fn run_timers(&self) {
+        tokio::join!(self.run_queue_timers(), self.run_move_tasks());
     }
 
-    /// Sets an alarm for a queue, in place of the one at `before` if that is still set.
-    pub fn set(&self, queue: &Arc<Queue>, before: Option<Time>, at: Time) {
-        let mut alarms = self.lock();
-        if let Some(before) = before {
-            alarms.remove(&(before, queue.uid));
-        }
-        alarms.insert((at, queue.uid), Arc::downgrade(queue));
-        let is_first = alarms.first_key_value().is_some_and(|(first, _)| *first == (at, queue.uid));
-        drop(alarms);
-        if is_first {
-            self.earlier.notify_one();
-        }
-    }
-
-    /// When the first alarm is due.
-    pub fn first(&self) -> Option<Time> {
-        self.lock().first_key_value().map(|((at, _), _)| *at)
-    }
-
-    /// Takes the alarms that are due at `now`, at most `limit`.
-    pub fn take_due(&self, now: Time, limit: usize) -> Vec<Arc<Queue>> {
-        let mut alarms = self.lock();
-        let mut due = Vec::new();
-        while due.len() < limit {
-            let Some(first) = alarms.first_entry().filter(|first| first.key().0 <= now) else { break };
-            // A queue that nobody holds any more has nobody waiting.
-            due.extend(first.remove().upgrade());
-        }
-        due
-    }
-
-    /// Waits until the first alarm is due.
-    pub async fn wait(&self, clock: &Clock) {
+    async fn run_queue_timers(&self) {
         loop {
-            let changed = self.earlier.notified();
-            match self.first() {
-                Some(at) if at <= clock.now() => return,
-                Some(at) => tokio::select! {
-                    () = clock.sleep_until(at) => return,
-                    () = changed => {}
-                },
-                None => changed.await,
+            self.wakeups.wait(&self.clock).await;
+            if let Some(store) = self.store() {
+                store.pending_below(CATCH_UP_BYTES_MAX).await;
+            }
+            self.fire_due_queues();
+            // A queue that has much to catch up with is due at once again; others come first.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn run_move_tasks(&self) {
+        loop {
+            self.move_task_wakeups.wait(&self.clock).await;
+            if let (_, Some(ticket)) = self.fire_due_move_tasks() {
+                // If the store fails, the server is about to end.
+                let _ = ticket.settled().await;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Serves the queues that are due now; whether there were any.
+    fn fire_due_queues(&self) -> bool {
+        let _firing = self.firing.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = self.wakeups.take_due(self.clock.now(), WAKEUPS_PER_TURN);
+        due.iter().for_each(|queue| self.on_wakeup(queue));
+        !due.is_empty()
+    }
+
+    /// Lets the move tasks that are due now take a turn; whether there were any, and what they gave to the store.
+    fn fire_due_move_tasks(&self) -> (bool, Option<Ticket>) {
+        let _firing = self.firing.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = self.move_task_wakeups.take_due(self.clock.now(), WAKEUPS_PER_TURN);
+        // The newest ticket vouches for the others.
+        let ticket = due.iter().filter_map(|queue| self.move_task_turn(queue)).last();
+        (!due.is_empty(), ticket)
+    }
+
+    /// Turns a manual clock, from one moment at which something is due to the next, and does what is due by then before it
+    /// returns: a parked receive has been handed the message that has become available. `false` if the clock is not a
+    /// manual one.
+    pub fn advance(&self, by: Duration) -> bool {
+        let mut left_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        loop {
+            while self.fire_due_queues() | self.fire_due_move_tasks().0 {
+                // Another thread may be about to finish what is waited for here: a move, or a commit.
+                std::thread::yield_now();
+            }
+            let next = self.wakeups.first().into_iter().chain(self.move_task_wakeups.first()).min();
+            let step_ms = next.map_or(left_ms, |at| at.ms_since(self.clock.now()).min(left_ms));
+            if !self.clock.advance(Duration::from_millis(step_ms)) {
+                return false;
+            }
+            if left_ms == 0 {
+                return true;
+            }
+            left_ms -= step_ms;
+        }
+    }
+
+    /// Answers all long polls with nothing, now and from now on; the server is about to stop.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        if let Some(store) = self.store() {
+            store.hurry();
+        }
+        for queue in self.namespace.all() {
+            if let Ok(mut open) = self.open(&queue) {
+                open.dismiss_long_polls();
             }
         }
+    }
+
+    /// How many receives are parked at a queue; none if it is not there.
+    pub fn waiting_receivers(&self, account: &str, region: &str, name: &str) -> usize {
+        let Some(queue) = self.namespace.get(account, region, name) else { return 0 };
+        self.open(&queue).map_or(0, |open| open.parked_receives())
     }
 }

@@ -4,7 +4,7 @@ use super::{
     HEAD_BYTES_HARD_MAX, HEADER_FIELDS_MAX, LINGER_TIME_LIMIT, READ_AHEAD_BYTES_MAX, Service, URL_BYTES_MAX, Via,
     raw_answer,
 };
-use crate::broker::Presence;
+use crate::actions::Presence;
 use crate::clock::Clock;
 use crate::error::ErrorKind;
 use hyper::header::{self, HeaderValue};

@@ -13,7 +13,9 @@ pub use origin::Origins;
 pub(crate) use server::Bound;
 pub use server::{Running, StartError};
 
-use crate::broker::{Broker, Caller, Presence, region_of_host};
+use crate::actions::{Actions, Caller, Presence};
+use crate::api::region_of_host;
+use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
@@ -95,7 +97,7 @@ impl Default for HttpOptions {
 
 /// What answers requests.
 pub struct Service {
-    broker: Arc<Broker>,
+    actions: Actions,
     options: HttpOptions,
     hosts: Hosts,
     head_time_limit: Duration,
@@ -121,13 +123,13 @@ const LOCALSTACK_HEALTH: &str =
     concat!(r#"{"services":{"sqs":"running"},"edition":"kew","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
 impl Service {
-    /// A front door to a broker.
-    pub fn new(broker: Arc<Broker>, options: HttpOptions) -> Service {
+    /// A front door to actions.
+    pub fn new(actions: Actions, options: HttpOptions) -> Service {
         let mut hosts = options.hosts.clone();
         if let Some(url) = &options.external_url {
             hosts = hosts.with_url(url);
         }
-        Service { broker, options, hosts, head_time_limit: HEADER_TIME_LIMIT, body_time_limit: BODY_TIME_LIMIT }
+        Service { actions, options, hosts, head_time_limit: HEADER_TIME_LIMIT, body_time_limit: BODY_TIME_LIMIT }
     }
 
     /// How long a request's head and its body may take to come in, in place of [`HEADER_TIME_LIMIT`] and [`BODY_TIME_LIMIT`].
@@ -138,9 +140,14 @@ impl Service {
         self
     }
 
-    /// The broker behind the door.
+    /// The actions behind the door.
+    pub fn actions(&self) -> &Actions {
+        &self.actions
+    }
+
+    /// The broker behind them.
     pub fn broker(&self) -> &Arc<Broker> {
-        &self.broker
+        self.actions.broker()
     }
 
     /// What the door was told.
@@ -223,8 +230,7 @@ impl Service {
         let Call { protocol, operation, mut request, credential } = call;
         let options = &self.options;
         let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
-        let base_url =
-            if is_about_messages(operation.name()) { String::new() } else { self.base_url(headers, via.port) };
+        let base_url = if operation.answers_urls() { self.base_url(headers, via.port) } else { String::new() };
         let caller = Caller {
             account: access_key.unwrap_or(&options.account),
             region: self.region(credential.region.as_deref(), headers.host()),
@@ -235,9 +241,9 @@ impl Service {
         // The log line is made ready only if someone reads it.
         let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {
             let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
-            (queue, self.broker.clock().now())
+            (queue, self.broker().clock().now())
         });
-        let outcome = self.broker.execute(&caller, request).await;
+        let outcome = self.actions.execute(&caller, request).await;
         if let Some((queue, began)) = log {
             self.log(operation.name(), &queue, began, outcome.as_ref().err());
         }
@@ -254,7 +260,7 @@ impl Service {
     }
 
     fn log(&self, action: &str, queue: &str, began: Time, error: Option<&Error>) {
-        let ms = self.broker.clock().now().ms_since(began);
+        let ms = self.broker().clock().now().ms_since(began);
         match error {
             None => tracing::debug!(action, queue, status = 200, ms),
             Some(error) => tracing::debug!(action, queue, status = error.kind.status(), ms, %error),
@@ -353,12 +359,6 @@ async fn another_turn() {
         Poll::Pending
     })
     .await;
-}
-
-/// The actions that every message goes through. None of them answers with a queue's URL, and to put one together takes as long as
-/// half a request's decoding.
-fn is_about_messages(action: &str) -> bool {
-    matches!(action, "SendMessage" | "SendMessageBatch" | "ReceiveMessage" | "DeleteMessage" | "DeleteMessageBatch")
 }
 
 /// An access key of 12 digits names an account.

@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use kew::Clock;
+use kew::internals::actions::Actions;
 use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
 use kew::internals::http::{BODY_TIME_LIMIT, HEADER_TIME_LIMIT, HttpOptions, Running, Service};
 use std::net::TcpListener;
@@ -15,8 +16,8 @@ const SHORT: Duration = Duration::from_millis(20);
 fn patient(head: Duration, body: Duration) -> Running {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: true };
     let broker = Broker::new(options, Clock::manual());
-    let service =
-        Service::new(Arc::new(broker), HttpOptions { threads: 1, ..HttpOptions::default() }).time_limits(head, body);
+    let service = Service::new(Actions::new(Arc::new(broker)), HttpOptions { threads: 1, ..HttpOptions::default() })
+        .time_limits(head, body);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     Running::start(Arc::new(service), vec![listener]).unwrap()

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 use kew::Clock;
+use kew::internals::actions::Actions;
 use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
 use kew::internals::http::{HttpOptions, Service};
 use peak_alloc::PeakAlloc;
@@ -43,7 +44,7 @@ struct Hostile {
 fn service() -> Service {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
     let service = Service::new(
-        Arc::new(Broker::new(options, Clock::manual())),
+        Actions::new(Arc::new(Broker::new(options, Clock::manual()))),
         HttpOptions { threads: 1, ..HttpOptions::default() },
     );
     for form in [

@@ -1,8 +1,8 @@
 //! Delay, retention, the limit in flight, and the counters that show them.
 
 use crate::support::*;
+use kew::internals::actions::Caller;
 use kew::internals::api::{ReceiveMessageRequest, Request, Response, SendMessageBatchEntry, SendMessageBatchRequest};
-use kew::internals::broker::Caller;
 
 async fn send_delayed(kew: &Kew, queue: &str, body: &str, seconds: i32) {
     let call = kew.client.send_message().queue_url(kew.url(queue)).message_body(body);
@@ -147,7 +147,7 @@ async fn counters_are_exact_at_every_step() {
 ///
 /// The requests come in behind the front door, which would take its time over 24,000 of them.
 async fn fill(kew: &Kew, queue: &str) {
-    let broker = kew.server.service().broker();
+    let actions = kew.server.service().actions();
     let caller = Caller { account: ACCOUNT, region: "us-east-1", base_url: "", trace_header: None, presence: None };
     let receive = ReceiveMessageRequest {
         queue_url: Some(queue.to_owned()),
@@ -164,9 +164,9 @@ async fn fill(kew: &Kew, queue: &str) {
         };
         let entries = Some((0..10).map(entry).collect());
         let send = SendMessageBatchRequest { entries, queue_url: Some(queue.to_owned()) };
-        let sent = broker.execute(&caller, Request::SendMessageBatch(send)).await;
+        let sent = actions.execute(&caller, Request::SendMessageBatch(send)).await;
         assert!(matches!(sent, Ok(Response::SendMessageBatch(result)) if result.failed.is_empty()));
-        let received = broker.execute(&caller, Request::ReceiveMessage(receive.clone())).await;
+        let received = actions.execute(&caller, Request::ReceiveMessage(receive.clone())).await;
         assert!(matches!(received, Ok(Response::ReceiveMessage(result)) if result.messages.len() == 10));
     }
     kew.send_in(queue, "last", "last").await;

@@ -4,8 +4,9 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use kew::internals::actions::{Actions, Caller};
 use kew::internals::api::{Request, Response};
-use kew::internals::broker::{Broker, BrokerOptions, Caller, NamespaceMode};
+use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
 use kew::internals::engine::Time;
 use kew::internals::store::{Change, Committer, Loaded, Store, StoreError};
 use serde::de::DeserializeOwned;
@@ -91,35 +92,37 @@ async fn settle() {
 }
 
 /// A broker on such a store, with the queue `dead` full of messages.
-async fn filled(gate: &Gate) -> Arc<Broker> {
+async fn filled(gate: &Gate) -> Arc<Actions> {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
     let mut broker = Broker::new(options, kew::Clock::manual());
     broker.attach(Committer::start(Box::new(gate.clone()), Box::new(|| NOW)).unwrap());
+    let actions = Actions::new(Arc::new(broker));
     for queue in ["dead", "other", "unrelated"] {
         let create = request(Request::CreateQueue, json!({"QueueName": queue}));
-        broker.execute(&CALLER, create).await.unwrap();
+        actions.execute(&CALLER, create).await.unwrap();
     }
     let policy = json!({"deadLetterTargetArn": arn("dead"), "maxReceiveCount": 1}).to_string();
     let create = json!({"QueueName": "source", "Attributes": {"RedrivePolicy": policy}});
-    broker.execute(&CALLER, request(Request::CreateQueue, create)).await.unwrap();
+    actions.execute(&CALLER, request(Request::CreateQueue, create)).await.unwrap();
     let body = "x".repeat(BODY_BYTES);
     for _ in 0..MESSAGES {
         let send = request(Request::SendMessage, json!({"QueueUrl": "dead", "MessageBody": body}));
-        broker.execute(&CALLER, send).await.unwrap();
+        actions.execute(&CALLER, send).await.unwrap();
     }
-    Arc::new(broker)
+    Arc::new(actions)
 }
 
-fn spawn(broker: &Arc<Broker>, request: Request) -> tokio::task::JoinHandle<Response> {
-    let broker = broker.clone();
-    tokio::spawn(async move { broker.execute(&CALLER, request).await.unwrap() })
+fn spawn(actions: &Arc<Actions>, request: Request) -> tokio::task::JoinHandle<Response> {
+    let actions = actions.clone();
+    tokio::spawn(async move { actions.execute(&CALLER, request).await.unwrap() })
 }
 
 #[tokio::test]
 async fn what_a_move_task_leaves_to_be_written_is_bounded() {
     let gate = Gate::default();
     gate.permit(u64::MAX);
-    let broker = filled(&gate).await;
+    let actions = filled(&gate).await;
+    let broker = actions.broker();
     let timers = tokio::spawn({
         let broker = broker.clone();
         async move { broker.run_timers().await }
@@ -127,16 +130,16 @@ async fn what_a_move_task_leaves_to_be_written_is_bounded() {
     gate.permit(0);
     let _opened_at_the_end = Opening(&gate);
     let start = json!({"SourceArn": arn("dead"), "DestinationArn": arn("other")});
-    let started = spawn(&broker, request(Request::StartMessageMoveTask, start));
+    let started = spawn(&actions, request(Request::StartMessageMoveTask, start));
     settle().await;
     let store = broker.store().unwrap();
-    // The turn of the request that started the task, and one of the alarm clock.
+    // The turn of the request that started the task, and one of the wake-up.
     let bound = 16 * BODY_BYTES;
     let check = || assert!(store.pending_bytes() <= bound, "{} MiB wait to be written", store.pending_bytes() >> 20);
     check();
     // A request that comes now waits for some commits, not for those of all messages.
     let send = request(Request::SendMessage, json!({"QueueUrl": "unrelated", "MessageBody": "x"}));
-    let sent = spawn(&broker, send);
+    let sent = spawn(&actions, send);
     let (mut commits, give_up) = (0, Instant::now() + TIME_LIMIT);
     while !sent.is_finished() {
         settle().await;
@@ -154,7 +157,7 @@ async fn what_a_move_task_leaves_to_be_written_is_bounded() {
         settle().await;
         check();
         let list = request(Request::ListMessageMoveTasks, json!({"SourceArn": arn("dead")}));
-        let Response::ListMessageMoveTasks(list) = broker.execute(&CALLER, list).await.unwrap() else { panic!() };
+        let Response::ListMessageMoveTasks(list) = actions.execute(&CALLER, list).await.unwrap() else { panic!() };
         let moved = list.results[0].approximate_number_of_messages_moved;
         if list.results[0].status == "COMPLETED" {
             assert_eq!(moved, MESSAGES as i64);

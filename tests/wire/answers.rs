@@ -64,15 +64,15 @@ fn an_answer_in_full() {
 #[test]
 fn actions_without_output() {
     let all = [
-        Response::AddPermission(Nothing {}),
-        Response::ChangeMessageVisibility(Nothing {}),
-        Response::DeleteMessage(Nothing {}),
-        Response::DeleteQueue(Nothing {}),
-        Response::PurgeQueue(Nothing {}),
-        Response::RemovePermission(Nothing {}),
-        Response::SetQueueAttributes(Nothing {}),
-        Response::TagQueue(Nothing {}),
-        Response::UntagQueue(Nothing {}),
+        Response::AddPermission(Empty {}),
+        Response::ChangeMessageVisibility(Empty {}),
+        Response::DeleteMessage(Empty {}),
+        Response::DeleteQueue(Empty {}),
+        Response::PurgeQueue(Empty {}),
+        Response::RemovePermission(Empty {}),
+        Response::SetQueueAttributes(Empty {}),
+        Response::TagQueue(Empty {}),
+        Response::UntagQueue(Empty {}),
     ];
     let with_output = Operation::ALL.len() - all.len();
     assert_eq!(with_output, 14);
@@ -371,7 +371,7 @@ fn json_out_of_the_query_protocol() {
         serde_json::json!({ "Tags": [{ "Key": "k", "Value": "v" }] })
     );
     assert_eq!(
-        answer(Response::DeleteQueue(Nothing {})),
+        answer(Response::DeleteQueue(Empty {})),
         serde_json::json!({ "DeleteQueueResponse": { "ResponseMetadata": metadata } })
     );
     assert_eq!(

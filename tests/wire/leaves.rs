@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kew::internals::api::fields::LenientText;
+use kew::internals::api::fields::CoercedString;
 use kew::internals::api::{Entries, List, MessageAttributes, Named, Request};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,8 +31,8 @@ impl Walk {
             self.text(&format!("{name}[{i}]"), &Some(value.clone()));
         }
     }
-    fn map<const MAX: usize>(&mut self, name: &str, values: &Option<Named<LenientText, MAX>>) {
-        for (key, LenientText(value)) in values.iter().flat_map(|map| map.iter()) {
+    fn map<const MAX: usize>(&mut self, name: &str, values: &Option<Named<CoercedString, MAX>>) {
+        for (key, CoercedString(value)) in values.iter().flat_map(|map| map.iter()) {
             self.text(&format!("{name}{{{key}}}"), value);
         }
     }

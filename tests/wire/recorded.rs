@@ -17,7 +17,7 @@ fn names(reply: &Reply) -> Vec<String> {
 
 #[test]
 fn void_answers_have_no_body_but_a_content_type() {
-    for response in [Response::DeleteQueue(Nothing {}), Response::SetQueueAttributes(Nothing {})] {
+    for response in [Response::DeleteQueue(Empty {}), Response::SetQueueAttributes(Empty {})] {
         let reply = json(response);
         assert_eq!((reply.status, reply.body.len(), reply.content_type), (200, 0, "application/x-amz-json-1.0"));
     }

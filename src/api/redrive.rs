@@ -1,16 +1,10 @@
-//! Redrive policies, redrive allow policies, and the move of dead letters to their queue.
+//! Redrive policies and redrive allow policies: the JSON texts of two queue attributes, read, checked and written.
 
-use super::namespace::{Arn, ArnError};
-use super::queue::{Queue, State};
-use super::settings::QueueSettings;
-use super::{Broker, Caller, NamespaceMode};
-use crate::api::attributes::name;
-use crate::api::limits;
-use crate::engine::{Message, Time};
+use super::arn::{Arn, ArnError};
+use super::limits;
 use crate::error::Error;
 use serde_json::{Map, Value};
 use std::fmt;
-use std::sync::{Arc, Weak};
 
 /// The `RedrivePolicy` of a source queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,23 +58,6 @@ impl RedrivePolicy {
             Ok(_) => Ok(RedrivePolicy { target_arn: target.to_owned(), max_receive_count }),
         }
     }
-
-    /// The queue it points at, if that is there.
-    pub(super) fn target(&self, broker: &Broker, source: &Queue) -> Option<Arc<Queue>> {
-        let arn = Arn::parse(&self.target_arn).ok()?;
-        // Target and source live in one region.
-        let arn = Arn { region: &source.region, ..arn };
-        broker.namespace.resolve_arn(&arn, &source.account)
-    }
-}
-
-/// The dead-letter queue of a source as it was looked up last. Every receive asks for it, so it is looked up again only
-/// after queues have come or gone.
-#[derive(Default)]
-pub(super) struct TargetCache {
-    /// [`Namespace::generation`](super::namespace::Namespace::generation) before the look-up; 0 before the first one.
-    generation: u64,
-    target: Option<Weak<Queue>>,
 }
 
 /// The canonical form, in which AWS gives the attribute back (recorded): this order, no spaces, the count as a number.
@@ -162,142 +139,6 @@ impl fmt::Display for RedriveAllowPolicy {
             }
         }
     }
-}
-
-impl Broker {
-    /// The maximum receive count of a queue that the caller holds, and its dead-letter queue, if both are there.
-    pub(super) fn dead_letter_target(
-        &self,
-        source: &Queue,
-        state: &mut State,
-        settings: &QueueSettings,
-    ) -> Option<(u32, Arc<Queue>)> {
-        let policy = settings.redrive.as_ref()?;
-        let cache = &mut state.dead_letter_target;
-        let generation = self.namespace.generation();
-        if cache.generation != generation {
-            let target = policy.target(self, source).as_ref().map(Arc::downgrade);
-            *cache = TargetCache { generation, target };
-        }
-        Some((policy.max_receive_count, cache.target.as_ref()?.upgrade()?))
-    }
-
-    /// Checks what a redrive policy says about another queue, when it is set; moves do not ask again.
-    ///
-    /// # Errors
-    /// `InvalidParameterValue` with the text for what is wrong.
-    pub(super) fn check_redrive_target(
-        &self,
-        policy: &RedrivePolicy,
-        (account, region, name): (&str, &str, &str),
-        fifo: bool,
-    ) -> Result<(), Error> {
-        let refuse = |reason: &str| Err(Error::invalid_value(policy, "RedrivePolicy", reason));
-        let missing = "Dead letter target does not exist.";
-        let Ok(arn) = Arn::parse(&policy.target_arn) else { return refuse(missing) };
-        // Same account and region; a queue may be its own target (recorded), also before it exists.
-        let same = arn.name == name && self.namespace.meant_account(&arn, account) == account;
-        let Some(target) = self.namespace.resolve_arn(&arn, account) else {
-            return if same { Ok(()) } else { refuse(missing) };
-        };
-        let elsewhere =
-            *target.account != *account || self.namespace.mode() == NamespaceMode::Aws && *target.region != *region;
-        if elsewhere {
-            return refuse(missing);
-        }
-        let settings = target.settings();
-        if settings.fifo != fifo {
-            return refuse("Dead-letter queue must be same type of queue as the source..");
-        }
-        match &settings.redrive_allow {
-            // Uncertain: the code is recorded, the text is not.
-            Some(allow) if !self.admits(allow, account, name) => {
-                refuse("Redrive permission to the dead-letter queue denied.")
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the queue with this account and name may use a dead-letter queue of the same account and region.
-    fn admits(&self, policy: &RedriveAllowPolicy, account: &str, name: &str) -> bool {
-        match policy {
-            RedriveAllowPolicy::AllowAll => true,
-            RedriveAllowPolicy::DenyAll => false,
-            RedriveAllowPolicy::ByQueue(arns) => arns
-                .iter()
-                .filter_map(|text| Arn::parse(text).ok())
-                .any(|arn| arn.name == name && self.namespace.meant_account(&arn, account) == account),
-        }
-    }
-
-    /// An ARN of a queue as a caller sees it: when regions are merged each sees its own.
-    pub(super) fn shown_arn(&self, caller: &Caller<'_>, text: &str) -> String {
-        match (self.namespace.mode(), Arn::parse(text)) {
-            (NamespaceMode::Merged, Ok(arn)) => Arn { region: caller.region, ..arn }.to_string(),
-            _ => text.to_owned(),
-        }
-    }
-
-    /// `RedrivePolicy` as a caller sees it.
-    pub(super) fn shown_redrive(&self, caller: &Caller<'_>, policy: &RedrivePolicy) -> String {
-        let target_arn = self.shown_arn(caller, &policy.target_arn);
-        RedrivePolicy { target_arn, max_receive_count: policy.max_receive_count }.to_string()
-    }
-
-    /// `RedriveAllowPolicy` as a caller sees it.
-    pub(super) fn shown_redrive_allow(&self, caller: &Caller<'_>, policy: &RedriveAllowPolicy) -> String {
-        match policy {
-            RedriveAllowPolicy::ByQueue(arns) => {
-                RedriveAllowPolicy::ByQueue(arns.iter().map(|arn| self.shown_arn(caller, arn)).collect()).to_string()
-            }
-            other => other.to_string(),
-        }
-    }
-
-    /// Whether two values of one of the two policies mean the same for the owner of the queue; `None` for other attributes.
-    pub(super) fn same_policy(&self, account: &str, attribute: &str, a: &str, b: &str) -> Option<bool> {
-        let same_arn = |a: &str, b: &str| self.same_arn(account, a, b);
-        match attribute {
-            name::REDRIVE_POLICY => {
-                let (a, b) = (RedrivePolicy::parse(a).ok()?, RedrivePolicy::parse(b).ok()?);
-                Some(a.max_receive_count == b.max_receive_count && same_arn(&a.target_arn, &b.target_arn))
-            }
-            name::REDRIVE_ALLOW_POLICY => {
-                Some(match (RedriveAllowPolicy::parse(a).ok()?, RedriveAllowPolicy::parse(b).ok()?) {
-                    (RedriveAllowPolicy::ByQueue(a), RedriveAllowPolicy::ByQueue(b)) => {
-                        a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same_arn(a, b))
-                    }
-                    (a, b) => a == b,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    fn same_arn(&self, account: &str, a: &str, b: &str) -> bool {
-        match (self.namespace.mode(), Arn::parse(a), Arn::parse(b)) {
-            (NamespaceMode::Merged, Ok(a), Ok(b)) => {
-                let account_of = |arn| self.namespace.meant_account(arn, account);
-                a.name == b.name && account_of(&a) == account_of(&b)
-            }
-            _ => a == b,
-        }
-    }
-}
-
-/// A message as it enters its dead-letter queue: the same, with where it came from. On a FIFO queue its id becomes its
-/// deduplication id and its retention starts again (developer guide); on a standard queue retention goes on.
-pub(super) fn as_dead_letter(mut message: Message, source_arn: &Arc<str>, fifo: bool, now: Time) -> Message {
-    let id = message.id;
-    let received = message.receive_count;
-    let extra = message.extra_mut();
-    extra.dead_letter_source = Some(source_arn.clone());
-    extra.received_elsewhere = received;
-    if fifo {
-        extra.deduplication_id = Some(id.to_string().into());
-        message.retained_from = now;
-    }
-    message
 }
 
 #[cfg(test)]

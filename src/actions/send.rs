@@ -1,15 +1,14 @@
 //! SendMessage and SendMessageBatch.
 
 use super::batch::{self, Entry};
-use super::durability::Done;
-use super::settings::QueueSettings;
-use super::{Broker, Caller};
+use super::context::Context;
 use crate::api::digest::{self, Md5Digest, hexadecimal};
 use crate::api::{
     BatchResult, Map, MessageAttributeValue, SendMessageBatchEntry, SendMessageBatchRequest,
     SendMessageBatchResultEntry, SendMessageRequest, SendMessageResult, limits, rules,
 };
-use crate::engine::{Attributes, MessageId, NewMessage, Sent, sequence_number};
+use crate::broker::{Pending, QueueSettings};
+use crate::engine::{Attributes, NewMessage, Sent, sequence_number};
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ impl Entry for SendMessageBatchEntry {
 
 /// A single send, or the `index`th entry of a batch (from 0). SQS words some errors differently in the two.
 #[derive(Clone, Copy)]
-enum Place {
+enum Position {
     Single,
     Batch { index: usize },
 }
@@ -37,59 +36,50 @@ const NOT_FOR_THIS_TYPE: &str = "The request include parameter that is not valid
 const NEEDS_DEDUPLICATION: &str =
     "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
 
-impl Broker {
-    pub(super) fn send_message(
-        &self,
-        caller: &Caller<'_>,
-        r: SendMessageRequest,
-    ) -> Result<Done<SendMessageResult>, Error> {
-        let queue = self.find(caller, r.queue_url.as_deref())?;
-        let settings = queue.settings();
-        let message = SendMessageBatchEntry {
-            id: None,
-            delay_seconds: r.delay_seconds,
-            message_attributes: r.message_attributes,
-            message_body: r.message_body,
-            message_deduplication_id: r.message_deduplication_id,
-            message_group_id: r.message_group_id,
-            message_system_attributes: r.message_system_attributes,
-        };
-        required(&message, &settings, Place::Single)?;
-        let checked = check(message, &settings, Place::Single, caller, &queue.account)?;
-        let (answer, message) = answer(checked);
-        let sent = self.with(&queue, |state, now| state.engine.send(now, message, &mut state.outbox.journal))?;
-        Ok(sent.map(|sent| complete(answer, sent, settings.fifo)))
-    }
+pub(super) async fn send_message(cx: &Context<'_>, r: SendMessageRequest) -> Result<Pending<SendMessageResult>, Error> {
+    let queue = cx.queue()?;
+    let settings = queue.settings();
+    let message = SendMessageBatchEntry {
+        id: None,
+        delay_seconds: r.delay_seconds,
+        message_attributes: r.message_attributes,
+        message_body: r.message_body,
+        message_deduplication_id: r.message_deduplication_id,
+        message_group_id: r.message_group_id,
+        message_system_attributes: r.message_system_attributes,
+    };
+    required(&message, &settings, Position::Single)?;
+    let (answer, message) = answer(check(message, &settings, Position::Single, cx, &queue.account)?);
+    let mut open = cx.broker.open(queue)?;
+    let sent = open.send(message);
+    Ok(open.close().map(|()| complete(answer, sent, settings.fifo)))
+}
 
-    pub(super) fn send_message_batch(
-        &self,
-        caller: &Caller<'_>,
-        r: SendMessageBatchRequest,
-    ) -> Result<Done<BatchResult<SendMessageBatchResultEntry>>, Error> {
-        let queue = self.find(caller, r.queue_url.as_deref())?;
-        let settings = queue.settings();
-        let entries = batch::check(r.entries)?;
-        check_batch_size(&entries)?;
-        if settings.fifo {
-            entries.iter().try_for_each(|entry| check_fifo_ids(entry, &settings))?;
-        }
-        let mut ids = Vec::with_capacity(entries.len());
-        let mut messages = Vec::with_capacity(entries.len());
-        for (index, mut entry) in entries.into_iter().enumerate() {
-            let place = Place::Batch { index };
-            ids.push(entry.id.take().unwrap_or_default());
-            let checked = required(&entry, &settings, place)
-                .and_then(|()| check(entry, &settings, place, caller, &queue.account));
-            messages.push(checked.map(answer));
-        }
-        let sent = self.with(&queue, |state, now| {
-            let mut send = |(answer, message)| {
-                complete(answer, state.engine.send(now, message, &mut state.outbox.journal), settings.fifo)
-            };
-            messages.into_iter().map(|message| message.map(&mut send)).collect::<Vec<_>>()
-        })?;
-        Ok(sent.map(|sent| batch::result(ids.into_iter().zip(sent).map(entry))))
+pub(super) async fn send_message_batch(
+    cx: &Context<'_>,
+    r: SendMessageBatchRequest,
+) -> Result<Pending<BatchResult<SendMessageBatchResultEntry>>, Error> {
+    let queue = cx.queue()?;
+    let settings = queue.settings();
+    let entries = batch::check(r.entries)?;
+    check_batch_size(&entries)?;
+    if settings.fifo {
+        entries.iter().try_for_each(|entry| check_fifo_ids(entry, &settings))?;
     }
+    let mut ids = Vec::with_capacity(entries.len());
+    let mut messages = Vec::with_capacity(entries.len());
+    for (index, mut entry) in entries.into_iter().enumerate() {
+        let position = Position::Batch { index };
+        ids.push(entry.id.take().unwrap_or_default());
+        let checked =
+            required(&entry, &settings, position).and_then(|()| check(entry, &settings, position, cx, &queue.account));
+        messages.push(checked.map(answer));
+    }
+    let mut open = cx.broker.open(queue)?;
+    let mut send = |(answer, message)| complete(answer, open.send(message), settings.fifo);
+    let sent: Vec<_> = messages.into_iter().map(|message| message.map(&mut send)).collect();
+    let outcomes = ids.into_iter().zip(sent).map(entry);
+    Ok(open.close().map(|()| batch::result(outcomes)))
 }
 
 /// The answer of a batch for one of its entries.
@@ -138,11 +128,11 @@ fn check_deduplication_id(entry: &SendMessageBatchEntry, settings: &QueueSetting
 }
 
 /// Checks that what must be there is there.
-fn required(entry: &SendMessageBatchEntry, settings: &QueueSettings, place: Place) -> Result<(), Error> {
+fn required(entry: &SendMessageBatchEntry, settings: &QueueSettings, position: Position) -> Result<(), Error> {
     if entry.message_body.as_deref().unwrap_or_default().is_empty() {
-        return Err(match place {
-            Place::Single => Error::missing("MessageBody"),
-            Place::Batch { index } => Error::missing(batch::member::<SendMessageBatchEntry>(index, "MessageBody")),
+        return Err(match position {
+            Position::Single => Error::missing("MessageBody"),
+            Position::Batch { index } => Error::missing(batch::member::<SendMessageBatchEntry>(index, "MessageBody")),
         });
     }
     if settings.fifo && entry.message_group_id.is_none() {
@@ -152,20 +142,22 @@ fn required(entry: &SendMessageBatchEntry, settings: &QueueSettings, place: Plac
 }
 
 /// Checks the ids and the delay against the kind of queue. Returns the delay in seconds.
-fn check_for_queue(entry: &SendMessageBatchEntry, settings: &QueueSettings, place: Place) -> Result<u32, Error> {
+fn check_for_queue(entry: &SendMessageBatchEntry, settings: &QueueSettings, position: Position) -> Result<u32, Error> {
     if let Some(group) = &entry.message_group_id {
-        rules::check_token("MessageGroupId", group).map_err(|error| match place {
-            Place::Single => error,
-            Place::Batch { .. } => Error::invalid(rules::token_rule("MessageGroupId")),
+        rules::check_token("MessageGroupId", group).map_err(|error| match position {
+            Position::Single => error,
+            Position::Batch { .. } => Error::invalid(rules::token_rule("MessageGroupId")),
         })?;
     }
     if settings.fifo {
         check_deduplication_id(entry, settings)?;
     } else if let Some(id) = &entry.message_deduplication_id {
         // Uncertain: the code is recorded, the texts follow that of DelaySeconds.
-        return Err(match place {
-            Place::Single => Error::invalid_value(id, "MessageDeduplicationId", format_args!("{NOT_FOR_THIS_TYPE}.")),
-            Place::Batch { .. } => Error::invalid(NOT_FOR_THIS_TYPE),
+        return Err(match position {
+            Position::Single => {
+                Error::invalid_value(id, "MessageDeduplicationId", format_args!("{NOT_FOR_THIS_TYPE}."))
+            }
+            Position::Batch { .. } => Error::invalid(NOT_FOR_THIS_TYPE),
         });
     }
     let Some(delay) = entry.delay_seconds else { return Ok(settings.delay_seconds) };
@@ -174,9 +166,9 @@ fn check_for_queue(entry: &SendMessageBatchEntry, settings: &QueueSettings, plac
     }
     match u32::try_from(delay) {
         Ok(seconds) if delay <= limits::DELAY_SECONDS_MAX => Ok(seconds),
-        _ => Err(match place {
-            Place::Single => Error::invalid_value(delay, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900."),
-            Place::Batch { .. } => Error::invalid("Invalid value for the parameter DelaySeconds."),
+        _ => Err(match position {
+            Position::Single => Error::invalid_value(delay, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900."),
+            Position::Batch { .. } => Error::invalid("Invalid value for the parameter DelaySeconds."),
         }),
     }
 }
@@ -185,11 +177,11 @@ fn check_for_queue(entry: &SendMessageBatchEntry, settings: &QueueSettings, plac
 fn check(
     entry: SendMessageBatchEntry,
     settings: &QueueSettings,
-    place: Place,
-    caller: &Caller<'_>,
+    position: Position,
+    cx: &Context<'_>,
     owner: &str,
 ) -> Result<Checked, Error> {
-    let delay_seconds = check_for_queue(&entry, settings, place)?;
+    let delay_seconds = check_for_queue(&entry, settings, position)?;
     let body = entry.message_body.unwrap_or_default();
     let attributes = entry.message_attributes.filter(|attributes| !attributes.is_empty());
     let system = entry.message_system_attributes.filter(|attributes| !attributes.is_empty());
@@ -198,9 +190,9 @@ fn check(
         rules::check_message_attributes(attributes)?;
     }
     let trace = system.as_deref().map(rules::check_system_attributes).transpose()?.flatten();
-    check_size(&body, attributes.as_deref(), settings.maximum_message_size, place)?;
+    check_size(&body, attributes.as_deref(), settings.maximum_message_size, position)?;
 
-    let header = caller.trace_header.filter(|header| rules::is_trace_header(header));
+    let header = cx.caller.trace_header.filter(|header| rules::is_trace_header(header));
     let deduplication_id: Option<Arc<str>> = settings.fifo.then(|| match &entry.message_deduplication_id {
         Some(id) => id.as_str().into(),
         None => digest::content_deduplication_id(&body).into(),
@@ -208,14 +200,14 @@ fn check(
     let system_attributes_md5 = system.as_ref().map(|system| digest::md5(&digest::encode_attributes(system)));
     Ok(Checked {
         message: NewMessage {
-            id: new_message_id(),
+            id: cx.broker.ids().message_id(),
             body_md5: digest::md5(body.as_bytes()),
             attributes: attributes.map(|attributes| {
                 let encoded = digest::encode_attributes(&attributes);
                 Attributes { md5: digest::md5(&encoded), encoded: encoded.into() }
             }),
             trace_header: trace.or(header).map(Into::into),
-            sender: (caller.account != owner).then(|| caller.account.into()),
+            sender: (cx.caller.account != owner).then(|| cx.caller.account.into()),
             group: entry.message_group_id.map(Into::into),
             deduplication_id,
             delay_seconds,
@@ -229,21 +221,17 @@ fn check_size(
     body: &str,
     attributes: Option<&Map<MessageAttributeValue>>,
     most: usize,
-    place: Place,
+    position: Position,
 ) -> Result<(), Error> {
     if rules::message_size(body, attributes) <= most {
         return Ok(());
     }
     // Two wordings, both recorded.
-    let subject = match place {
-        Place::Single => "One or more parameters are invalid",
-        Place::Batch { .. } => "One or more parameters cannot be validated",
+    let subject = match position {
+        Position::Single => "One or more parameters are invalid",
+        Position::Batch { .. } => "One or more parameters cannot be validated",
     };
     Err(Error::invalid(format!("{subject}. Reason: Message must be shorter than {most} bytes.")))
-}
-
-pub(super) fn new_message_id() -> MessageId {
-    MessageId::from_random(fastrand::u128(..).to_be_bytes())
 }
 
 /// The answer as far as it is known before the message is stored.

@@ -1,0 +1,88 @@
+//! What an action is given beside its request: the broker, the caller and the queue; and how a caller sees names.
+
+use super::presence::Presence;
+use crate::api::{Arn, RedriveAllowPolicy, RedrivePolicy, fill_in};
+use crate::broker::{Broker, NamespaceMode, Queue};
+use crate::error::Error;
+use std::sync::Arc;
+
+/// Who asks, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// The caller's account.
+    pub account: &'a str,
+    /// The region the caller signed for.
+    pub region: &'a str,
+    /// What queue URLs begin with, without a slash at the end; `{region}` and `{account}` in it stand for those of the queue.
+    pub base_url: &'a str,
+    /// The `X-Amzn-Trace-Id` header of the request.
+    pub trace_header: Option<&'a str>,
+    /// Whether the client is still there; taken for granted if absent.
+    pub presence: Option<&'a Presence>,
+}
+
+/// What an action is given beside its request.
+pub struct Context<'a> {
+    /// All queues.
+    pub broker: &'a Broker,
+    /// Who asks.
+    pub caller: &'a Caller<'a>,
+    /// The queue that the request is addressed to, if it is addressed to one.
+    pub queue: Option<Arc<Queue>>,
+}
+
+impl Context<'_> {
+    /// The queue that the request is addressed to.
+    ///
+    /// # Errors
+    /// `QueueDoesNotExist` for an action that the operations table says is addressed to none.
+    pub fn queue(&self) -> Result<&Arc<Queue>, Error> {
+        self.queue.as_ref().ok_or_else(Error::no_queue)
+    }
+
+    /// The region to show in ARNs: when regions are merged each caller sees its own.
+    pub fn shown_region<'q>(&'q self, queue: &'q Queue) -> &'q str {
+        match self.broker.namespace().mode() {
+            NamespaceMode::Merged => self.caller.region,
+            NamespaceMode::Aws => &queue.region,
+        }
+    }
+
+    /// The ARN of a queue.
+    pub fn arn(&self, queue: &Queue) -> String {
+        Arn { region: self.shown_region(queue), account: &queue.account, name: &queue.name }.to_string()
+    }
+
+    /// The URL of a queue.
+    pub fn url(&self, queue: &Queue) -> String {
+        let base_url = match self.caller.base_url.contains('{') {
+            true => &fill_in(self.caller.base_url, self.shown_region(queue), &queue.account),
+            false => self.caller.base_url,
+        };
+        format!("{base_url}/{}/{}", queue.account, queue.name)
+    }
+
+    /// An ARN of a queue as the caller sees it.
+    pub fn shown_arn(&self, text: &str) -> String {
+        match (self.broker.namespace().mode(), Arn::parse(text)) {
+            (NamespaceMode::Merged, Ok(arn)) => Arn { region: self.caller.region, ..arn }.to_string(),
+            _ => text.to_owned(),
+        }
+    }
+
+    /// `RedrivePolicy` as the caller sees it.
+    pub fn shown_redrive(&self, policy: &RedrivePolicy) -> String {
+        let target_arn = self.shown_arn(&policy.target_arn);
+        RedrivePolicy { target_arn, max_receive_count: policy.max_receive_count }.to_string()
+    }
+
+    /// `RedriveAllowPolicy` as the caller sees it.
+    pub fn shown_redrive_allow(&self, policy: &RedriveAllowPolicy) -> String {
+        match policy {
+            RedriveAllowPolicy::ByQueue(arns) => {
+                RedriveAllowPolicy::ByQueue(arns.iter().map(|arn| self.shown_arn(arn)).collect()).to_string()
+            }
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What may stand before and after every action: policies, faults.
+
+use super::context::Context;
+use crate::api::{Operation, Response};
+use crate::error::Error;
+use std::pin::Pin;
+
+/// What a hook takes its time for.
+pub type HookFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Is asked before each action and told after it.
+pub trait Hook: Send + Sync {
+    /// Before the action, when its queue has been found. An error is the answer, and nothing has been done.
+    fn permit<'a>(&'a self, context: &'a Context<'_>, operation: Operation) -> HookFuture<'a, Result<(), Error>>;
+
+    /// After the action, when what it did is as durable as was asked for. What is given back is the answer.
+    fn answer<'a>(
+        &'a self,
+        context: &'a Context<'_>,
+        operation: Operation,
+        outcome: Result<Response, Error>,
+    ) -> HookFuture<'a, Result<Response, Error>>;
+}

@@ -1,0 +1,42 @@
+//! The 23 actions, and the one way to them: find the queue, ask whether the request may be carried out, carry it out.
+//!
+//! | file | what it holds, from the bottom up |
+//! | --- | --- |
+//! | `presence.rs` `hook.rs` `context.rs` | whether a client is still there; what may stand before and after an action; what an action is given |
+//! | `batch.rs` `page.rs` `task_handle.rs` | what batches and listings have in common; task handles |
+//! | `redrive.rs` | what a queue attribute may say about another queue |
+//! | `send.rs` `receive.rs` `receipts.rs` | the actions on messages |
+//! | `create.rs` `queues.rs` `attributes.rs` `tags.rs` `permissions.rs` | the actions on queues |
+//! | `resolve.rs` | which queue a request means, by the address column of the operations table |
+//! | `move_tasks.rs` | the actions on message move tasks |
+//! | `pipeline.rs` | [`Actions`]: resolve, permit, act, answer |
+//! | `declare.rs` | queues that a configuration asks for |
+//!
+//! Each action checks its request, opens the queue, acts and answers. All are async in form; ReceiveMessage and
+//! CancelMessageMoveTask are the two that wait for anything but the store.
+
+mod attributes;
+mod batch;
+mod context;
+mod create;
+mod declare;
+mod hook;
+mod move_tasks;
+mod page;
+mod permissions;
+mod pipeline;
+mod presence;
+mod queues;
+mod receipts;
+mod receive;
+mod redrive;
+mod resolve;
+mod send;
+mod tags;
+mod task_handle;
+
+pub use context::{Caller, Context};
+pub use declare::{arn_of, declare, set_attribute};
+pub use hook::{Hook, HookFuture};
+pub use pipeline::Actions;
+pub use presence::Presence;

@@ -1,0 +1,43 @@
+//! Whether the client of a parked ReceiveMessage is still there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+
+/// Whether the client of a parked ReceiveMessage is still there.
+///
+/// That is found out only while one is parked: what takes no time is answered also to a client that has ended its half
+/// of the connection and reads on. Who finds out wakes the task of the request.
+#[derive(Debug, Default)]
+pub struct Presence {
+    parked: AtomicBool,
+    gone: AtomicBool,
+}
+
+impl Presence {
+    /// A next request of the same client begins.
+    pub fn begin(&self) {
+        self.parked.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether someone should look after the client now.
+    pub fn is_wanted(&self) -> bool {
+        self.parked.load(Ordering::Relaxed) && !self.gone.load(Ordering::Relaxed)
+    }
+
+    /// The client has gone, or will at least say no more.
+    pub fn end(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends when a client has gone.
+    pub(super) async fn gone(presence: Option<&Presence>) {
+        std::future::poll_fn(|_| match presence {
+            Some(presence) => {
+                presence.parked.store(true, Ordering::Relaxed);
+                if presence.gone.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+            }
+            None => Poll::Pending,
+        })
+        .await;
+    }
+}

@@ -1,0 +1,153 @@
+//! The actions on receipt handles: delete a message, change its visibility.
+
+use super::batch::{self, Entry};
+use super::context::Context;
+use crate::api::{
+    BatchResult, BatchResultEntry, ChangeMessageVisibilityBatchEntry, ChangeMessageVisibilityBatchRequest,
+    ChangeMessageVisibilityRequest, DeleteMessageBatchEntry, DeleteMessageBatchRequest, DeleteMessageRequest, Empty,
+    limits,
+};
+use crate::broker::{Pending, Queue};
+use crate::engine::{Deleted, Receipt, VisibilityChange};
+use crate::error::{Error, ErrorKind};
+
+impl Entry for DeleteMessageBatchEntry {
+    const NAME: &'static str = "DeleteMessageBatchRequestEntry";
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+impl Entry for ChangeMessageVisibilityBatchEntry {
+    const NAME: &'static str = "ChangeMessageVisibilityBatchRequestEntry";
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+/// Reads a receipt handle of this queue.
+///
+/// # Errors
+/// `MissingParameter`, or `ReceiptHandleIsInvalid` for garbage and for handles of other queues (uncertain: the latter is not
+/// recorded).
+fn receipt(queue: &Queue, handle: Option<&str>, name: &str) -> Result<Receipt, Error> {
+    let handle = handle.filter(|handle| !handle.is_empty()).ok_or_else(|| Error::missing(name))?;
+    let receipt = Receipt::decode(handle).filter(|receipt| receipt.queue == queue.uid);
+    receipt.ok_or_else(|| Error::receipt_handle(handle))
+}
+
+const NOT_AVAILABLE: &str = "Message does not exist or is not available for visibility timeout change";
+
+/// A checked ChangeMessageVisibility.
+struct Change {
+    receipt: Receipt,
+    seconds: u32,
+}
+
+pub(super) async fn delete_message(cx: &Context<'_>, r: DeleteMessageRequest) -> Result<Pending<Empty>, Error> {
+    let queue = cx.queue()?;
+    let receipt = receipt(queue, r.receipt_handle.as_deref(), "ReceiptHandle")?;
+    let mut open = cx.broker.open(queue)?;
+    let outcome = open.delete(receipt);
+    let pending = open.close();
+    deleted(outcome, r.receipt_handle.as_deref().unwrap_or_default())?;
+    Ok(pending.map(|()| Empty {}))
+}
+
+pub(super) async fn delete_message_batch(
+    cx: &Context<'_>,
+    r: DeleteMessageBatchRequest,
+) -> Result<Pending<BatchResult<BatchResultEntry>>, Error> {
+    let queue = cx.queue()?;
+    let entries = batch::check(r.entries)?;
+    let mut open = cx.broker.open(queue)?;
+    let delete = |(index, entry): (usize, DeleteMessageBatchEntry)| {
+        let id = entry.id.unwrap_or_default();
+        let handle = entry.receipt_handle.as_deref();
+        let missing = batch::member::<DeleteMessageBatchEntry>(index, "ReceiptHandle");
+        let outcome = receipt(queue, handle, &missing)
+            .and_then(|receipt| deleted(open.delete(receipt), handle.unwrap_or_default()));
+        (id.clone(), outcome.map(|()| BatchResultEntry { id }))
+    };
+    let outcomes: Vec<_> = entries.into_iter().enumerate().map(delete).collect();
+    Ok(open.close().map(|()| batch::result(outcomes)))
+}
+
+pub(super) async fn change_message_visibility(
+    cx: &Context<'_>,
+    r: ChangeMessageVisibilityRequest,
+) -> Result<Pending<Empty>, Error> {
+    let queue = cx.queue()?;
+    let handle = r.receipt_handle.as_deref().unwrap_or_default();
+    if handle.is_empty() {
+        return Err(Error::missing("ReceiptHandle"));
+    }
+    let seconds = r.visibility_timeout.ok_or_else(|| Error::missing("VisibilityTimeout"))?;
+    let seconds = visibility_timeout(seconds, "Must be between 0 and 43200.")?;
+    let change = Change { receipt: receipt(queue, Some(handle), "ReceiptHandle")?, seconds };
+    let mut open = cx.broker.open(queue)?;
+    let outcome = open.change_visibility(change.receipt, change.seconds);
+    let pending = open.close();
+    match outcome {
+        VisibilityChange::NotAvailable => {
+            return Err(Error::invalid_value(handle, "ReceiptHandle", format_args!("{NOT_AVAILABLE}.")));
+        }
+        other => changed(other, &change)?,
+    }
+    Ok(pending.map(|()| Empty {}))
+}
+
+pub(super) async fn change_message_visibility_batch(
+    cx: &Context<'_>,
+    r: ChangeMessageVisibilityBatchRequest,
+) -> Result<Pending<BatchResult<BatchResultEntry>>, Error> {
+    let queue = cx.queue()?;
+    let entries = batch::check(r.entries)?;
+    let mut open = cx.broker.open(queue)?;
+    let change = |(index, entry): (usize, ChangeMessageVisibilityBatchEntry)| {
+        let outcome = batch_change(queue, index, &entry)
+            .and_then(|change| changed(open.change_visibility(change.receipt, change.seconds), &change));
+        let id = entry.id.unwrap_or_default();
+        (id.clone(), outcome.map(|()| BatchResultEntry { id }))
+    };
+    let outcomes: Vec<_> = entries.into_iter().enumerate().map(change).collect();
+    Ok(open.close().map(|()| batch::result(outcomes)))
+}
+
+fn batch_change(queue: &Queue, index: usize, entry: &ChangeMessageVisibilityBatchEntry) -> Result<Change, Error> {
+    let member = |name| batch::member::<ChangeMessageVisibilityBatchEntry>(index, name);
+    let handle = entry.receipt_handle.as_deref().unwrap_or_default();
+    if handle.is_empty() {
+        return Err(Error::missing(member("ReceiptHandle")));
+    }
+    let seconds = entry.visibility_timeout.ok_or_else(|| Error::missing(member("VisibilityTimeout")))?;
+    let seconds = visibility_timeout(seconds, "VisibilityTimeout must be an integer between 0 and 43200.")?;
+    Ok(Change { receipt: receipt(queue, Some(handle), "ReceiptHandle")?, seconds })
+}
+
+fn visibility_timeout(seconds: i64, reason: &str) -> Result<u32, Error> {
+    let fits = (0..=limits::VISIBILITY_TIMEOUT_SECONDS_MAX).contains(&seconds);
+    let seconds_in_range = u32::try_from(seconds).ok().filter(|_| fits);
+    seconds_in_range.ok_or_else(|| Error::invalid_value(seconds, "VisibilityTimeout", reason))
+}
+
+fn deleted(outcome: Deleted, handle: &str) -> Result<(), Error> {
+    match outcome {
+        Deleted::Done | Deleted::AlreadyGone => Ok(()),
+        Deleted::Expired => Err(Error::invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")),
+    }
+}
+
+/// The outcome of a change in a batch; the single action words one of them differently.
+fn changed(outcome: VisibilityChange, change: &Change) -> Result<(), Error> {
+    match outcome {
+        VisibilityChange::Changed => Ok(()),
+        // Recorded: in a batch it has another code than in the single action, and no value in its text.
+        VisibilityChange::NotAvailable => Err(Error::new(ErrorKind::ReceiptHandleIsInvalid, NOT_AVAILABLE)),
+        VisibilityChange::BeyondLimit => {
+            let most = limits::VISIBILITY_TIMEOUT_SECONDS_MAX;
+            let reason = format!("Total VisibilityTimeout for the message is beyond the limit [{most} seconds]");
+            Err(Error::invalid_value(change.seconds, "VisibilityTimeout", reason))
+        }
+    }
+}

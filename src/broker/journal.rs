@@ -1,0 +1,188 @@
+//! What happened in a queue, on its way to those who read it: the store, and whoever else asked for it.
+//!
+//! Changes are handed over under the queue's lock, so that a reader gets them in the order in which they took place, and
+//! nobody waits for the store there. Whoever answers a client waits first, with no lock: a writer for its own changes and all
+//! before them, a receiver for the sends of what it shows. Without a reader nothing is put together.
+
+use crate::engine::{self, Cause, Effect, Time};
+use crate::error::Error;
+use crate::store::{Change, Committer, Ticket};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// One thing that happened.
+pub struct Entry {
+    /// When: the time of the operation, or the moment at which what time alone brought about was due.
+    pub at: Time,
+    /// Why, if it happened to messages.
+    pub cause: Option<Cause>,
+    /// What.
+    pub change: Change,
+}
+
+/// Reads what happens, beside the store: a history, counters, somebody who awaits something.
+pub trait ChangeReader: Send + Sync {
+    /// Takes what happened in one queue, and with a transfer also those of the queue that the messages left; for each queue they
+    /// come in the order in which they took place. The caller holds the queue's lock: no queue may be opened in here, and
+    /// nothing waited for.
+    fn read(&self, entries: &[Entry]);
+}
+
+/// All readers of what happens.
+#[derive(Default)]
+pub(super) struct Readers {
+    pub(super) store: Option<Committer>,
+    pub(super) others: Vec<Arc<dyn ChangeReader>>,
+}
+
+impl Readers {
+    fn any(&self) -> bool {
+        self.store.is_some() || !self.others.is_empty()
+    }
+}
+
+/// An outcome, and what has to be durable before anyone is told.
+#[must_use]
+pub struct Pending<T> {
+    value: T,
+    ticket: Option<Ticket>,
+}
+
+impl<T> Pending<T> {
+    /// An outcome that nothing has to be waited for.
+    pub fn nothing(value: T) -> Pending<T> {
+        Pending { value, ticket: None }
+    }
+
+    pub(super) fn new(value: T, ticket: Option<Ticket>) -> Pending<T> {
+        Pending { value, ticket }
+    }
+
+    /// Changes the outcome.
+    pub fn map<R>(self, change: impl FnOnce(T) -> R) -> Pending<R> {
+        Pending { value: change(self.value), ticket: self.ticket }
+    }
+
+    /// The outcome, and by itself what has to be waited for.
+    pub fn split(self) -> (T, Pending<()>) {
+        (self.value, Pending { value: (), ticket: self.ticket })
+    }
+
+    /// The outcome for those who do not wait: what they tell changes nothing.
+    pub fn without_waiting(self) -> T {
+        self.value
+    }
+
+    /// The outcome, once it is durable.
+    ///
+    /// # Errors
+    /// `InternalFailure` if the store has failed: nothing is acknowledged any more.
+    pub async fn durable(self) -> Result<T, Error> {
+        if let Some(ticket) = self.ticket {
+            ticket.settled().await.map_err(|poisoned| Error::internal(poisoned.to_string()))?;
+        }
+        Ok(self.value)
+    }
+}
+
+/// The changes of one queue that no reader has got yet, and what the store has got and not yet made durable.
+pub(super) struct Journal {
+    queue: u64,
+    /// Whether there is a reader.
+    wanted: bool,
+    /// In the order in which they took place.
+    entries: Vec<Entry>,
+    /// Stands for everything that the store has got so far.
+    newest: Option<Ticket>,
+    /// The highest message number of each batch that is not durable yet, oldest first: numbers and batches both only rise.
+    unsettled: VecDeque<(u64, Ticket)>,
+}
+
+impl engine::Journal for Journal {
+    fn record(&mut self, at: Time, cause: Cause, effect: impl FnOnce() -> Effect) {
+        if self.wanted {
+            let change = Change::Effect { queue: self.queue, effect: effect() };
+            self.entries.push(Entry { at, cause: Some(cause), change });
+        }
+    }
+}
+
+impl Journal {
+    /// The journal of the queue with this uid.
+    pub(super) fn new(queue: u64) -> Journal {
+        Journal { queue, wanted: false, entries: Vec::new(), newest: None, unsettled: VecDeque::new() }
+    }
+
+    /// To be called before the queue is worked on.
+    pub(super) fn begin(&mut self, readers: &Readers) {
+        self.wanted = readers.any();
+    }
+
+    /// Takes down what changed beside effects of the engine. Without a reader it is not even put together.
+    pub(super) fn note<I: IntoIterator<Item = Change>>(&mut self, at: Time, changes: impl FnOnce() -> I) {
+        if self.wanted {
+            self.entries.extend(changes().into_iter().map(|change| Entry { at, cause: None, change }));
+        }
+    }
+
+    /// Takes down what was taken out of another journal by [`Journal::take_removals`].
+    pub(super) fn append(&mut self, entries: Vec<Entry>) {
+        self.entries.extend(entries);
+    }
+
+    /// How much is in here, to find what is added to it.
+    pub(super) fn mark(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Takes out that messages left since the mark. They are on their way to another queue, and leaving one and entering the
+    /// other go to the store as one.
+    pub(super) fn take_removals(&mut self, mark: usize) -> Vec<Entry> {
+        let is_removal = |entry: &mut Entry| matches!(entry.cause, Some(Cause::DeadLettered | Cause::Moved));
+        self.entries.extract_if(mark.min(self.entries.len()).., is_removal).collect()
+    }
+
+    /// Hands everything to the readers.
+    pub(super) fn flush(&mut self, readers: &Readers) {
+        if self.entries.is_empty() {
+            return;
+        }
+        for reader in &readers.others {
+            reader.read(&self.entries);
+        }
+        let Some(store) = &readers.store else { return self.entries.clear() };
+        let stored = |entry: &Entry| match &entry.change {
+            Change::Effect { queue, effect: Effect::Stored(stored) } if *queue == self.queue => Some(stored.number),
+            _ => None,
+        };
+        let highest = self.entries.iter().filter_map(stored).max();
+        let ticket = store.submit(std::mem::take(&mut self.entries).into_iter().map(|entry| entry.change).collect());
+        while self.unsettled.front().is_some_and(|(_, ticket)| ticket.is_durable()) {
+            self.unsettled.pop_front();
+        }
+        if let Some(number) = highest {
+            match self.unsettled.back_mut().filter(|(_, last)| last.is_same(&ticket)) {
+                Some((highest, _)) => *highest = number,
+                None => self.unsettled.push_back((number, ticket.clone())),
+            }
+        }
+        self.newest = Some(ticket);
+    }
+
+    /// What has to be waited for before messages up to this number may be shown, or before it may be said that they are there.
+    pub(super) fn ticket_for(&self, number: u64) -> Option<Ticket> {
+        let at = self.unsettled.partition_point(|(highest, _)| *highest < number);
+        self.unsettled.get(at).map(|(_, ticket)| ticket.clone()).filter(|ticket| !ticket.is_durable())
+    }
+
+    /// What has to be waited for before it may be said that everything up to now has been done.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        self.newest.clone().filter(|ticket| !ticket.is_durable())
+    }
+
+    /// Batches of which it is not known yet whether they are durable.
+    #[cfg(test)]
+    pub(super) fn unsettled_batches(&self) -> usize {
+        self.unsettled.len()
+    }
+}

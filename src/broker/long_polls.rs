@@ -1,0 +1,79 @@
+//! The parked receives of one queue: first come, first served, one direct hand-off each.
+
+use super::journal::Pending;
+use crate::engine::Delivery;
+use std::collections::BTreeMap;
+use tokio::sync::oneshot;
+
+/// What a receive asks for; without a visibility timeout it is the queue's own at the moment of hand-off.
+#[derive(Clone, Debug)]
+pub struct ReceiveOptions {
+    /// 1 to 10 messages.
+    pub max: usize,
+    /// 0 to 43,200 s, if the request named them.
+    pub visibility_timeout_seconds: Option<u32>,
+    /// `ReceiveRequestAttemptId` of FIFO queues.
+    pub attempt_id: Option<String>,
+}
+
+/// What a receive is handed: messages, once they may be shown.
+pub type Handoff = Pending<Vec<Delivery>>;
+
+impl Default for Handoff {
+    fn default() -> Handoff {
+        Pending::nothing(Vec::new())
+    }
+}
+
+/// Names a parked receive. Those that parked later have higher ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LongPollId(u64);
+
+/// A parked receive.
+pub(super) struct LongPoll {
+    pub(super) options: ReceiveOptions,
+    pub(super) handoff: oneshot::Sender<Handoff>,
+}
+
+/// The parked receives of a queue, in the order in which they parked.
+#[derive(Default)]
+pub struct LongPolls {
+    next: u64,
+    parked: BTreeMap<LongPollId, LongPoll>,
+}
+
+impl LongPolls {
+    /// Parks a receive behind all others.
+    pub(super) fn park(&mut self, options: ReceiveOptions) -> (LongPollId, oneshot::Receiver<Handoff>) {
+        let (handoff, receiver) = oneshot::channel();
+        let id = LongPollId(self.next);
+        self.next += 1;
+        self.parked.insert(id, LongPoll { options, handoff });
+        (id, receiver)
+    }
+
+    /// The receive that has been parked longest.
+    pub(super) fn first(&self) -> Option<(LongPollId, &ReceiveOptions)> {
+        self.parked.first_key_value().map(|(id, poll)| (*id, &poll.options))
+    }
+
+    /// Takes a receive out, unless it has been handed something already.
+    pub(super) fn remove(&mut self, id: LongPollId) -> Option<LongPoll> {
+        self.parked.remove(&id)
+    }
+
+    /// Ends all of them with nothing.
+    pub(super) fn dismiss(&mut self) {
+        self.parked.clear();
+    }
+
+    /// Whether none is parked.
+    pub fn is_empty(&self) -> bool {
+        self.parked.is_empty()
+    }
+
+    /// How many are parked.
+    pub fn len(&self) -> usize {
+        self.parked.len()
+    }
+}

@@ -1,0 +1,338 @@
+//! The single way to work on a queue: a guard that has it locked, brought up to now, and writes down what happens.
+
+use super::journal::Pending;
+use super::long_polls::{Handoff, LongPollId, ReceiveOptions};
+use super::queue::{Queue, QueueState, TargetCache, Transfer, TransferCause};
+use super::settings::QueueSettings;
+use super::shared::Broker;
+use crate::engine::{
+    Counts, Deleted, Delivery, Discarded, Message, NewMessage, Receipt, Received, Sent, Time, VisibilityChange, Want,
+};
+use crate::error::Error;
+use crate::store::{Change, Ticket};
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard};
+use tokio::sync::oneshot;
+
+/// Parked receives that are served in one go under the queue's lock; the wake-up that follows at once goes on.
+pub const HANDOFFS_PER_TURN: usize = 64;
+
+/// With more bytes than this waiting for the store, a queue that has much to catch up with does so later: what many
+/// deadlines leave behind for the store must not stand in front of everybody else's requests.
+pub(super) const CATCH_UP_BYTES_MAX: usize = 4 << 20;
+
+/// A queue that the caller holds, at one moment of its clock.
+///
+/// [`OpenQueue::close`] hands what happened to its readers and available messages to parked receives, sets the wake-up, lets
+/// go of the queue, and brings messages that left it to their target. A guard that is dropped does the same, and leaves
+/// the last part to the wake-up.
+#[must_use]
+pub struct OpenQueue<'a> {
+    pub(super) broker: &'a Broker,
+    pub(super) queue: &'a Arc<Queue>,
+    pub(super) state: MutexGuard<'a, QueueState>,
+    now: Time,
+    /// Whether something is left to catch up with.
+    behind: bool,
+    closed: bool,
+}
+
+impl Broker {
+    /// Locks a queue and brings it up to now.
+    ///
+    /// # Errors
+    /// `QueueDoesNotExist` if the queue was deleted since it was looked up.
+    pub fn open<'a>(&'a self, queue: &'a Arc<Queue>) -> Result<OpenQueue<'a>, Error> {
+        let (state, now, behind) = self.lock_up_to_now(queue);
+        if state.deleted {
+            return Err(Error::no_queue());
+        }
+        Ok(OpenQueue { broker: self, queue, state, now, behind, closed: false })
+    }
+
+    /// Locks a queue that no other thread knows yet. Whatever others do with it meanwhile comes after what is done here.
+    pub fn open_new<'a>(&'a self, queue: &'a Arc<Queue>) -> OpenQueue<'a> {
+        let state = queue.lock(&self.readers);
+        OpenQueue { broker: self, queue, state, now: self.clock.now(), behind: false, closed: false }
+    }
+
+    /// Waits until the store has taken what a queue has to catch up with, so that a request finds it as it is now.
+    pub async fn catch_up(&self, queue: &Arc<Queue>) {
+        let Some(store) = self.store() else { return };
+        while self.is_behind(queue) {
+            store.pending_below(CATCH_UP_BYTES_MAX).await;
+        }
+    }
+
+    /// Brings a queue up to now as far as the store keeps up, and tells whether something is left.
+    fn is_behind(&self, queue: &Arc<Queue>) -> bool {
+        let (mut state, _, behind) = self.lock_up_to_now(queue);
+        state.journal.flush(&self.readers);
+        behind
+    }
+
+    /// Locks a queue and brings it up to now, and tells whether something is left to catch up with. Many deadlines that
+    /// fall due at once are worked off in small portions, and others get their turn in between. If the store cannot keep
+    /// up, the rest has to wait: the engine hands out, deletes and hides by the rules all the same.
+    fn lock_up_to_now<'a>(&self, queue: &'a Arc<Queue>) -> (MutexGuard<'a, QueueState>, Time, bool) {
+        loop {
+            let mut state = queue.lock(&self.readers);
+            let now = self.clock.now();
+            let QueueState { engine, journal, .. } = &mut *state;
+            if !engine.tick(now, journal) {
+                return (state, now, false);
+            }
+            journal.flush(&self.readers);
+            if self.store().is_some_and(|store| store.pending_bytes() > CATCH_UP_BYTES_MAX) {
+                return (state, now, true);
+            }
+        }
+    }
+
+    /// Serves a queue whose wake-up is due.
+    pub(super) fn on_wakeup(&self, queue: &Arc<Queue>) {
+        // An error means that the queue is gone, and its parked receives with it.
+        if let Ok(mut open) = self.open(queue) {
+            open.state.wakeup = None;
+            open.close().without_waiting();
+        }
+    }
+
+    /// Sets the wake-up of a queue to `at`, or else to the next moment at which something happens for its parked receives.
+    pub(super) fn set_wakeup(&self, queue: &Arc<Queue>, state: &mut QueueState, at: Option<Time>) {
+        let next = || state.engine.next_deadline().filter(|_| !state.long_polls.is_empty());
+        let Some(next) = at.or_else(next) else { return };
+        if state.wakeup != Some(next) {
+            self.wakeups.set(queue, state.wakeup, next);
+            state.wakeup = Some(next);
+        }
+    }
+}
+
+impl OpenQueue<'_> {
+    /// The moment at which everything in here takes place.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Puts a new message in.
+    pub fn send(&mut self, message: NewMessage) -> Sent {
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.send(self.now, message, journal)
+    }
+
+    /// Puts in a message that comes from another queue.
+    pub fn insert(&mut self, message: Message) -> u64 {
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.insert(self.now, message, journal)
+    }
+
+    /// Takes messages out of sight. Messages that were received too often are on their way to the dead-letter queue then.
+    pub fn receive(&mut self, options: &ReceiveOptions) -> Received {
+        let settings = self.queue.settings();
+        // Without its target a redrive policy moves nothing: the message stays and is delivered on.
+        let target = self.dead_letter_target(&settings);
+        let want = Want {
+            max: options.max,
+            visibility_timeout_seconds: options
+                .visibility_timeout_seconds
+                .unwrap_or(settings.visibility_timeout_seconds),
+            attempt_id: options.attempt_id.as_deref(),
+            dead_letter_after: target.as_ref().map(|(max_receive_count, _)| *max_receive_count),
+        };
+        let QueueState { engine, journal, departures, .. } = &mut *self.state;
+        let mark = journal.mark();
+        let mut received = engine.receive(self.now, &want, journal);
+        if let Some((_, target)) = target.filter(|_| !received.dead.is_empty()) {
+            let messages = std::mem::take(&mut received.dead);
+            let removals = journal.take_removals(mark);
+            departures.push(Transfer { target, cause: TransferCause::DeadLetter, messages, removals });
+        }
+        received
+    }
+
+    /// The maximum receive count and the dead-letter queue, if there are both.
+    fn dead_letter_target(&mut self, settings: &QueueSettings) -> Option<(u32, Arc<Queue>)> {
+        let policy = settings.redrive.as_ref()?;
+        let cache = &mut self.state.dead_letter_target;
+        let generation = self.broker.namespace.generation();
+        if cache.generation != generation {
+            let target = self.broker.redrive_target(policy, self.queue).as_ref().map(Arc::downgrade);
+            *cache = TargetCache { generation, target };
+        }
+        Some((policy.max_receive_count, cache.target.as_ref()?.upgrade()?))
+    }
+
+    /// Deletes a message.
+    pub fn delete(&mut self, receipt: Receipt) -> Deleted {
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.delete(self.now, receipt, journal)
+    }
+
+    /// Hides a received message for so many seconds from now on.
+    pub fn change_visibility(&mut self, receipt: Receipt, seconds: u32) -> VisibilityChange {
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.change_visibility(self.now, receipt, seconds, journal)
+    }
+
+    /// Gives messages back as if they had never been received.
+    pub fn give_back(&mut self, deliveries: &[Delivery]) {
+        let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.give_back(self.now, &receipts, journal);
+    }
+
+    /// How many messages there are in each state.
+    pub fn counts(&self) -> Counts {
+        self.state.engine.counts()
+    }
+
+    /// When it was last purged.
+    pub fn purged(&self) -> Option<Time> {
+        self.state.purged
+    }
+
+    /// Takes everything out. What is answered may be large: to be dropped when the queue is closed.
+    pub fn purge(&mut self) -> Discarded {
+        self.state.purged = Some(self.now);
+        self.save();
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.purge(self.now, journal)
+    }
+
+    /// Takes the queue itself away, with everything in it. What is answered may be large, as of [`OpenQueue::purge`].
+    pub fn delete_queue(&mut self) -> Discarded {
+        self.state.deleted = true;
+        self.state.long_polls.dismiss();
+        self.broker.namespace.remove(self.queue, self.now);
+        self.note(|queue, now| [Change::QueueDeleted { uid: queue.uid, at: now }]);
+        self.state.engine.purge(self.now, &mut ())
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &BTreeMap<String, String> {
+        &self.state.tags
+    }
+
+    /// Changes its tags.
+    pub fn edit_tags(&mut self, edit: impl FnOnce(&mut BTreeMap<String, String>)) {
+        edit(&mut self.state.tags);
+        self.save();
+    }
+
+    /// Changes its settings.
+    pub fn set_settings(&mut self, settings: QueueSettings) {
+        self.queue.set_settings(&mut self.state, settings, self.now);
+    }
+
+    /// Has the queue's record written anew.
+    pub fn save(&mut self) {
+        self.queue.save(&mut self.state, self.now);
+    }
+
+    /// Takes down what changed beside the messages, if anyone reads it.
+    pub(super) fn note<I: IntoIterator<Item = Change>>(&mut self, changes: impl FnOnce(&Queue, Time) -> I) {
+        let (queue, now) = (self.queue, self.now);
+        self.state.journal.note(now, || changes(queue, now));
+    }
+
+    /// Parks a receive until it is handed something.
+    pub fn park(&mut self, options: ReceiveOptions) -> (LongPollId, oneshot::Receiver<Handoff>) {
+        self.state.long_polls.park(options)
+    }
+
+    /// Ends a parked receive. `false` if it has been handed something already.
+    pub fn unpark(&mut self, id: LongPollId) -> bool {
+        self.state.long_polls.remove(id).is_some()
+    }
+
+    /// Ends all parked receives with nothing.
+    pub fn dismiss_long_polls(&mut self) {
+        self.state.long_polls.dismiss();
+    }
+
+    /// How many receives are parked.
+    pub fn parked_receives(&self) -> usize {
+        self.state.long_polls.len()
+    }
+
+    /// Whether messages that left this queue have not yet arrived in another.
+    pub fn has_departures(&self) -> bool {
+        self.state.departures.are_under_way()
+    }
+
+    /// Messages with what to wait for before they may be shown: that they are there for good, and on a FIFO queue also that
+    /// they were received, because a crash must not let a later message of the group overtake them.
+    pub fn handoff(&mut self, deliveries: Vec<Delivery>) -> Handoff {
+        let journal = &mut self.state.journal;
+        let ticket = if self.queue.settings().fifo {
+            journal.flush(&self.broker.readers);
+            journal.ticket()
+        } else {
+            deliveries.iter().map(|delivery| delivery.number).max().and_then(|number| journal.ticket_for(number))
+        };
+        Pending::new(deliveries, ticket)
+    }
+
+    /// Lets go of the queue; what is answered has to be waited for before a client is told what was done.
+    pub fn close(self) -> Pending<()> {
+        let (broker, queue) = (self.broker, self.queue);
+        let (ticket, departed) = self.close_and_leave_departures();
+        if departed {
+            broker.transfer(queue);
+        }
+        Pending::new((), ticket)
+    }
+
+    /// The same, but what left the queue stays on its way; tells whether a thread has to see to it.
+    pub(super) fn close_and_leave_departures(mut self) -> (Option<Ticket>, bool) {
+        self.finish();
+        self.closed = true;
+        (self.state.journal.ticket(), self.state.departures.need_a_mover())
+    }
+
+    /// All that has to be done before the queue is let go of.
+    fn finish(&mut self) {
+        // Before anything is handed out: what is handed out must know what to wait for.
+        self.state.journal.flush(&self.broker.readers);
+        let more = self.hand_out();
+        self.state.journal.flush(&self.broker.readers);
+        let at = (self.behind || more).then_some(self.now);
+        self.broker.set_wakeup(self.queue, &mut self.state, at);
+    }
+
+    /// Hands available messages to the receives that have been parked longest, and tells whether there is more to hand out.
+    /// If the client of a receive has gone in the meantime, the messages are as if never received.
+    fn hand_out(&mut self) -> bool {
+        for _ in 0..HANDOFFS_PER_TURN {
+            if !self.state.engine.has_ready() {
+                return false;
+            }
+            let Some((id, options)) = self.state.long_polls.first() else { return false };
+            let options = options.clone();
+            let received = self.receive(&options);
+            if received.deliveries.is_empty() {
+                // Either as many dead letters as may be taken out in one go, or messages that are ready but not to be had
+                // now: the limit of messages in flight.
+                return received.more_dead;
+            }
+            let Some(poll) = self.state.long_polls.remove(id) else { return false };
+            let handoff = self.handoff(received.deliveries);
+            if let Err(handoff) = poll.handoff.send(handoff) {
+                self.give_back(&handoff.without_waiting());
+            }
+        }
+        true
+    }
+}
+
+impl Drop for OpenQueue<'_> {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.finish();
+            if self.state.departures.need_a_mover() {
+                self.broker.set_wakeup(self.queue, &mut self.state, Some(self.now));
+            }
+        }
+    }
+}

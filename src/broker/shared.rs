@@ -1,0 +1,131 @@
+//! The broker: all queues, and what they share.
+
+use super::ids::Ids;
+use super::journal::{ChangeReader, Readers};
+use super::move_tasks::MoveTasks;
+use super::namespace::{Namespace, NamespaceMode};
+use super::queue::Queue;
+use super::wakeups::Wakeups;
+use crate::api::{Arn, RedrivePolicy};
+use crate::clock::Clock;
+use crate::store::{Committer, QUEUES_MAX};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// How the broker differs from AWS, or does not.
+#[derive(Clone, Debug)]
+pub struct BrokerOptions {
+    /// Whether accounts and regions separate queues.
+    pub namespace: NamespaceMode,
+    /// Whether a minute must pass between two purges, and between deleting a queue and creating it again.
+    pub cooldowns: bool,
+    /// Whether a queue that is asked for and not there is created.
+    pub auto_create: bool,
+}
+
+/// All queues of a server.
+pub struct Broker {
+    pub(super) options: BrokerOptions,
+    pub(super) clock: Clock,
+    pub(super) ids: Ids,
+    pub(super) namespace: Namespace,
+    pub(super) wakeups: Wakeups,
+    pub(super) move_tasks: MoveTasks,
+    pub(super) move_task_wakeups: Wakeups,
+    /// Held while due wake-ups are served, so that whoever turns a manual clock finds none half served.
+    pub(super) firing: Mutex<()>,
+    pub(super) readers: Readers,
+    pub(super) closing: AtomicBool,
+}
+
+impl Broker {
+    /// A broker without queues that keeps everything in memory.
+    pub fn new(options: BrokerOptions, clock: Clock) -> Broker {
+        Broker {
+            namespace: Namespace::new(options.namespace, options.cooldowns, QUEUES_MAX),
+            options,
+            clock,
+            ids: Ids::default(),
+            wakeups: Wakeups::default(),
+            move_tasks: MoveTasks::default(),
+            move_task_wakeups: Wakeups::default(),
+            firing: Mutex::default(),
+            readers: Readers::default(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Has at most so many queues, in place of [`QUEUES_MAX`]; of a broker that has none yet.
+    #[must_use]
+    pub fn queues_max(mut self, queues: usize) -> Broker {
+        self.namespace = Namespace::new(self.options.namespace, self.options.cooldowns, queues);
+        self
+    }
+
+    /// Draws its ids from here.
+    #[must_use]
+    pub fn with_ids(mut self, ids: Ids) -> Broker {
+        self.ids = ids;
+        self
+    }
+
+    /// From now on everything that happens goes to this store.
+    pub fn attach(&mut self, store: Committer) {
+        self.readers.store = Some(store);
+    }
+
+    /// From now on everything that happens is read by this reader too.
+    pub fn add_reader(&mut self, reader: Arc<dyn ChangeReader>) {
+        self.readers.others.push(reader);
+    }
+
+    /// The store, if there is one.
+    pub fn store(&self) -> Option<&Committer> {
+        self.readers.store.as_ref()
+    }
+
+    /// How it differs from AWS.
+    pub fn options(&self) -> &BrokerOptions {
+        &self.options
+    }
+
+    /// The clock it goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Where its ids come from.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// Its queues by name.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Its message move tasks.
+    pub fn move_tasks(&self) -> &MoveTasks {
+        &self.move_tasks
+    }
+
+    /// Waits until the store has room for more.
+    pub async fn ready(&self) {
+        if let Some(store) = self.store() {
+            store.ready().await;
+        }
+    }
+
+    /// Whether the server is about to stop.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// The queue that the redrive policy of another points at, if it is there.
+    pub fn redrive_target(&self, policy: &RedrivePolicy, source: &Queue) -> Option<Arc<Queue>> {
+        let arn = Arn::parse(&policy.target_arn).ok()?;
+        // Target and source live in one region.
+        let arn = Arn { region: &source.region, ..arn };
+        self.namespace.resolve_arn(&arn, &source.account)
+    }
+}
