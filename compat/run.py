@@ -51,6 +51,7 @@ class Client:
     title: str
     version: str
     protocol: str
+    kind: str = ""
     exercises: str = ""
     needs: tuple = ()
     apt: tuple = ()
@@ -63,9 +64,18 @@ class Client:
     def load(cls, folder):
         values = tomllib.loads((folder / "client.toml").read_text())
         try:
-            return cls(id=folder.name, folder=folder, **values)
+            client = cls(id=folder.name, folder=folder, **values)
         except TypeError as error:
             sys.exit(f"{folder.name}/client.toml: {error}")
+        for step in ("setup.sh", "run.sh"):
+            if not client.script(step).is_file():
+                sys.exit(f"{folder.name}: no {step}, neither in the folder nor in that of its kind, _{client.kind}/")
+        return client
+
+    def script(self, step):
+        """The folder's own script for this step, else the one of its kind. Either runs in the client's folder."""
+        own = self.folder / step
+        return own if own.is_file() else COMPAT / f"_{self.kind}" / step
 
 
 @dataclass
@@ -174,12 +184,12 @@ def client_environment(url):
     }
 
 
-def run_script(script, environment, log_path, seconds):
-    """Runs a client's script in a process group of its own; returns what went wrong, or None."""
+def run_script(client, step, environment, log_path, seconds):
+    """Runs one of a client's scripts in a process group of its own; returns what went wrong, or None."""
     with open(log_path, "w") as log:
         process = subprocess.Popen(
-            ["bash", script.name],
-            cwd=script.parent,
+            ["bash", client.script(step)],
+            cwd=client.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -188,9 +198,9 @@ def run_script(script, environment, log_path, seconds):
         )
         try:
             code = process.wait(seconds)
-            problem = None if code == 0 else f"{script.name} ended with exit code {code}"
+            problem = None if code == 0 else f"{step} ended with exit code {code}"
         except subprocess.TimeoutExpired:
-            problem = f"{script.name} took longer than {seconds} s"
+            problem = f"{step} took longer than {seconds} s"
             end_group(process, signal.SIGTERM)
             time.sleep(STOP_SECONDS / 2)
         end_group(process, signal.SIGKILL)  # whatever the script left behind
@@ -234,7 +244,7 @@ def run_client(client, binary, may_install, durable):
         return Outcome(None, f"not run: no {missing}")
     logs = LOGS / client.id
     logs.mkdir(parents=True, exist_ok=True)
-    problem = run_script(client.folder / "setup.sh", clean_environment(), logs / "setup.log", SETUP_SECONDS)
+    problem = run_script(client, "setup.sh", clean_environment(), logs / "setup.log", SETUP_SECONDS)
     if problem:
         report(client, problem, logs / "setup.log")
         return Outcome(False, "**fail**: set-up")
@@ -246,7 +256,7 @@ def run_client(client, binary, may_install, durable):
         report(client, str(error), logs / "kew.log")
         return Outcome(False, "**fail**: kew does not start")
     started = time.monotonic()
-    problem = run_script(client.folder / "run.sh", client_environment(kew.url), logs / "run.log", client.timeout_seconds)
+    problem = run_script(client, "run.sh", client_environment(kew.url), logs / "run.log", client.timeout_seconds)
     seconds = time.monotonic() - started
     stopped = kew.stop()
     if problem or stopped:

@@ -1,6 +1,3 @@
-#!/bin/sh
-# Runs the class Main of a client's folder.
+# Runs the folder's class Main.
 set -eu
-cd "$1"
-shift
-exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "$@" -cp 'target/classes:target/lib/*' Main
+exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp 'target/classes:target/lib/*' Main

@@ -1,10 +1,6 @@
-#!/bin/sh
-# setup.sh <folder> [more sources ...]: fetches what the pom.xml of a client's folder names, and compiles the folder's
-# sources with those of this one and of the others named.
-# The jars are fetched again only when the pom.xml has changed.
+# setup.sh [more sources ...]: fetches what the folder's pom.xml names, and compiles the folder's sources with those of
+# _java and of the other folders named. The jars are fetched again only when the pom.xml has changed.
 set -eu
-cd "$1"
-shift
 mkdir -p target
 if ! cmp -s pom.xml target/pom.fetched; then
     rm -rf target/lib

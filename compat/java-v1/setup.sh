@@ -1,4 +1,1 @@
-#!/bin/sh
-set -eu
-folder=$(cd "$(dirname "$0")" && pwd)
-exec "$folder/../_java/setup.sh" "$folder" ../_java_v1
+exec bash ../_java/setup.sh ../_java_v1

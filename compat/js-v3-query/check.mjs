@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as sdk from '@aws-sdk/client-sqs';
-import { core, KEW_URL, ok } from '../_js/core.mjs';
-import { adapter } from '../_js/v3.mjs';
+import { core, KEW_URL, ok } from '../_node/core.mjs';
+import { adapter } from '../_node/v3.mjs';
 
 const client = new sdk.SQSClient({ endpoint: KEW_URL });
 await core(adapter(sdk, client, true));

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { CreateQueueCommand, PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { ACCOUNT, KEW_URL, ok } from '../_js/core.mjs';
+import { ACCOUNT, KEW_URL, ok } from '../_node/core.mjs';
 
 const FOREIGN = 'https://sqs.us-east-1.amazonaws.com/2233334/addressed';
 const LOCAL = `${KEW_URL}/${ACCOUNT}/addressed`;

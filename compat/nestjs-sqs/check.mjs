@@ -7,7 +7,7 @@ import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import nestCommon from '@nestjs/common';
 import nestCore from '@nestjs/core';
 import nestSqs from '@ssut/nestjs-sqs';
-import { ok, sleep } from '../_js/core.mjs';
+import { ok, sleep } from '../_node/core.mjs';
 
 const { Injectable, Module } = nestCommon;
 const { NestFactory } = nestCore;

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { ok, sleep } from '../_js/core.mjs';
+import { ok, sleep } from '../_node/core.mjs';
 
 const sqs = new SQSClient({});
 const directory = mkdtempSync(join(tmpdir(), 'kew-serverless-'));

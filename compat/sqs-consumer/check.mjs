@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { CreateQueueCommand, GetQueueAttributesCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';
 import { Producer } from 'sqs-producer';
-import { ok, sleep } from '../_js/core.mjs';
+import { ok, sleep } from '../_node/core.mjs';
 
 const sqs = new SQSClient({});
 

@@ -1,4 +1,4 @@
-# venv.sh [REQUIREMENTS [VENV]]: makes a virtual environment with what REQUIREMENTS pins, in the client's folder.
+# setup.sh [REQUIREMENTS [VENV]]: makes a virtual environment with what REQUIREMENTS pins, in the client's folder.
 # Costs nothing when it is there already.
 set -eu
 requirements=${1:-requirements.txt}

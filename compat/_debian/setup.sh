@@ -1,0 +1,1 @@
+# Nothing to install beside the Debian packages that the row names.

@@ -1,0 +1,2 @@
+set -eu
+exec target/scenario

@@ -1,2 +1,0 @@
-set -eu
-exec /usr/bin/python3 check.py

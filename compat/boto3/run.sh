@@ -1,2 +1,0 @@
-set -eu
-PYTHONPATH=../_python exec .venv/bin/python check.py

@@ -1,4 +1,0 @@
-#!/bin/sh
-set -eu
-cd "$(dirname "$0")"
-go build -o target/scenario .

@@ -1,3 +1,0 @@
-#!/bin/sh
-set -eu
-exec "$(dirname "$0")/target/scenario"

@@ -1,4 +1,0 @@
-#!/bin/sh
-set -eu
-folder=$(cd "$(dirname "$0")" && pwd)
-exec "$folder/../_java/setup.sh" "$folder"

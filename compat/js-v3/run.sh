@@ -1,2 +1,0 @@
-set -eu
-exec node check.mjs

@@ -1,2 +1,0 @@
-set -eu
-exec perl check.pl

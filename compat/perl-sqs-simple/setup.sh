@@ -1,1 +1,0 @@
-# Nothing to install beside the Debian package.

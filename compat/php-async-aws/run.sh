@@ -1,2 +1,0 @@
-set -eu
-exec php check.php

@@ -1,2 +1,0 @@
-set -eu
-exec ruby check.rb

@@ -1,1 +1,0 @@
-bash ../_js/install.sh

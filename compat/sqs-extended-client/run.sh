@@ -1,2 +1,0 @@
-set -eu
-exec .venv/bin/python check.py

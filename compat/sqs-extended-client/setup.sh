@@ -1,1 +1,0 @@
-bash ../_python/venv.sh
