@@ -6,7 +6,7 @@
 
 #![no_main]
 
-#[path = "../../tests/door/answers.rs"]
+#[path = "../../tests/http/answers.rs"]
 mod answers;
 
 use answers::{answer, check};

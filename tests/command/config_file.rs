@@ -1,6 +1,6 @@
 //! The configuration file: queues with all that belongs to them, and how each mistake is refused.
 
-use crate::door::json;
+use crate::http::json;
 use crate::kew::*;
 use serde_json::{Value, json as value};
 

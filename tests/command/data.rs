@@ -1,6 +1,6 @@
 //! A data directory on the command line: what comes back, copies, and the faults a person meets.
 
-use crate::door::{Peer, get, json};
+use crate::http::{Peer, get, json};
 use crate::kew::*;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! A `kew` process: started with arguments, variables and a file, asked, and stopped.
 
-use crate::door::{Answer, Peer};
+use crate::http::{Answer, Peer};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The request log: at debug level, one line a request, for the person who wonders why a client gets an error.
 
-use crate::door::{Peer, form, get, json, json_with};
+use crate::http::{Peer, form, get, json, json_with};
 use crate::kew::*;
 
 #[test]

@@ -1,9 +1,9 @@
 //! The real `kew` command, as a person or a container starts it.
 #![cfg(unix)]
 
-#[path = "../door/support.rs"]
-#[allow(dead_code, reason = "the tests of the front door use the rest")]
-mod door;
+#[path = "../http/support.rs"]
+#[allow(dead_code, reason = "the HTTP tests use the rest")]
+mod http;
 mod kew;
 
 mod config_file;

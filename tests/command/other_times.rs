@@ -1,6 +1,6 @@
 //! A data directory that was written in another mode, or under another clock: what the log says, and what is refused.
 
-use crate::door::{json, json_with};
+use crate::http::{json, json_with};
 use crate::kew::*;
 use std::path::Path;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn written(dir: &Path, days_on: u64) {
     clock.advance(Duration::from_secs(days_on * 86_400));
     let server = kew::Server::builder().queue("q").clock(clock).data(dir, kew::internals::config::Durability::Process);
     let server = server.start().unwrap();
-    let mut peer = crate::door::Peer::of(&server);
+    let mut peer = crate::http::Peer::of(&server);
     peer.ask(json("SendMessage", r#"{"QueueUrl":"q","MessageBody":"x"}"#)).ok();
     peer.ask(json("ReceiveMessage", r#"{"QueueUrl":"q","VisibilityTimeout":30}"#)).ok();
 }

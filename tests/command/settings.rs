@@ -1,6 +1,6 @@
 //! Every setting that can be observed: its default, the file, the variable over the file, and the flag over both.
 
-use crate::door::{Answer, Peer, get, json, json_with, request};
+use crate::http::{Answer, Peer, get, json, json_with, request};
 use crate::kew::*;
 
 /// How a setting is given in each place, and what is then seen.
@@ -72,7 +72,7 @@ fn allowed_names(kew: &Kew) -> String {
 
 fn body_limit(kew: &Kew) -> String {
     // Declared, and never sent.
-    let headers = [("Content-Type", crate::door::AMZ_JSON)];
+    let headers = [("Content-Type", crate::http::AMZ_JSON)];
     let mut head = String::from_utf8(request("POST", "/", &headers, "")).unwrap();
     head = head.replace("Content-Length: 0", "Content-Length: 99999999999");
     kew.ask(head).json()["message"].as_str().unwrap().to_owned()

@@ -1,6 +1,6 @@
 //! What a start prints, where it listens, and what is there from the start.
 
-use crate::door::{get, json};
+use crate::http::{get, json};
 use crate::kew::*;
 use std::net::TcpListener;
 
@@ -53,7 +53,7 @@ fn it_listens_at_several_places() {
     assert_ne!(addresses[0].port(), addresses[1].port());
     for address in addresses {
         assert_ne!(address.port(), 0);
-        crate::door::Peer::at(address).assert_open();
+        crate::http::Peer::at(address).assert_open();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signals: a first one lets requests finish, a second one does not wait for them.
 
-use crate::door::{Peer, json, receive, received};
+use crate::http::{Peer, json, receive, received};
 use crate::kew::*;
 use std::net::{TcpListener, TcpStream};
 

@@ -3,7 +3,7 @@
 //!
 //! A program of its own, because the allocator counts all that happens in a process, and one test at a time.
 
-#[path = "../door/answers.rs"]
+#[path = "../http/answers.rs"]
 mod answers;
 mod json;
 mod query;

@@ -1,4 +1,4 @@
-//! Web pages: a foreign one changes nothing and reads nothing, an allowed one works as an SDK in a browser does.
+//! Web pages (CORS): a foreign one changes nothing and reads nothing, an allowed one works as an SDK in a browser does.
 
 use crate::support::*;
 use kew::Server;
