@@ -6,7 +6,7 @@ use hyper::Request;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use kew::Server;
 use kew::internals::api::{Body, ReceiveMessageResult, ReceivedMessage, Response, SystemAttributes};
-use kew::internals::engine::{DeduplicationScope, Kind, MessageId, NewMessage, Queue, Settings, Time, Want};
+use kew::internals::engine::{DeduplicationScope, Kind, MessageId, NewMessage, Queue, ReceiveOptions, Settings, Time};
 use kew::internals::wire::{self, Head, Method, Protocol};
 use std::hint::black_box;
 use std::pin::pin;
@@ -97,6 +97,7 @@ fn engine(kind: Kind, depth: u64, groups: u64) -> Operation {
     let settings = Settings {
         kind,
         deduplication_scope: DeduplicationScope::Queue,
+        visibility_timeout_seconds: 30,
         retention_seconds: 345_600,
         fifo_delay_seconds: 0,
         in_flight_max: 120_000,
@@ -125,8 +126,8 @@ fn engine(kind: Kind, depth: u64, groups: u64) -> Operation {
         queue.tick(now, &mut ());
         queue.send(now, new(number), &mut ());
         number += 1;
-        let want = Want { max: 1, visibility_timeout_seconds: 30, attempt_id: None, dead_letter_after: None };
-        for delivery in queue.receive(now, &want, &mut ()).deliveries {
+        let options = ReceiveOptions { max: 1, visibility_timeout_seconds: Some(30), attempt_id: None };
+        for delivery in queue.receive(now, &options, None, &mut ()).deliveries {
             black_box(queue.delete(now, delivery.receipt, &mut ()));
         }
     })

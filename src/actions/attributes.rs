@@ -55,8 +55,7 @@ pub(super) fn set(broker: &Broker, queue: &Arc<Queue>, attributes: &Map<CoercedS
     let changes = check_attributes(attributes, Purpose::Set(&queue.settings()))?;
     if let Some(Some(policy)) = changes.get(name::REDRIVE_POLICY) {
         let policy = RedrivePolicy::parse(policy)?;
-        let fifo = queue.settings().fifo;
-        check_redrive_target(broker, &policy, (&queue.account, &queue.region, &queue.name), fifo)?;
+        check_redrive_target(broker, &policy, (&queue.account, &queue.region, &queue.name), queue.fifo)?;
     }
     let mut open = broker.open(queue)?;
     open.set_settings(queue.settings().changed(&changes, open.now()));

@@ -26,7 +26,7 @@ pub(super) async fn start_message_move_task(
         if destination.uid == source.uid {
             return Err(Error::invalid("Source queue arn and destination queue arn cannot be the same."));
         }
-        if destination.settings().fifo != source.settings().fifo {
+        if destination.fifo != source.fifo {
             return Err(Error::invalid("The source queue and destination queue must be of the same queue type."));
         }
     }

@@ -8,8 +8,8 @@ use crate::api::{
     Body, Map, MessageAttributeValue, ReceiveMessageRequest, ReceiveMessageResult, ReceivedMessage, SystemAttributes,
     limits, rules,
 };
-use crate::broker::{Broker, Handoff, LongPollId, Pending, Queue, ReceiveOptions};
-use crate::engine::{self, Delivery, Time, sequence_number};
+use crate::broker::{Broker, Handoff, LongPollId, Pending, Queue};
+use crate::engine::{self, Delivery, ReceiveOptions, Time, sequence_number};
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -118,7 +118,7 @@ fn system_attribute(name: &str, cx: &Context<'_>, queue: &Queue, delivery: &Deli
         "ApproximateFirstReceiveTimestamp" => Some(delivery.first_received.as_ms().to_string()),
         "ApproximateReceiveCount" => Some(delivery.receive_count.to_string()),
         "SentTimestamp" => Some(delivery.sent.as_ms().to_string()),
-        "SequenceNumber" => queue.settings().fifo.then(|| sequence_number(delivery.number)),
+        "SequenceNumber" => queue.fifo.then(|| sequence_number(delivery.number)),
         "MessageDeduplicationId" => extra?.deduplication_id.as_deref().map(str::to_owned),
         "MessageGroupId" => delivery.group.as_deref().map(str::to_owned),
         "AWSTraceHeader" => extra?.trace_header.as_deref().map(str::to_owned),
@@ -256,7 +256,7 @@ fn check(r: ReceiveMessageRequest, queue: &Queue) -> Result<Receive, Error> {
         options: ReceiveOptions {
             max: usize::try_from(max).unwrap_or(1),
             visibility_timeout_seconds: visibility,
-            attempt_id: r.receive_request_attempt_id,
+            attempt_id: r.receive_request_attempt_id.map(Into::into),
         },
         wait_seconds: wait.unwrap_or(settings.receive_wait_seconds),
         system_attributes: system_attributes(

@@ -1,20 +1,9 @@
 //! The parked receives of one queue: first come, first served, one direct hand-off each.
 
 use super::journal::Pending;
-use crate::engine::Delivery;
+use crate::engine::{Delivery, ReceiveOptions};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
-
-/// What a receive asks for; without a visibility timeout it is the queue's own at the moment of hand-off.
-#[derive(Clone, Debug)]
-pub struct ReceiveOptions {
-    /// 1 to 10 messages.
-    pub max: usize,
-    /// 0 to 43,200 s, if the request named them.
-    pub visibility_timeout_seconds: Option<u32>,
-    /// `ReceiveRequestAttemptId` of FIFO queues.
-    pub attempt_id: Option<String>,
-}
 
 /// What a receive is handed: messages, once they may be shown.
 pub type Handoff = Pending<Vec<Delivery>>;

@@ -44,7 +44,7 @@ mod wakeups;
 
 pub use ids::Ids;
 pub use journal::{ChangeReader, Entry, Pending};
-pub use long_polls::{Handoff, LongPollId, LongPolls, ReceiveOptions};
+pub use long_polls::{Handoff, LongPollId, LongPolls};
 pub use move_tasks::{MoveTask, MoveTaskStatus, MoveTasks};
 pub use namespace::{Added, Namespace, NamespaceMode};
 pub use open::{HANDOFFS_PER_TURN, OpenQueue};

@@ -1,12 +1,13 @@
 //! The single way to work on a queue: a guard that has it locked, brought up to now, and writes down what happens.
 
 use super::journal::Pending;
-use super::long_polls::{Handoff, LongPollId, ReceiveOptions};
+use super::long_polls::{Handoff, LongPollId};
 use super::queue::{Queue, QueueState, TargetCache, Transfer, TransferCause};
 use super::settings::QueueSettings;
 use super::shared::Broker;
 use crate::engine::{
-    Counts, Deleted, Delivery, Discarded, Message, NewMessage, Receipt, Received, Sent, Time, VisibilityChange, Want,
+    Counts, Deleted, Delivery, Discarded, Message, NewMessage, Receipt, ReceiveOptions, Received, Sent, Time,
+    VisibilityChange,
 };
 use crate::error::Error;
 use crate::store::{Change, Ticket};
@@ -129,20 +130,12 @@ impl OpenQueue<'_> {
 
     /// Takes messages out of sight. Messages that were received too often are on their way to the dead-letter queue then.
     pub fn receive(&mut self, options: &ReceiveOptions) -> Received {
-        let settings = self.queue.settings();
         // Without its target a redrive policy moves nothing: the message stays and is delivered on.
-        let target = self.dead_letter_target(&settings);
-        let want = Want {
-            max: options.max,
-            visibility_timeout_seconds: options
-                .visibility_timeout_seconds
-                .unwrap_or(settings.visibility_timeout_seconds),
-            attempt_id: options.attempt_id.as_deref(),
-            dead_letter_after: target.as_ref().map(|(max_receive_count, _)| *max_receive_count),
-        };
+        let target = self.dead_letter_target();
+        let dead_letter_after = target.as_ref().map(|(max_receive_count, _)| *max_receive_count);
         let QueueState { engine, journal, departures, .. } = &mut *self.state;
         let mark = journal.mark();
-        let mut received = engine.receive(self.now, &want, journal);
+        let mut received = engine.receive(self.now, options, dead_letter_after, journal);
         if let Some((_, target)) = target.filter(|_| !received.dead.is_empty()) {
             let messages = std::mem::take(&mut received.dead);
             let removals = journal.take_removals(mark);
@@ -152,7 +145,8 @@ impl OpenQueue<'_> {
     }
 
     /// The maximum receive count and the dead-letter queue, if there are both.
-    fn dead_letter_target(&mut self, settings: &QueueSettings) -> Option<(u32, Arc<Queue>)> {
+    fn dead_letter_target(&mut self) -> Option<(u32, Arc<Queue>)> {
+        let settings = self.queue.settings();
         let policy = settings.redrive.as_ref()?;
         let cache = &mut self.state.dead_letter_target;
         let generation = self.broker.namespace.generation();
@@ -265,7 +259,7 @@ impl OpenQueue<'_> {
     /// they were received, because a crash must not let a later message of the group overtake them.
     pub fn handoff(&mut self, deliveries: Vec<Delivery>) -> Handoff {
         let journal = &mut self.state.journal;
-        let ticket = if self.queue.settings().fifo {
+        let ticket = if self.queue.fifo {
             journal.flush(&self.broker.readers);
             journal.ticket()
         } else {

@@ -18,6 +18,8 @@ pub struct Queue {
     pub region: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
+    /// Whether it is a FIFO queue.
+    pub fifo: bool,
     settings: RwLock<Arc<QueueSettings>>,
     state: Mutex<QueueState>,
 }
@@ -124,6 +126,7 @@ impl Queue {
             account: account.into(),
             region: region.into(),
             name: name.into(),
+            fifo: settings.fifo,
             settings: RwLock::new(Arc::new(settings)),
             state: Mutex::new(QueueState {
                 engine,
@@ -169,7 +172,7 @@ impl Queue {
             created: settings.created,
             modified: settings.modified,
             purged,
-            fifo: settings.fifo,
+            fifo: self.fifo,
             deduplication_scope: settings.deduplication_scope,
             attributes: settings.explicit().iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
             tags: tags.clone(),

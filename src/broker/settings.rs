@@ -291,6 +291,7 @@ impl QueueSettings {
         Settings {
             kind: if self.fifo { Kind::Fifo } else { Kind::Standard },
             deduplication_scope: self.deduplication_scope,
+            visibility_timeout_seconds: self.visibility_timeout_seconds,
             retention_seconds: self.message_retention_seconds,
             fifo_delay_seconds: if self.fifo { self.delay_seconds } else { 0 },
             in_flight_max: limits::IN_FLIGHT_MAX,

@@ -63,7 +63,7 @@ impl Broker {
         };
         open.state.journal.append(removals);
         open.note(|_, _| counted);
-        let fifo = target.settings().fifo;
+        let fifo = target.fifo;
         let arn = Arn { region: &source.region, account: &source.account, name: &source.name }.to_string().into();
         for message in messages {
             let message = open.changed_by(&cause, message, &arn, fifo);

@@ -59,7 +59,7 @@ pub use queue::{Queue, VISIBILITY_TOTAL_MS_MAX};
 pub use receipt::Receipt;
 pub use receive::DEAD_LETTERS_PER_CALL_MAX;
 pub use settings::{
-    Counts, DeduplicationScope, Deleted, Kind, Movable, Received, Sent, Settings, VisibilityChange, Want,
+    Counts, DeduplicationScope, Deleted, Kind, Movable, ReceiveOptions, Received, Sent, Settings, VisibilityChange,
 };
 pub use standard::{NOISY_IDLE_MS, NOISY_IN_FLIGHT_MIN, NOISY_SHARE_DIVISOR};
 pub use tick::TICK_EVENTS_MAX;

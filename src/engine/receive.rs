@@ -8,15 +8,17 @@ use super::effect::{Cause, Effect, Journal};
 use super::message::{Delivery, Message};
 use super::queue::Queue;
 use super::receipt::Receipt;
-use super::settings::{Received, Want};
+use super::settings::{ReceiveOptions, Received};
 use super::time::Time;
 
 /// At most this many dead letters are taken out by one call, so that the work under the queue's lock is bounded.
 pub const DEAD_LETTERS_PER_CALL_MAX: usize = 1024;
 
-/// What one receive has gathered so far.
-#[derive(Default)]
-struct Gathered {
+/// One receive: what it goes by, and what it has gathered so far.
+struct Receive {
+    now: Time,
+    visibility_timeout_seconds: u32,
+    dead_letter_after: Option<u32>,
     deliveries: Vec<Delivery>,
     dead: Vec<Message>,
     /// Delivered with a timeout of 0.
@@ -25,50 +27,74 @@ struct Gathered {
     expired: usize,
 }
 
-impl Gathered {
+impl Receive {
     fn is_at_bound(&self) -> bool {
         self.dead.len() + self.expired >= DEAD_LETTERS_PER_CALL_MAX
+    }
+
+    /// When the visibility timeout of what it hands out ends.
+    fn deadline(&self) -> Time {
+        self.now.plus_seconds(u64::from(self.visibility_timeout_seconds))
     }
 }
 
 impl Queue {
-    /// Hands out up to `want.max` messages, never more than may be in flight.
+    /// Hands out up to `options.max` messages, never more than may be in flight.
+    ///
+    /// `dead_letter_after` is the `maxReceiveCount` of the redrive policy, if its dead-letter queue is there: a message
+    /// received this often already is taken out instead of delivered.
     ///
     /// A FIFO queue serves the first message group in line as far as it may before it goes to the next; see
     /// `fifo.rs`. A standard queue serves in send order; see `standard.rs` for message groups.
-    pub fn receive<J: Journal>(&mut self, now: Time, want: &Want<'_>, j: &mut J) -> Received {
+    pub fn receive<J: Journal>(
+        &mut self,
+        now: Time,
+        options: &ReceiveOptions,
+        dead_letter_after: Option<u32>,
+        j: &mut J,
+    ) -> Received {
         self.tick(now, j);
-        let attempt_id = want.attempt_id.filter(|_| self.is_fifo());
-        if let Some(again) = attempt_id.and_then(|id| self.repeat_attempt(now, id, want, j)) {
+        let mut receive = Receive {
+            now,
+            visibility_timeout_seconds: options
+                .visibility_timeout_seconds
+                .unwrap_or(self.settings.visibility_timeout_seconds),
+            dead_letter_after,
+            deliveries: Vec::new(),
+            dead: Vec::new(),
+            held: Vec::new(),
+            expired: 0,
+        };
+        let attempt_id = options.attempt_id.as_ref().filter(|_| self.is_fifo());
+        if let Some(again) = attempt_id.and_then(|id| self.repeat_attempt(id, &receive, j)) {
             return again;
         }
         let room = self.settings.in_flight_max.saturating_sub(self.contents.in_flight());
         if room == 0 {
             return Received { over_limit: !self.is_fifo(), ..Received::default() };
         }
-        let max = want.max.min(room);
-        let mut gathered = Gathered::default();
-        while gathered.deliveries.len() < max && !gathered.is_at_bound() {
+        let max = options.max.min(room);
+        while receive.deliveries.len() < max && !receive.is_at_bound() {
             let Some(first) = self.contents.next() else { break };
             let mut candidate = Some(first);
             while let Some(slot) = candidate
-                && gathered.deliveries.len() < max
-                && !gathered.is_at_bound()
+                && receive.deliveries.len() < max
+                && !receive.is_at_bound()
             {
                 candidate = self.contents.after(slot);
-                self.gather(now, slot, want, &mut gathered, j);
+                self.gather(slot, &mut receive, j);
             }
         }
-        for slot in gathered.held.drain(..) {
+        for slot in std::mem::take(&mut receive.held) {
             self.make_visible(now, Cause::Received, slot, j);
         }
         if let Some(id) = attempt_id {
-            self.remember_attempt(now, now, id.into(), &gathered.deliveries, j);
+            self.remember_attempt(now, now, id, &receive.deliveries, j);
         }
         Received {
-            more_dead: gathered.is_at_bound() && self.has_ready(),
-            deliveries: gathered.deliveries,
-            dead: gathered.dead,
+            more_dead: receive.is_at_bound() && self.has_ready(),
+            deliveries: receive.deliveries,
+            dead: receive.dead,
             over_limit: false,
         }
     }
@@ -92,23 +118,25 @@ impl Queue {
     }
 
     /// Delivers one candidate, or takes it out because it is expired or dead.
-    fn gather<J: Journal>(&mut self, now: Time, slot: u32, want: &Want<'_>, gathered: &mut Gathered, j: &mut J) {
+    fn gather<J: Journal>(&mut self, slot: u32, receive: &mut Receive, j: &mut J) {
+        let now = receive.now;
         let received_here = self.contents.slots[slot].received_here();
         if let Some(at) = self.expired_at(now, slot) {
-            gathered.expired += 1;
+            receive.expired += 1;
             self.take(at, Cause::Expired, slot, j);
-        } else if want.dead_letter_after.is_some_and(|limit| received_here >= limit) {
+        } else if receive.dead_letter_after.is_some_and(|limit| received_here >= limit) {
             // AWS: moved by the receive that would have delivered it, and that one does not count.
-            gathered.dead.extend(self.take(now, Cause::DeadLettered, slot, j));
+            receive.dead.extend(self.take(now, Cause::DeadLettered, slot, j));
         } else {
-            gathered.deliveries.push(self.deliver(now, slot, want, j));
-            if want.visibility_timeout_seconds == 0 {
-                gathered.held.push(slot);
+            receive.deliveries.push(self.deliver(slot, receive, j));
+            if receive.visibility_timeout_seconds == 0 {
+                receive.held.push(slot);
             }
         }
     }
 
-    fn deliver<J: Journal>(&mut self, now: Time, slot: u32, want: &Want<'_>, j: &mut J) -> Delivery {
+    fn deliver<J: Journal>(&mut self, slot: u32, receive: &Receive, j: &mut J) -> Delivery {
+        let now = receive.now;
         self.contents.lift(slot);
         let message = &mut self.contents.slots[slot];
         message.receive_count = message.receive_count.saturating_add(1);
@@ -116,10 +144,10 @@ impl Queue {
             message.set_first_received(Some(now));
         }
         message.set_received_at(Some(now));
-        if want.visibility_timeout_seconds == 0 {
+        if receive.visibility_timeout_seconds == 0 {
             self.contents.put(slot, Position::Held);
         } else {
-            self.put_received(now, slot, deadline(now, want));
+            self.put_received(now, slot, receive.deadline());
             self.record_change(now, Cause::Received, slot, j);
         }
         self.delivery(slot)
@@ -153,9 +181,9 @@ impl Queue {
     }
 
     /// The same messages with the same receipts, their visibility restarted, if nothing happened to any of them.
-    fn repeat_attempt<J: Journal>(&mut self, now: Time, id: &str, want: &Want<'_>, j: &mut J) -> Option<Received> {
-        let id = Arc::from(id);
-        let (at, handed_out) = self.contents.attempts.get(now, &id)?;
+    fn repeat_attempt<J: Journal>(&mut self, id: &Arc<str>, receive: &Receive, j: &mut J) -> Option<Received> {
+        let now = receive.now;
+        let (at, handed_out) = self.contents.attempts.get(now, id)?;
         let untouched = |message: &HandedOut| {
             let wait = self.contents.in_flight_by(message.receipt).map(|(_, wait)| wait);
             wait.is_some_and(|wait| wait.ticket == message.ticket && wait.at > now)
@@ -168,13 +196,13 @@ impl Queue {
         let mut deliveries = Vec::with_capacity(slots.len());
         for slot in slots {
             deliveries.push(self.delivery(slot));
-            if want.visibility_timeout_seconds == 0 {
+            if receive.visibility_timeout_seconds == 0 {
                 self.make_visible(now, Cause::Received, slot, j);
                 continue;
             }
             self.contents.lift(slot);
             self.contents.slots[slot].set_received_at(Some(now));
-            self.contents.put(slot, Position::InFlight(deadline(now, want)));
+            self.contents.put(slot, Position::InFlight(receive.deadline()));
             self.record_change(now, Cause::Received, slot, j);
         }
         self.remember_attempt(now, at, id, &deliveries, j);
@@ -186,13 +214,13 @@ impl Queue {
         &mut self,
         now: Time,
         first: Time,
-        id: Arc<str>,
+        id: &Arc<str>,
         deliveries: &[Delivery],
         j: &mut J,
     ) {
         let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
-        if self.keep_attempt(first, &id, &receipts) {
-            j.record(now, Cause::Remembered, || Effect::Attempted { attempt_id: id, at: first, receipts });
+        if self.keep_attempt(first, id, &receipts) {
+            j.record(now, Cause::Remembered, || Effect::Attempted { attempt_id: id.clone(), at: first, receipts });
         }
     }
 
@@ -213,8 +241,4 @@ impl Queue {
             _ => false,
         }
     }
-}
-
-fn deadline(now: Time, want: &Want<'_>) -> Time {
-    now.plus_seconds(u64::from(want.visibility_timeout_seconds))
 }

@@ -30,6 +30,8 @@ pub struct Settings {
     pub kind: Kind,
     /// Fixed at creation by the caller: recordings of SQS show that a later change has no effect.
     pub deduplication_scope: DeduplicationScope,
+    /// `VisibilityTimeout` in seconds, 0 to 43 200, of receives that name none.
+    pub visibility_timeout_seconds: u32,
     /// `MessageRetentionPeriod` in seconds, 60 to 1 209 600. A change applies to the messages already there.
     pub retention_seconds: u32,
     /// `DelaySeconds` of a FIFO queue, 0 to 900; a change also applies to the messages still waiting. Standard queues
@@ -42,18 +44,16 @@ pub struct Settings {
     pub redrive_max_receive_count: Option<u32>,
 }
 
-/// What a receive asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Want<'a> {
-    /// At most this many messages; 1 to 10 in SQS.
+/// What a ReceiveMessage asks for, also one that is parked until there is a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiveOptions {
+    /// `MaxNumberOfMessages`, 1 to 10 in SQS.
     pub max: usize,
-    /// How long they stay hidden, in seconds, 0 to 43 200. With 0 they are visible again as soon as the call is over.
-    pub visibility_timeout_seconds: u32,
+    /// `VisibilityTimeout` in seconds, 0 to 43 200; `None` for the queue's own at the moment of the receive. With 0 the
+    /// messages are visible again as soon as the call is over.
+    pub visibility_timeout_seconds: Option<u32>,
     /// `ReceiveRequestAttemptId`; heeded by FIFO queues only.
-    pub attempt_id: Option<&'a str>,
-    /// `maxReceiveCount` of the redrive policy, if dead letters have somewhere to go: a message already received this
-    /// often is taken out instead of delivered.
-    pub dead_letter_after: Option<u32>,
+    pub attempt_id: Option<Arc<str>>,
 }
 
 /// The answer to a send.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use kew::internals::engine::{
-    DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, NewMessage, Queue, Receipt, Sent,
-    Settings, Time, VisibilityChange, Want,
+    DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, NewMessage, Queue, Receipt,
+    ReceiveOptions, Sent, Settings, Time, VisibilityChange,
 };
 use proptest::sample::Index;
 
@@ -97,6 +97,7 @@ pub fn run(fifo: bool, start: &Start, steps: &[Step]) {
         } else {
             DeduplicationScope::Queue
         },
+        visibility_timeout_seconds: 30,
         retention_seconds: start.retention,
         fifo_delay_seconds: start.fifo_delay,
         in_flight_max: start.in_flight_max,
@@ -203,11 +204,10 @@ impl Pair {
     }
 
     fn receive(&mut self, max: usize, timeout: u32, attempt: Option<u8>, dead: bool) {
-        let attempt_id = attempt.map(|attempt| attempt.to_string());
+        let attempt_id = attempt.map(|attempt| attempt.to_string().into());
         let dead_letter_after = self.max_receive_count.filter(|_| dead);
-        let want =
-            Want { max, visibility_timeout_seconds: timeout, attempt_id: attempt_id.as_deref(), dead_letter_after };
-        let received = self.queue.receive(self.now(), &want, &mut self.effects);
+        let options = ReceiveOptions { max, visibility_timeout_seconds: Some(timeout), attempt_id };
+        let received = self.queue.receive(self.now(), &options, dead_letter_after, &mut self.effects);
         let twin = self.model.receive(max, timeout, attempt, dead_letter_after);
         assert_eq!(received.over_limit, twin.over_limit);
         assert!(!received.more_dead);

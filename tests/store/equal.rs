@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kew::internals::engine::{
-    Counts, DeduplicationScope, Deleted, Effect, MessageId, NewMessage, Queue, Receipt, Received, Sent, Time, Want,
+    Counts, DeduplicationScope, Deleted, Effect, MessageId, NewMessage, Queue, Receipt, ReceiveOptions, Received, Sent,
+    Time,
 };
 use kew::internals::store::{Change, QueueRecord, SqliteStore, Store};
 use md5::{Digest, Md5};
@@ -181,13 +182,14 @@ impl Pair {
             Step::Receive { max, timeout, attempt, dead } => {
                 let fifo = live.settings().kind == kew::internals::engine::Kind::Fifo;
                 let attempt = attempt.map(|number| format!("attempt-{number}"));
-                let want = Want {
+                let options = ReceiveOptions {
                     max: if fifo { 1 } else { max },
-                    visibility_timeout_seconds: timeout,
-                    attempt_id: attempt.as_deref(),
-                    dead_letter_after: dead.then_some(2),
+                    visibility_timeout_seconds: Some(timeout),
+                    attempt_id: attempt.map(Into::into),
                 };
-                let (one, other) = (live.receive(now, &want, effects), mirror.receive(now, &want, &mut ()));
+                let dead_letter_after = dead.then_some(2);
+                let one = live.receive(now, &options, dead_letter_after, effects);
+                let other = mirror.receive(now, &options, dead_letter_after, &mut ());
                 self.received(one, other);
             }
             Step::Delete(which) => {

@@ -74,6 +74,7 @@ pub fn settings(fifo: bool, deduplication_scope: DeduplicationScope) -> Settings
     Settings {
         kind: if fifo { Kind::Fifo } else { Kind::Standard },
         deduplication_scope,
+        visibility_timeout_seconds: 30,
         retention_seconds: 3600,
         fifo_delay_seconds: 0,
         in_flight_max: 20,

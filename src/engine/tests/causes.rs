@@ -51,19 +51,19 @@ fn each_event_of_a_message_is_recorded_once_with_its_moment_and_its_cause() {
         let j = &mut Causes::default();
         queue.send(at(0), message.clone(), j);
         assert_eq!(j.take(), sent);
-        let attempt = Want { attempt_id: Some("a"), ..want(1, 30) };
-        let delivery = queue.receive(at(0), &attempt, j).deliveries.remove(0);
+        let attempt = attempt("a", 1, 30);
+        let delivery = queue.receive(at(0), &attempt, None, j).deliveries.remove(0);
         assert_eq!(j.take(), received);
         queue.give_back(at(1), &[delivery.receipt], j);
         assert_eq!(j.take(), [(1_000, Cause::GivenBack)]);
-        let delivery = queue.receive(at(2), &want(1, 30), j).deliveries.remove(0);
+        let delivery = queue.receive(at(2), &options(1, 30), None, j).deliveries.remove(0);
         queue.change_visibility(at(3), delivery.receipt, 20, j);
         queue.tick(at(50), j);
         let ended = (23_000, Cause::VisibilityTimeoutEnded);
         assert_eq!(j.take(), [(2_000, Cause::Received), (3_000, Cause::VisibilityChanged), ended]);
-        let delivery = queue.receive(at(51), &want(1, 30), j).deliveries.remove(0);
+        let delivery = queue.receive(at(51), &options(1, 30), None, j).deliveries.remove(0);
         queue.change_visibility(at(52), delivery.receipt, 0, j);
-        let delivery = queue.receive(at(53), &want(1, 30), j).deliveries.remove(0);
+        let delivery = queue.receive(at(53), &options(1, 30), None, j).deliveries.remove(0);
         queue.delete(at(54), delivery.receipt, j);
         queue.delete(at(55), delivery.receipt, j);
         let causes = [Cause::Received, Cause::VisibilityChanged, Cause::Received, Cause::Deleted];
@@ -72,8 +72,8 @@ fn each_event_of_a_message_is_recorded_once_with_its_moment_and_its_cause() {
         queue.tick(at(500), j);
         assert_eq!(j.take(), [(60_000, Cause::Arrived), (120_000, Cause::Expired)]);
         queue.insert(at(500), Message::new(message.clone(), at(500)), j);
-        queue.receive(at(500), &want(1, 1), j);
-        let dead = queue.receive(at(502), &Want { dead_letter_after: Some(1), ..want(1, 1) }, j).dead;
+        queue.receive(at(500), &options(1, 1), None, j);
+        let dead = queue.receive(at(502), &options(1, 1), Some(1), j).dead;
         assert_eq!(dead.len(), 1);
         queue.insert(at(503), dead[0].clone(), j);
         assert!(queue.take_oldest_visible(at(504), j).is_some());
@@ -101,7 +101,7 @@ fn a_delay_ends_when_it_was_due_however_late_the_queue_is_brought_up_to_date() {
         let j = &mut Causes::default();
         queue.send(at(0), message, j);
         assert_eq!(j.take(), sent);
-        queue.receive(at(100), &want(1, 30), j);
+        queue.receive(at(100), &options(1, 30), None, j);
         assert_eq!(j.take(), [(5_000, Cause::DelayEnded), (100_000, Cause::Received)]);
     }
 }
@@ -115,12 +115,12 @@ fn a_receive_with_a_visibility_timeout_of_0_and_a_repeated_attempt_are_receives(
         let j = &mut Causes::default();
         queue.send(at(0), message, j);
         j.take();
-        queue.receive(at(0), &want(1, 0), j);
+        queue.receive(at(0), &options(1, 0), None, j);
         assert_eq!(j.take(), [(0, Cause::Received)]);
-        let attempt = Want { attempt_id: Some("a"), ..want(1, 30) };
-        queue.receive(at(1), &attempt, j);
+        let attempt = attempt("a", 1, 30);
+        queue.receive(at(1), &attempt, None, j);
         assert_eq!(j.take(), first);
-        let repeated = queue.receive(at(2), &attempt, j).deliveries.len();
+        let repeated = queue.receive(at(2), &attempt, None, j).deliveries.len();
         assert_eq!(j.take(), if repeated == 1 { again } else { Vec::new() });
         assert_eq!(repeated, usize::from(queue.settings().kind == Kind::Fifo), "only a FIFO queue repeats attempts");
     }

@@ -9,8 +9,8 @@ fn send(desk: &mut Desk, name: &str, deduplication_id: &str) -> Sent {
     desk.send_as(NewMessage { deduplication_id: Some(deduplication_id.into()), ..draft })
 }
 
-fn attempt(desk: &mut Desk, id: &str, max: usize) -> Vec<Delivery> {
-    desk.receive_as(&Want { attempt_id: Some(id), ..want(max, 30) }).deliveries
+fn receive(desk: &mut Desk, id: &str, max: usize) -> Vec<Delivery> {
+    desk.receive_as(&attempt(id, max, 30)).deliveries
 }
 
 #[test]
@@ -68,23 +68,23 @@ fn an_arriving_message_is_never_a_duplicate() {
 fn a_purge_clears_deduplication_ids_and_attempts() {
     let mut desk = Desk::fifo();
     send(&mut desk, "g-1", "x");
-    attempt(&mut desk, "again", 1);
+    receive(&mut desk, "again", 1);
     drop(desk.queue.purge(desk.now, &mut desk.effects));
     assert!(matches!(send(&mut desk, "g-2", "x"), Sent::Stored { .. }));
-    assert_eq!(names(&attempt(&mut desk, "again", 1)), ["g-2"]);
+    assert_eq!(names(&receive(&mut desk, "again", 1)), ["g-2"]);
 }
 
 #[test]
 fn a_repeated_attempt_gets_the_same_messages_and_handles_and_restarts_visibility() {
     let mut desk = Desk::fifo();
     desk.send_all(&["g-1", "g-2", "h-1"]);
-    let first = attempt(&mut desk, "again", 2);
+    let first = receive(&mut desk, "again", 2);
     desk.wait(20);
-    let second = attempt(&mut desk, "again", 10);
+    let second = receive(&mut desk, "again", 10);
     assert_eq!(first, second);
     desk.wait(29);
-    assert_eq!(attempt(&mut desk, "again", 10), first, "and again");
-    assert_eq!(names(&attempt(&mut desk, "other", 10)), ["h-1"]);
+    assert_eq!(receive(&mut desk, "again", 10), first, "and again");
+    assert_eq!(names(&receive(&mut desk, "other", 10)), ["h-1"]);
     desk.delete_all(&first);
 }
 
@@ -100,9 +100,9 @@ fn an_attempt_is_not_repeated_once_a_message_was_touched() {
     for touch in touches {
         let mut desk = Desk::fifo();
         desk.send_all(&["g-1", "h-1", "i-1"]);
-        let first = attempt(&mut desk, "again", 2);
+        let first = receive(&mut desk, "again", 2);
         touch(&mut desk, &first[0]);
-        let second = attempt(&mut desk, "again", 10);
+        let second = receive(&mut desk, "again", 10);
         assert!(names(&second).contains(&"i-1".to_owned()), "a normal receive");
         assert!(!names(&second).contains(&"h-1".to_owned()));
     }
@@ -112,22 +112,22 @@ fn an_attempt_is_not_repeated_once_a_message_was_touched() {
 fn an_attempt_is_a_normal_receive_after_its_messages_became_visible() {
     let mut desk = Desk::fifo();
     desk.send("g-1");
-    let first = attempt(&mut desk, "again", 1);
+    let first = receive(&mut desk, "again", 1);
     desk.wait(30);
-    let second = attempt(&mut desk, "again", 1);
+    let second = receive(&mut desk, "again", 1);
     assert_eq!((first[0].receive_count, second[0].receive_count), (1, 2));
-    assert_eq!(attempt(&mut desk, "again", 1), second);
+    assert_eq!(receive(&mut desk, "again", 1), second);
 }
 
 #[test]
 fn an_attempt_is_remembered_for_five_minutes_and_an_empty_one_not_at_all() {
     let mut desk = Desk::fifo();
-    assert_eq!(attempt(&mut desk, "again", 1).len(), 0);
+    assert_eq!(receive(&mut desk, "again", 1).len(), 0);
     desk.send_all(&["g-1", "h-1"]);
-    let first = desk.receive_as(&Want { attempt_id: Some("again"), ..want(1, 900) }).deliveries;
+    let first = desk.receive_as(&attempt("again", 1, 900)).deliveries;
     assert_eq!(names(&first), ["g-1"]);
     desk.wait_ms(ATTEMPT_WINDOW_MS);
-    assert_eq!(names(&attempt(&mut desk, "again", 1)), ["h-1"]);
+    assert_eq!(names(&receive(&mut desk, "again", 1)), ["h-1"]);
 }
 
 #[test]
@@ -135,16 +135,16 @@ fn a_standard_queue_ignores_attempts_and_deduplication_ids() {
     let mut desk = Desk::standard();
     send(&mut desk, "a", "x");
     assert!(matches!(send(&mut desk, "b", "x"), Sent::Stored { .. }));
-    assert_eq!(names(&attempt(&mut desk, "again", 1)), ["a"]);
-    assert_eq!(names(&attempt(&mut desk, "again", 1)), ["b"]);
+    assert_eq!(names(&receive(&mut desk, "again", 1)), ["a"]);
+    assert_eq!(names(&receive(&mut desk, "again", 1)), ["b"]);
 }
 
 #[test]
 fn a_repeated_attempt_is_a_receive_for_the_twelve_hour_limit() {
     let mut desk = Desk::fifo();
     desk.send("g-1");
-    attempt(&mut desk, "again", 1);
+    receive(&mut desk, "again", 1);
     desk.wait(20);
-    let received = attempt(&mut desk, "again", 1).remove(0);
+    let received = receive(&mut desk, "again", 1).remove(0);
     assert_eq!(desk.hide(&received, 43_190), VisibilityChange::Changed);
 }

@@ -137,10 +137,9 @@ fn a_group_stands_where_its_delay_ended() {
 fn a_dead_head_unlocks_its_group() {
     let mut desk = Desk::fifo();
     desk.send_all(&["g-1", "g-2"]);
-    let once = Want { dead_letter_after: Some(1), ..want(1, 5) };
-    desk.receive_as(&once);
+    desk.receive_with_redrive(&options(1, 5), 1);
     desk.wait(5);
-    let received = desk.receive_as(&once);
+    let received = desk.receive_with_redrive(&options(1, 5), 1);
     assert_eq!(names(&received.deliveries), ["g-2"]);
     assert_eq!(received.dead[0].group.as_deref(), Some("g"));
     let extra = received.dead[0].extra.as_ref().expect("a deduplication id");
@@ -188,7 +187,7 @@ fn at_the_limit_of_messages_in_flight_there_is_simply_nothing() {
     let mut desk = Desk::fifo().with(|settings| settings.in_flight_max = 1);
     desk.send_all(&["g-1", "h-1"]);
     assert_eq!(desk.names(10, 30), ["g-1"]);
-    let received = desk.receive_as(&want(10, 30));
+    let received = desk.receive_as(&options(10, 30));
     assert!(!received.over_limit && received.deliveries.is_empty());
     assert!(desk.queue.has_ready());
 }

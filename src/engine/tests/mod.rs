@@ -10,7 +10,7 @@ mod standard;
 
 use super::{
     Body, DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, NewMessage, Queue, Receipt,
-    Received, Sent, Settings, Time, VisibilityChange, Want,
+    ReceiveOptions, Received, Sent, Settings, Time, VisibilityChange,
 };
 
 /// The id of test message `number`.
@@ -61,6 +61,7 @@ impl Desk {
         let settings = Settings {
             kind,
             deduplication_scope: DeduplicationScope::Queue,
+            visibility_timeout_seconds: 30,
             retention_seconds: 345_600,
             fifo_delay_seconds: 0,
             in_flight_max: 120_000,
@@ -119,12 +120,17 @@ impl Desk {
         self.queue.send(self.now, draft, &mut self.effects)
     }
 
-    pub fn receive_as(&mut self, want: &Want<'_>) -> Received {
-        self.queue.receive(self.now, want, &mut self.effects)
+    pub fn receive_as(&mut self, options: &ReceiveOptions) -> Received {
+        self.queue.receive(self.now, options, None, &mut self.effects)
+    }
+
+    /// With a dead-letter queue for messages received as often as this.
+    pub fn receive_with_redrive(&mut self, options: &ReceiveOptions, max_receive_count: u32) -> Received {
+        self.queue.receive(self.now, options, Some(max_receive_count), &mut self.effects)
     }
 
     pub fn receive(&mut self, max: usize, timeout_seconds: u32) -> Vec<Delivery> {
-        self.receive_as(&want(max, timeout_seconds)).deliveries
+        self.receive_as(&options(max, timeout_seconds)).deliveries
     }
 
     /// Receives, and tells the names only.
@@ -162,8 +168,12 @@ impl Desk {
     }
 }
 
-pub(super) fn want(max: usize, visibility_timeout_seconds: u32) -> Want<'static> {
-    Want { max, visibility_timeout_seconds, attempt_id: None, dead_letter_after: None }
+pub(super) fn options(max: usize, visibility_timeout_seconds: u32) -> ReceiveOptions {
+    ReceiveOptions { max, visibility_timeout_seconds: Some(visibility_timeout_seconds), attempt_id: None }
+}
+
+pub(super) fn attempt(id: &str, max: usize, visibility_timeout_seconds: u32) -> ReceiveOptions {
+    ReceiveOptions { attempt_id: Some(id.into()), ..options(max, visibility_timeout_seconds) }
 }
 
 pub(super) fn names(deliveries: &[Delivery]) -> Vec<String> {

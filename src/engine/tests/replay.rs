@@ -77,7 +77,7 @@ fn handles_deadlines_and_memories_survive_a_restart_from_rows() {
         let mut desk = Desk::fifo();
         desk.send_all(&["g-1", "g-2", "h-1", "i-1", "i-2"]);
         let first = desk.receive(2, 30);
-        let attempt = Want { attempt_id: Some("again"), ..want(1, 60) };
+        let attempt = attempt("again", 1, 60);
         let second = desk.receive_as(&attempt).deliveries;
         assert_eq!(desk.delete(&first[0]), Deleted::Done);
         desk.configure(|settings| settings.fifo_delay_seconds = 5);
@@ -196,7 +196,7 @@ fn nonsense_is_passed_over() {
 fn a_queue_in_memory_only_builds_no_effects() {
     let mut desk = Desk::standard();
     desk.queue.send(desk.now, new(1), &mut ());
-    assert!(!desk.queue.receive(desk.now, &want(1, 5), &mut ()).deliveries.is_empty());
+    assert!(!desk.queue.receive(desk.now, &options(1, 5), None, &mut ()).deliveries.is_empty());
 }
 
 #[test]

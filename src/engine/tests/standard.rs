@@ -231,23 +231,37 @@ fn never_more_are_in_flight_than_allowed() {
     let mut desk = Desk::standard().with(|settings| settings.in_flight_max = 2);
     desk.send_all(&["a", "b", "c"]);
     assert_eq!(desk.names(10, 5), ["a", "b"]);
-    let received = desk.receive_as(&want(10, 5));
+    let received = desk.receive_as(&options(10, 5));
     assert!(received.over_limit && received.deliveries.is_empty());
     desk.wait(5);
-    let received = desk.receive_as(&want(1, 5));
+    let received = desk.receive_as(&options(1, 5));
     assert!(!received.over_limit);
     assert_eq!(names(&received.deliveries), ["a"]);
+}
+
+#[test]
+fn a_receive_that_names_no_timeout_takes_that_of_the_queue_at_that_moment() {
+    let mut desk = Desk::standard();
+    desk.send("a");
+    let unnamed = ReceiveOptions { visibility_timeout_seconds: None, ..options(1, 0) };
+    for seconds in [7, 3] {
+        desk.configure(|settings| settings.visibility_timeout_seconds = seconds);
+        assert_eq!(desk.receive_as(&unnamed).deliveries.len(), 1);
+        desk.wait_ms(u64::from(seconds) * 1000 - 1);
+        assert_eq!(desk.counts(), (0, 1, 0));
+        desk.wait_ms(1);
+        assert_eq!(desk.counts(), (1, 0, 0));
+    }
 }
 
 #[test]
 fn a_message_received_often_enough_is_dead_and_that_receive_does_not_count() {
     let mut desk = Desk::standard();
     desk.send_all(&["a", "b"]);
-    let once = Want { dead_letter_after: Some(1), ..want(1, 5) };
-    assert_eq!(names(&desk.receive_as(&once).deliveries), ["a"]);
+    assert_eq!(names(&desk.receive_with_redrive(&options(1, 5), 1).deliveries), ["a"]);
     let first_received = desk.now;
     desk.wait(5);
-    let received = desk.receive_as(&once);
+    let received = desk.receive_with_redrive(&options(1, 5), 1);
     assert_eq!(names(&received.deliveries), ["b"], "the call goes on with others");
     let dead = &received.dead[0];
     assert_eq!((dead.body.as_str(), dead.receive_count), ("a", 1));
@@ -276,11 +290,10 @@ fn one_call_takes_out_a_bounded_number_of_dead_letters() {
     for number in 0..DEAD_LETTERS_PER_CALL_MAX as u32 + 5 {
         desk.insert(Message { receive_count: 3, ..message(number, desk.now) });
     }
-    let poison = Want { dead_letter_after: Some(3), ..want(10, 5) };
-    let received = desk.receive_as(&poison);
+    let received = desk.receive_with_redrive(&options(10, 5), 3);
     assert_eq!(received.dead.len(), DEAD_LETTERS_PER_CALL_MAX);
     assert!(received.more_dead);
-    let received = desk.receive_as(&poison);
+    let received = desk.receive_with_redrive(&options(10, 5), 3);
     assert_eq!((received.dead.len(), received.more_dead), (5, false));
 }
 
