@@ -69,6 +69,11 @@ impl<T> Arena<T> {
         self.len
     }
 
+    /// All places that are taken are below this one.
+    pub(super) fn end(&self) -> u32 {
+        self.chunks.len() as u32 * CHUNK as u32
+    }
+
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         let (chunk, offset) = split(index);
         self.chunks.get(chunk as usize)?.items.get(offset)?.as_ref()
@@ -184,7 +189,7 @@ mod tests {
         assert_eq!(arena.insert(9), 5);
         assert_eq!(arena.insert(9), 300);
         assert_eq!(arena.insert(9), 600);
-        assert_eq!(arena.len(), 601);
+        assert_eq!((arena.len(), arena.end()), (601, 768));
     }
 
     #[test]

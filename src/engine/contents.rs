@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::ages::Ages;
 use super::arena::{Arena, NONE};
 use super::dedup::{ATTEMPT_WINDOW_MS, Attempts, DEDUPLICATION_WINDOW_MS, Deduplication};
-use super::effect::Status;
+use super::effect::{Status, Stored};
 use super::fifo::Fifo;
 use super::heap::{Timers, Wait};
 use super::message::Message;
@@ -201,6 +201,12 @@ impl Contents {
             Line::Standard(standard) => standard.shared_name(name),
             Line::Fifo(fifo) => fifo.shared_name(name),
         }
+    }
+
+    /// A copy of the message in a slot that is taken.
+    pub(super) fn stored(&self, slot: u32) -> Stored {
+        let message = self.slots[slot].to_message(self.group_name(slot));
+        Stored { slot, number: self.slots[slot].number, status: self.status(slot), message }
     }
 
     pub(super) fn status(&self, slot: u32) -> Status {

@@ -48,6 +48,15 @@ pub struct Stored {
     pub message: Message,
 }
 
+/// Some of a queue's messages; see [`Queue::messages`](super::Queue::messages).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessagePage {
+    /// The messages, by slot. The deadline of a delay is given for a FIFO queue too.
+    pub messages: Vec<Stored>,
+    /// Where the next page begins; `None` after the last one. A page that is not the last may be short, or even empty.
+    pub next: Option<u32>,
+}
+
 /// One thing that happened. Self-contained and cheap: long bodies and all rare parts are shared.
 ///
 /// Replay wants the effects of one queue in the order in which they were recorded. A store that keeps one row for

@@ -14,7 +14,7 @@
 //! | `standard.rs` `fifo.rs` | who is next, for each kind of queue |
 //! | `dedup.rs` | deduplication ids and receive attempts |
 //! | `contents.rs` | keeps all of the above in step: `lift` a message, change it, `put` it back |
-//! | `queue.rs` `receive.rs` `tick.rs` `replay.rs` | the operations |
+//! | `queue.rs` `receive.rs` `tick.rs` `replay.rs` `peek.rs` | the operations |
 //!
 //! **Invariant:** every operation is O(1) or O(log n) in the number of messages, groups and remembered ids. Nothing
 //! is scanned, and nothing stale is left behind to be skipped later.
@@ -33,6 +33,7 @@ mod groups;
 mod heap;
 mod list;
 mod message;
+mod peek;
 mod queue;
 mod receipt;
 mod receive;
@@ -50,11 +51,12 @@ pub(crate) mod tests;
 
 pub use contents::Discarded;
 pub use dedup::{ATTEMPT_WINDOW_MS, DEDUPLICATION_WINDOW_MS};
-pub use effect::{Cause, Effect, Journal, State, Status, Stored};
+pub use effect::{Cause, Effect, Journal, MessagePage, State, Status, Stored};
 pub use message::{
     Attributes, BODY_SHARED_FROM, Body, Delivery, Extra, Message, MessageId, NewMessage, ParseMessageIdError,
     sequence_number,
 };
+pub use peek::SLOTS_PER_PAGE_MAX;
 pub use queue::{Queue, VISIBILITY_TOTAL_MS_MAX};
 pub use receipt::Receipt;
 pub use receive::DEAD_LETTERS_PER_CALL_MAX;

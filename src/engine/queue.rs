@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Discarded, Line, Position};
 use super::dedup::{DeduplicationKey, FirstSend};
-use super::effect::{Cause, Effect, Journal, Stored};
+use super::effect::{Cause, Effect, Journal};
 use super::message::{FIRST_FIFO_NUMBER, Message, NewMessage};
 use super::receipt::Receipt;
 use super::settings::{Counts, DeduplicationScope, Deleted, Kind, Movable, Sent, Settings, VisibilityChange};
@@ -236,11 +236,7 @@ impl Queue {
     ) -> u64 {
         let number = self.draw_number();
         let slot = self.contents.add(Slot::new(message, number), None, group, position);
-        j.record(now, cause, || {
-            let message = self.contents.slots[slot].to_message(self.contents.group_name(slot));
-            let status = self.contents.status(slot);
-            Effect::Stored(Box::new(Stored { slot, number, status, message }))
-        });
+        j.record(now, cause, || Effect::Stored(Box::new(self.contents.stored(slot))));
         number
     }
 

@@ -45,7 +45,8 @@ impl Queue {
             // The same message again: the newer word counts.
             self.contents.take(slot);
         }
-        let older = self.stored_at(slot).filter(|occupant| occupant.number < number);
+        let occupant = self.contents.slots.get(slot).filter(|occupant| occupant.number < number);
+        let older = occupant.map(|_| self.contents.stored(slot));
         if older.is_some() {
             self.contents.take(slot);
         }
@@ -57,12 +58,6 @@ impl Queue {
             // The slot is taken now, by a message of a higher number, so this ends here.
             self.replay_stored(older);
         }
-    }
-
-    fn stored_at(&self, slot: u32) -> Option<Stored> {
-        let number = self.contents.slots.get(slot)?.number;
-        let message = self.contents.slots[slot].to_message(self.contents.group_name(slot));
-        Some(Stored { slot, number, status: self.contents.status(slot), message })
     }
 
     fn replay_changed(&mut self, slot: u32, number: u64, status: Status) {

@@ -62,13 +62,17 @@ impl Queue {
             contents.ages.oldest(&contents.slots).map(|(start, slot)| (self.expires_at(start), Event::Expiry(slot)));
         let fifo_delay = match &contents.line {
             Line::Standard(_) => None,
-            Line::Fifo(fifo) => fifo.next_delayed().map(|slot| {
-                let seconds = u64::from(self.settings.fifo_delay_seconds);
-                (contents.slots[slot].sent.plus_seconds(seconds), Event::FifoDelay(slot))
-            }),
+            Line::Fifo(fifo) => fifo
+                .next_delayed()
+                .map(|slot| (self.fifo_delay_ends(contents.slots[slot].sent), Event::FifoDelay(slot))),
         };
         let timer = contents.timers.next().map(|wait| (wait.at, Event::Timer(wait.slot)));
         [expiry, fifo_delay, timer].into_iter().flatten().min()
+    }
+
+    /// When the delay of a FIFO message ends.
+    pub(super) fn fifo_delay_ends(&self, sent: Time) -> Time {
+        sent.plus_seconds(u64::from(self.settings.fifo_delay_seconds))
     }
 
     /// A standard message comes to its place in send order; a FIFO message becomes available now.

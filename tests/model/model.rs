@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use crate::seen::{Counts, Delivered, Outcome, Received};
+pub use crate::seen::{Counts, Delivered, Outcome, Peeked, Received};
 
 /// Five minutes, in milliseconds: deduplication, attempts, and the silence that ends a noisy tenant.
 const FIVE_MINUTES: u64 = 300_000;
@@ -440,6 +440,23 @@ impl Model {
                 .filter(|m| m.state == State::Visible && !self.is_noisy(m.group))
                 .count(),
         }
+    }
+
+    /// Every message as it stands, by name.
+    pub fn peek(&self) -> Vec<Peeked> {
+        let peeked = |message: &Message| {
+            let Message { name, group, receive_count, first_received, .. } = *message;
+            let state = match message.state {
+                State::Delayed { .. } if self.fifo => {
+                    State::Delayed { until: message.sent + u64::from(self.fifo_delay) * 1000 }
+                }
+                state => state,
+            };
+            Peeked { name, group, receive_count, first_received, state }
+        };
+        let mut messages: Vec<Peeked> = self.messages.iter().map(peeked).collect();
+        messages.sort_unstable_by_key(|message| message.name);
+        messages
     }
 
     pub fn has_ready(&self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use kew::internals::engine::{
     DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, NewMessage, Queue, Receipt,
-    ReceiveOptions, Sent, Settings, Time, VisibilityChange,
+    ReceiveOptions, Sent, Settings, State, Stored, Time, VisibilityChange,
 };
 use proptest::sample::Index;
 
@@ -338,6 +338,38 @@ impl Pair {
         assert_eq!(self.queue.has_ready(), self.model.has_ready(), "after {step:?}");
         let deadline = self.queue.next_deadline().map(Time::as_ms);
         assert_eq!(deadline, self.model.next_deadline(), "after {step:?}");
+        assert_eq!(self.peek(), self.model.peek(), "after {step:?}");
+    }
+
+    /// Every message in the queue, looked at in small pages.
+    fn peek(&self) -> Vec<model::Peeked> {
+        let mut seen = Vec::new();
+        let mut from = Some(0);
+        while let Some(page) = from.map(|from| self.queue.messages(from, 3)) {
+            assert!(page.messages.len() <= 3);
+            from = page.next;
+            seen.extend(page.messages.into_iter().map(peeked));
+        }
+        seen.sort_unstable_by_key(|message| message.name);
+        seen
+    }
+}
+
+fn peeked(stored: Stored) -> model::Peeked {
+    let Stored { status, message, .. } = stored;
+    assert_eq!(message.receive_count, status.receive_count);
+    let until = status.deadline.map(Time::as_ms);
+    model::Peeked {
+        name: name(message.id),
+        group: message.group.as_deref().map(group_number),
+        receive_count: message.receive_count,
+        first_received: message.first_received.map(Time::as_ms),
+        state: match (status.state, until) {
+            (State::Visible, None) => model::State::Visible,
+            (State::InFlight, Some(until)) => model::State::InFlight { until },
+            (State::Delayed, Some(until)) => model::State::Delayed { until },
+            odd => panic!("{odd:?}"),
+        },
     }
 }
 

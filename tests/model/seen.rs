@@ -1,6 +1,16 @@
 //! What can be seen of a queue from outside: the words in which model and engine are compared.
 
-use crate::model::Message;
+use crate::model::{Message, State};
+
+/// One message in the queue, as it is seen without receiving it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peeked {
+    pub name: u32,
+    pub group: Option<u8>,
+    pub receive_count: u32,
+    pub first_received: Option<u64>,
+    pub state: State,
+}
 
 /// What one receive delivered, in the words the test compares.
 #[derive(Clone, Debug, PartialEq, Eq)]

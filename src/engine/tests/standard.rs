@@ -1,7 +1,7 @@
 //! Standard queues: order, visibility, handles, delay, retention, limits, dead letters, moves, purge.
 
 use super::*;
-use crate::engine::{DEAD_LETTERS_PER_CALL_MAX, TICK_EVENTS_MAX};
+use crate::engine::{DEAD_LETTERS_PER_CALL_MAX, SLOTS_PER_PAGE_MAX, State, TICK_EVENTS_MAX};
 
 #[test]
 fn messages_come_in_the_order_they_were_sent() {
@@ -364,4 +364,37 @@ fn a_clock_that_goes_back_does_no_harm() {
     desk.now = Time(u64::MAX);
     assert_eq!(desk.names(10, 5), [""; 0]);
     assert_eq!(desk.counts(), (0, 0, 0));
+}
+
+#[test]
+fn messages_can_be_looked_at_in_any_state_without_a_change_to_them() {
+    let mut desk = Desk::standard();
+    let draft = desk.draft("delayed");
+    desk.send_as(NewMessage { delay_seconds: 5, ..draft });
+    desk.send_all(&["in flight", "visible"]);
+    desk.receive(1, 30);
+    let effects = desk.effects.len();
+    let page = desk.queue.messages(0, 10);
+    let bodies: Vec<&str> = page.messages.iter().map(|stored| stored.message.body.as_str()).collect();
+    assert_eq!(bodies, ["delayed", "in flight", "visible"]);
+    assert_eq!(page.messages[1].status.state, State::InFlight);
+    assert_eq!(desk.queue.messages(1, 1).messages, page.messages[1..2]);
+    assert!(desk.queue.messages(u32::MAX, 10).messages.is_empty());
+    assert_eq!((desk.counts(), desk.effects.len()), ((1, 1, 1), effects));
+}
+
+#[test]
+fn one_look_takes_in_a_bounded_number_of_slots_also_of_a_queue_that_was_deep_once() {
+    let mut desk = Desk::standard();
+    let count = SLOTS_PER_PAGE_MAX + 10;
+    for number in 0..count {
+        desk.insert(message(number, desk.now));
+    }
+    for _ in 1..count {
+        desk.queue.take_oldest_visible(desk.now, &mut ());
+    }
+    let page = desk.queue.messages(0, 10);
+    assert_eq!((page.messages.len(), page.next), (0, Some(SLOTS_PER_PAGE_MAX)));
+    let page = desk.queue.messages(SLOTS_PER_PAGE_MAX, 10);
+    assert_eq!((page.messages.len(), page.next), (1, None));
 }
