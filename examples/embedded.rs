@@ -8,7 +8,7 @@ use std::time::Duration;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let orders = QueueConfig::new("orders").attribute("VisibilityTimeout", 30).dead_letter("orders-dead", 2);
+    let orders = QueueConfig::new("orders").visibility_timeout(Duration::from_secs(30)).dead_letter("orders-dead", 2);
     let server = Server::builder().queue(orders).manual_clock().start()?;
 
     let config = aws_sdk_sqs::Config::builder()

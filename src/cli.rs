@@ -3,11 +3,10 @@
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use kew::internals::broker::NamespaceMode;
 use kew::internals::config::{
-    self, Config, Durability, LISTEN_DEFAULT, Mode, QueueConfig, check_account, check_external_url, check_log,
-    check_region, parse_data, parse_durability, parse_host, parse_hosts, parse_limit, parse_listen, parse_mode,
-    parse_namespace, parse_origin, parse_origins, parse_switch, parse_threads,
+    self, Config, Durability, LISTEN_DEFAULT, Mode, NamespaceMode, QueueConfig, SettingError, check_account,
+    check_external_url, check_log, check_region, parse_data, parse_durability, parse_host, parse_hosts, parse_limit,
+    parse_listen, parse_mode, parse_namespace, parse_origin, parse_origins, parse_switch, parse_threads,
 };
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -115,11 +114,11 @@ pub struct ServeArgs {
 #[derive(Clone, Debug)]
 pub struct Queues(Vec<QueueConfig>);
 
-fn queue_of_a_flag(text: &str) -> Result<Queues, String> {
+fn queue_of_a_flag(text: &str) -> Result<Queues, SettingError> {
     text.parse().map(|queue| Queues(vec![queue]))
 }
 
-fn queues_of_the_variable(text: &str) -> Result<Queues, String> {
+fn queues_of_the_variable(text: &str) -> Result<Queues, SettingError> {
     config::parse_queues(text).map(Queues)
 }
 
@@ -142,7 +141,7 @@ impl HealthcheckArgs {
     pub fn address(self) -> Result<SocketAddr, String> {
         let (config, _) =
             ServeArgs { listen: self.listen, config: self.config, ..ServeArgs::default() }.into_config()?;
-        config.listen.first().copied().map_or_else(|| parse_listen(LISTEN_DEFAULT), Ok)
+        config.listen.first().copied().map_or(Ok(LISTEN_DEFAULT), Ok)
     }
 }
 

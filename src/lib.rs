@@ -52,7 +52,7 @@
 //! 2026-01-01 again, before everything that the data speaks of.
 //!
 //! With `default-features = false` the crate is a light test dependency without C code; the default feature `bin` brings what
-//! only the `kew` command needs, and with it the feature `store`, which [`Builder::data`] needs too.
+//! only the `kew` command needs, and with it the feature `store`, which [`ServerBuilder::data`] needs too.
 //!
 //! # One idea
 //!
@@ -73,7 +73,7 @@
 //! | `clock.rs` | the only file that reads or waits for time |
 //! | `http/` | the front door: hyper service, limits, health, which names and web pages may, threads |
 //! | `config/` | one definition of all settings, for file, environment, flags and code |
-//! | `server.rs` | [`Server`] and its [`Builder`], which put the rooms together |
+//! | `server/` | [`Server`] and its [`ServerBuilder`], which put the rooms together |
 //! | `main.rs` `cli.rs` `logging.rs` | the command: arguments and environment to a [`Config`], signals, the log, and all that is printed |
 //!
 //! Where to change what: a member of a request is in `api/`, a text of an error beside the rule that gives it (`api/rules.rs`,
@@ -119,11 +119,10 @@ mod server;
 mod store;
 mod wire;
 
-pub use broker::NamespaceMode;
 pub use clock::Clock;
-pub use config::{Config, Durability, Mode, QueueConfig};
-pub use http::{Hosts, Origins};
-pub use server::{Builder, Server, StartError};
+pub use config::{Config, Durability, Hosts, Mode, NamespaceMode, Origins, QueueConfig, SettingError};
+pub use server::{Server, ServerBuilder, StartError};
+pub use store::StoreError;
 
 /// The rooms, for the `kew` command and the tests of this package. Not part of the crate's interface: anything in here may
 /// change in any release.

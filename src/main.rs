@@ -5,7 +5,7 @@ mod cli;
 mod logging;
 
 use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs, ServeArgs};
-use kew::internals::{http, store};
+use kew::internals::store;
 use kew::{Clock, Config, Server, StartError};
 use std::convert::Infallible;
 use std::io::{ErrorKind, Read, Write};
@@ -72,7 +72,7 @@ fn serve(args: ServeArgs) -> Result<ExitCode, String> {
             never = trim() => match never {},
             () = signals.next() => {}
             failure = server.failed() => {
-                tracing::error!("{failure}; stopping");
+                tracing::error!("the store has failed and nothing more is acknowledged: {failure}; stopping");
                 // Those who wait are told that it failed.
                 server.shutdown().await;
                 return Ok(ExitCode::from(STORE_FAILED));
@@ -104,7 +104,7 @@ async fn start(config: Config) -> Result<Server, String> {
 
 /// What went wrong, and what a person at the command line can do about it.
 fn advise(error: &StartError) -> String {
-    let StartError::Http(http::StartError::Listen { source, .. }) = error else { return error.to_string() };
+    let StartError::Listen { source, .. } = error else { return error.to_string() };
     let advice = match source.kind() {
         ErrorKind::AddrInUse => "choose another with --listen HOST:PORT",
         ErrorKind::AddrNotAvailable => "no network interface of this machine has that address",

@@ -10,11 +10,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("api", &["error"]),
     ("wire", &["api", "error"]),
     ("clock", &["engine"]),
-    ("store", &["engine"]),
-    ("broker", &["api", "engine", "store", "clock", "error"]),
-    ("actions", &["api", "broker", "engine", "error"]),
-    ("http", &["wire", "actions", "api", "broker", "clock", "engine", "error"]),
-    ("config", &["api", "broker", "http", "store"]),
+    ("config", &["api", "error"]),
+    ("store", &["config", "engine"]),
+    ("broker", &["api", "config", "engine", "store", "clock", "error"]),
+    ("actions", &["api", "broker", "config", "engine", "error"]),
+    ("http", &["config", "wire", "actions", "api", "broker", "clock", "engine", "error"]),
     ("server", &["actions", "api", "broker", "clock", "config", "error", "http", "store"]),
 ];
 

@@ -2,7 +2,8 @@
 
 use super::presence::Presence;
 use crate::api::{Arn, RedriveAllowPolicy, RedrivePolicy, fill_in};
-use crate::broker::{Broker, NamespaceMode, Queue};
+use crate::broker::{Broker, Queue};
+use crate::config::NamespaceMode;
 use crate::error::Error;
 use std::sync::Arc;
 

@@ -2,7 +2,8 @@
 
 use crate::api::attributes::name;
 use crate::api::{Arn, RedriveAllowPolicy, RedrivePolicy};
-use crate::broker::{Broker, NamespaceMode};
+use crate::broker::Broker;
+use crate::config::NamespaceMode;
 use crate::error::Error;
 
 /// Checks what a redrive policy says about another queue, when it is set; moves do not ask again.

@@ -46,7 +46,7 @@ pub use ids::Ids;
 pub use journal::{ChangeReader, Entry, Pending};
 pub use long_polls::{Handoff, LongPollId, LongPolls};
 pub use move_tasks::{MoveTask, MoveTaskStatus, MoveTasks};
-pub use namespace::{Added, Namespace, NamespaceMode};
+pub use namespace::{Added, Namespace};
 pub use open::{HANDOFFS_PER_TURN, OpenQueue};
 pub use queue::{Queue, QueueState};
 pub use restore::Restoring;

@@ -3,21 +3,11 @@
 use super::queue::Queue;
 use crate::api::limits::COOLDOWN_SECONDS;
 use crate::api::{Arn, QueueAddress};
+use crate::config::NamespaceMode;
 use crate::engine::Time;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-
-/// Whether accounts and regions separate queues.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NamespaceMode {
-    /// One place for all regions, and a queue URL whose account has no such queue means the caller's own. With it a script
-    /// that carries the URL of a real AWS queue works as it stands.
-    #[default]
-    Merged,
-    /// Account and region separate queues, exactly as on AWS.
-    Aws,
-}
 
 /// With each deleted queue at most so many older names are forgotten.
 const NAMES_OPENED_MAX: usize = 4;
@@ -31,7 +21,7 @@ type Names = BTreeMap<Box<str>, Arc<Queue>>;
 const ANY_REGION: &str = "*";
 
 /// Account, region (or [`ANY_REGION`]) and name.
-type Place = (Box<str>, Box<str>, Box<str>);
+type FullName = (Box<str>, Box<str>, Box<str>);
 
 #[derive(Default)]
 struct Spaces {
@@ -42,23 +32,23 @@ struct Spaces {
     /// How many queues there are.
     queues: usize,
     /// When queues were deleted, to keep their names closed for a minute.
-    deleted: HashMap<Arc<Place>, Time>,
+    deleted: HashMap<Arc<FullName>, Time>,
     /// The same, the oldest first.
-    deletions: VecDeque<(Time, Arc<Place>)>,
+    deletions: VecDeque<(Time, Arc<FullName>)>,
 }
 
 impl Spaces {
-    fn find(&self, (account, region, name): &Place) -> Option<&Arc<Queue>> {
+    fn find(&self, (account, region, name): &FullName) -> Option<&Arc<Queue>> {
         self.accounts.get(account)?.get(region)?.get(name)
     }
 
-    fn insert(&mut self, (account, region, name): Place, queue: &Arc<Queue>) {
+    fn insert(&mut self, (account, region, name): FullName, queue: &Arc<Queue>) {
         self.accounts.entry(account).or_default().entry(region).or_default().insert(name, queue.clone());
         self.queues += 1;
     }
 
     /// Takes a queue out, and the maps that are empty without it.
-    fn remove(&mut self, (account, region, name): &Place) {
+    fn remove(&mut self, (account, region, name): &FullName) {
         let Some(regions) = self.accounts.get_mut(account) else { return };
         let Some(names) = regions.get_mut(region) else { return };
         self.queues -= usize::from(names.remove(name).is_some());
@@ -70,7 +60,7 @@ impl Spaces {
         }
     }
 
-    fn close_name(&mut self, place: Place, at: Time) {
+    fn close_name(&mut self, place: FullName, at: Time) {
         let place = Arc::new(place);
         self.deleted.insert(place.clone(), at);
         self.deletions.push_back((at, place));
@@ -177,7 +167,7 @@ impl Namespace {
         self.resolve(address, account, arn.region)
     }
 
-    fn place(&self, queue: &Queue) -> Place {
+    fn place(&self, queue: &Queue) -> FullName {
         (queue.account.as_ref().into(), self.region_key(&queue.region).into(), queue.name.as_ref().into())
     }
 

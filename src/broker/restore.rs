@@ -1,10 +1,10 @@
 //! How a broker comes back from its store: queues, what is in them, move tasks, and names that are closed for a minute.
 
-use super::namespace::NamespaceMode;
 use super::queue::Queue;
 use super::settings::QueueSettings;
 use super::shared::Broker;
 use super::skew::Skew;
+use crate::config::NamespaceMode;
 use crate::store::{Loaded, QueueRecord};
 use std::collections::HashMap;
 use std::sync::Arc;

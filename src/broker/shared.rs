@@ -3,11 +3,12 @@
 use super::ids::Ids;
 use super::journal::{ChangeReader, Readers};
 use super::move_tasks::MoveTasks;
-use super::namespace::{Namespace, NamespaceMode};
+use super::namespace::Namespace;
 use super::queue::Queue;
 use super::wakeups::Wakeups;
 use crate::api::{Arn, RedrivePolicy};
 use crate::clock::Clock;
+use crate::config::NamespaceMode;
 use crate::store::{Committer, QUEUES_MAX};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

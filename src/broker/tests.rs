@@ -5,6 +5,7 @@ use super::*;
 use crate::api::Map;
 use crate::api::fields::CoercedString;
 use crate::clock::Clock;
+use crate::config::NamespaceMode;
 use crate::engine::{Cause, DEAD_LETTERS_PER_CALL_MAX, ReceiveOptions, TICK_EVENTS_MAX, Time, tests::message};
 use crate::store::{Change, Committer, Loaded, Store, StoreError};
 use std::sync::{Arc, Mutex, mpsc};

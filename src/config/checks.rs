@@ -1,8 +1,6 @@
 //! What each setting may be: a text of the command line, of a variable or of the file to a value, or what would be right.
 
-use super::{Durability, LISTEN_DEFAULT, Mode, THREADS_MAX};
-use crate::broker::NamespaceMode;
-use crate::http::{Hosts, Origins};
+use super::{Durability, Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, THREADS_MAX};
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -118,8 +116,7 @@ pub fn parse_origin(text: &str) -> Result<String, String> {
 /// # Errors
 /// A sentence that says what would be right.
 pub fn parse_origins<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Origins, String> {
-    let wrong = |entry| format!("`{entry}` is not an origin, as in http://localhost:3000, or *");
-    Origins::parse(entries).map_err(wrong)
+    Origins::parse(entries).map_err(|error| error.to_string())
 }
 
 /// Reads one name by which browsers may reach the server; an empty one is passed over.
@@ -135,8 +132,7 @@ pub fn parse_host(text: &str) -> Result<String, String> {
 /// # Errors
 /// A sentence that says what would be right.
 pub fn parse_hosts<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Hosts, String> {
-    let wrong = |entry| format!("`{entry}` is not a name, as in kew.example.com or *.example.com");
-    Hosts::parse(entries).map_err(wrong)
+    Hosts::parse(entries).map_err(|error| error.to_string())
 }
 
 /// Checks what to log: a level, or `target=level` pairs with commas between.

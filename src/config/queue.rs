@@ -1,14 +1,33 @@
 //! A queue that is there from the start: from code, from the command line as one text, from a table of the file.
 
+use super::SettingError;
 use crate::api::attributes::{self, Settable, Syntax, name};
 use crate::api::limits::{QUEUE_NAME_LENGTH_MAX, TAG_KEY_LENGTH_MAX};
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A queue that is there when the server starts.
+///
+/// What SQS would refuse, [`ServerBuilder::start`](crate::ServerBuilder::start) refuses. SQS counts in whole seconds: a
+/// [`Duration`] with a fraction of one is refused too.
+///
+/// ```
+/// use kew::QueueConfig;
+/// use std::time::Duration;
+///
+/// let orders = QueueConfig::new("orders")
+///     .visibility_timeout(Duration::from_secs(45))
+///     .dead_letter("orders-dead", 3)
+///     .attribute("SqsManagedSseEnabled", true)
+///     .tag("team", "shop");
+/// assert_eq!(Ok(orders), "orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3,\
+///                         SqsManagedSseEnabled=true,Tag.team=shop".parse());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueueConfig {
     /// Its name; one that ends in `.fifo` makes it a FIFO queue.
     pub name: String,
@@ -35,7 +54,43 @@ impl QueueConfig {
         QueueConfig { name: name.into(), ..Default::default() }
     }
 
-    /// Sets an attribute, for example `VisibilityTimeout` to `45`.
+    /// How long a received message is hidden from other consumers: 0 s to 12 h; 30 s if not said.
+    #[must_use]
+    pub fn visibility_timeout(self, timeout: Duration) -> QueueConfig {
+        self.attribute(name::VISIBILITY_TIMEOUT, seconds(timeout))
+    }
+
+    /// How long a sent message is hidden at first: 0 s to 15 min; 0 s if not said.
+    #[must_use]
+    pub fn delay(self, delay: Duration) -> QueueConfig {
+        self.attribute(name::DELAY_SECONDS, seconds(delay))
+    }
+
+    /// How long a message is kept if nobody deletes it: 60 s to 14 days; 4 days if not said.
+    #[must_use]
+    pub fn message_retention_period(self, period: Duration) -> QueueConfig {
+        self.attribute(name::MESSAGE_RETENTION_PERIOD, seconds(period))
+    }
+
+    /// How long a ReceiveMessage that does not say so itself waits for a message: 0 s to 20 s; 0 s if not said.
+    #[must_use]
+    pub fn receive_message_wait_time(self, wait: Duration) -> QueueConfig {
+        self.attribute(name::RECEIVE_MESSAGE_WAIT_TIME_SECONDS, seconds(wait))
+    }
+
+    /// Bytes of a message, body and attributes together, at most: 1,024 to 1,048,576, which it is if not said.
+    #[must_use]
+    pub fn maximum_message_size(self, bytes: u32) -> QueueConfig {
+        self.attribute(name::MAXIMUM_MESSAGE_SIZE, bytes)
+    }
+
+    /// On a FIFO queue, whether the body's digest stands in where a sender gives no deduplication id.
+    #[must_use]
+    pub fn content_based_deduplication(self, on: bool) -> QueueConfig {
+        self.attribute(name::CONTENT_BASED_DEDUPLICATION, on)
+    }
+
+    /// Sets any attribute by its SQS name, for example `KmsMasterKeyId`.
     #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, value: impl fmt::Display) -> QueueConfig {
         self.attributes.insert(name.into(), value.to_string());
@@ -62,7 +117,7 @@ impl QueueConfig {
     ///
     /// # Errors
     /// A sentence that says what would be right.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         if let Some(tag) = key.strip_prefix(TAG) {
             return self.set_tag(tag, value);
         }
@@ -96,7 +151,7 @@ impl QueueConfig {
     ///
     /// # Errors
     /// A sentence that says what would be right.
-    pub fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         let name = &self.name;
         check_name(name)?;
         let is_fifo = name.ends_with(FIFO_SUFFIX);
@@ -129,14 +184,26 @@ impl QueueConfig {
     }
 }
 
+impl From<&str> for QueueConfig {
+    fn from(name: &str) -> QueueConfig {
+        QueueConfig::new(name)
+    }
+}
+
+impl From<String> for QueueConfig {
+    fn from(name: String) -> QueueConfig {
+        QueueConfig::new(name)
+    }
+}
+
 /// `NAME` or `NAME,Attribute=value,...`, as `--queue` takes it.
 ///
 /// A value that begins with `{` or `[` is JSON and ends where that ends; one in double quotes is a text of JSON. So a policy may be
 /// given, and a value that has a comma in it.
 impl FromStr for QueueConfig {
-    type Err = String;
-    fn from_str(text: &str) -> Result<QueueConfig, String> {
-        Ok(read_one(text, |c| c == ',')?.0)
+    type Err = SettingError;
+    fn from_str(text: &str) -> Result<QueueConfig, SettingError> {
+        read_one(text, |c| c == ',').map(|(queue, _)| queue).map_err(SettingError::new)
     }
 }
 
@@ -144,15 +211,23 @@ impl FromStr for QueueConfig {
 ///
 /// # Errors
 /// A sentence that says what would be right.
-pub fn parse_queues(text: &str) -> Result<Vec<QueueConfig>, String> {
+pub fn parse_queues(text: &str) -> Result<Vec<QueueConfig>, SettingError> {
     let mut queues = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let (queue, after) = read_one(rest, |c| c == ',' || c.is_whitespace())?;
+        let (queue, after) = read_one(rest, |c| c == ',' || c.is_whitespace()).map_err(SettingError::new)?;
         queues.push(queue);
         rest = after.trim_start();
     }
     Ok(queues)
+}
+
+/// A time as the text of an attribute. A fraction of a second is kept, to be refused with the attribute's name.
+fn seconds(time: Duration) -> String {
+    match time.subsec_nanos() {
+        0 => time.as_secs().to_string(),
+        _ => time.as_secs_f64().to_string(),
+    }
 }
 
 /// Reads a queue from the beginning of a text. Gives what is left where something else than a comma has ended it.
@@ -217,11 +292,8 @@ fn check_name(name: &str) -> Result<(), String> {
     ))
 }
 
-/// Checks an attribute of a configured queue.
-///
-/// # Errors
-/// A sentence that says what would be right.
-pub fn check_attribute(key: &str, value: &str) -> Result<(), String> {
+/// Checks an attribute of a configured queue. The error is a sentence that says what would be right.
+fn check_attribute(key: &str, value: &str) -> Result<(), String> {
     let line = attributes::find(key).filter(|line| line.settable != Settable::Never);
     let Some(line) = line else {
         let settable = attributes::QUEUE_ATTRIBUTES.iter().filter(|line| line.settable != Settable::Never);
@@ -258,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_wrong_queue_is_told_what_would_be_right() {
-        let wrong = |text: &str| text.parse::<QueueConfig>().unwrap_err();
+        let wrong = |text: &str| text.parse::<QueueConfig>().unwrap_err().to_string();
         assert_eq!(
             wrong("q,VisibilityTimeout=99999"),
             "VisibilityTimeout must be a whole number from 0 to 43200, not `99999`"
@@ -278,7 +350,12 @@ mod tests {
         let policy = QueueConfig::new("b").attribute("Policy", "{\"a\": [1, 2]}").attribute("DelaySeconds", 5);
         assert_eq!(queues, [QueueConfig::new("a").tag("x", "1"), policy, QueueConfig::new("c").tag("y", " z ")]);
         assert_eq!(parse_queues(" \n").unwrap(), []);
-        assert!(parse_queues("a, DelaySeconds=5").unwrap_err().starts_with("after a comma comes Attribute=value"));
+        assert!(
+            parse_queues("a, DelaySeconds=5")
+                .unwrap_err()
+                .to_string()
+                .starts_with("after a comma comes Attribute=value")
+        );
         assert_eq!("a, DelaySeconds = 5".parse(), Ok(QueueConfig::new("a").attribute("DelaySeconds", 5)));
     }
 }

@@ -8,8 +8,7 @@ mod host;
 mod origin;
 mod server;
 
-pub use host::Hosts;
-pub use origin::Origins;
+pub use crate::config::{BODY_BYTES_MAX_DEFAULT, Hosts, Origins};
 pub(crate) use server::Bound;
 pub use server::{Running, StartError};
 
@@ -17,6 +16,7 @@ use crate::actions::{Actions, Caller, Presence};
 use crate::api::region_of_host;
 use crate::broker::Broker;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
 use crate::wire::{self, Call, Protocol, Rejection, Reply};
@@ -29,13 +29,12 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use std::borrow::Cow;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use uuid::fmt::Hyphenated;
 
-/// Bytes of a request body, unless set otherwise. A batch of 1 MiB may have six times that in JSON escapes.
-pub const BODY_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
 /// Bytes of a request's URL and header names and values together.
 pub const HEADER_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a request's URL; within [`HEADER_BYTES_MAX`]. It is hyper's own limit, and that of its `Uri`.
@@ -52,8 +51,6 @@ pub const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 pub const HEADER_TIME_LIMIT: Duration = Duration::from_secs(75);
 /// How long a request's body may take to come in.
 pub const BODY_TIME_LIMIT: Duration = Duration::from_secs(60);
-/// Connections at one time, unless set otherwise.
-pub const CONNECTIONS_MAX_DEFAULT: usize = 65_536;
 /// How long a connection is listened to after an answer that ended it early, so that the peer comes to read that answer.
 pub const LINGER_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stopping server waits for requests that are under way.
@@ -82,15 +79,21 @@ pub struct HttpOptions {
 
 impl Default for HttpOptions {
     fn default() -> HttpOptions {
+        HttpOptions::from(&Config::default())
+    }
+}
+
+impl From<&Config> for HttpOptions {
+    fn from(config: &Config) -> HttpOptions {
         HttpOptions {
-            account: "000000000000".to_owned(),
-            region: "us-east-1".to_owned(),
-            external_url: None,
-            origins: Origins::none(),
-            hosts: Hosts::none(),
-            body_bytes_max: BODY_BYTES_MAX_DEFAULT,
-            connections_max: CONNECTIONS_MAX_DEFAULT,
-            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            account: config.account.clone(),
+            region: config.region.clone(),
+            external_url: config.external_url.clone(),
+            origins: config.cors.clone(),
+            hosts: config.allow_host.clone(),
+            body_bytes_max: config.body_bytes_max,
+            connections_max: config.connections_max,
+            threads: config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get)),
         }
     }
 }

@@ -36,7 +36,7 @@ pub enum StartError {
     /// An address could not be listened on.
     Listen {
         /// The address.
-        address: String,
+        address: SocketAddr,
         /// Why.
         source: io::Error,
     },
@@ -84,7 +84,7 @@ impl Bound {
             socket.bind(&address.into())?;
             Ok(socket)
         };
-        let socket = attempt().map_err(|source| StartError::Listen { address: address.to_string(), source })?;
+        let socket = attempt().map_err(|source| StartError::Listen { address, source })?;
         Ok(Bound { address, socket })
     }
 
@@ -94,7 +94,7 @@ impl Bound {
     /// [`StartError::Listen`].
     pub(crate) fn listen(self) -> Result<StdListener, StartError> {
         let listening = self.socket.listen(BACKLOG).and_then(|()| self.socket.set_nonblocking(true));
-        listening.map_err(|source| StartError::Listen { address: self.address.to_string(), source })?;
+        listening.map_err(|source| StartError::Listen { address: self.address, source })?;
         Ok(self.socket.into())
     }
 }

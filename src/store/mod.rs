@@ -24,23 +24,13 @@ pub mod sqlite;
 
 use std::collections::BTreeMap;
 
+pub use crate::config::Durability;
 use crate::engine::{DeduplicationScope, Effect, Time};
 
 pub use committer::{Committer, PENDING_BYTES_MAX, Poisoned, Ticket};
 pub use error::StoreError;
 #[cfg(feature = "store")]
 pub use sqlite::{Report, SqliteStore, backup, check, salvage};
-
-/// What an acknowledged change survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// A crash of the process, of the system, and a loss of power: synced to the disk before it is acknowledged.
-    #[default]
-    Full,
-    /// A crash of the process (`kill -9`), for it has been handed to the operating system. A crash of the system or a
-    /// loss of power may take back the last acknowledged changes, but leaves the file whole.
-    Process,
-}
 
 /// For how long the name of a deleted queue is remembered, in milliseconds (AWS: "you must wait at least 60 seconds
 /// after the queue is deleted before you can create another one with this name").

@@ -1,8 +1,9 @@
 //! Every limit on what comes in, and the answer in SQS's shape beyond it.
 
 use crate::support::*;
+use kew::NamespaceMode;
 use kew::internals::actions::Actions;
-use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
+use kew::internals::broker::{Broker, BrokerOptions};
 use kew::internals::http::{
     BODY_BYTES_MAX_DEFAULT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, URL_BYTES_MAX,
 };

@@ -2,8 +2,9 @@
 
 use crate::support::*;
 use kew::Clock;
+use kew::NamespaceMode;
 use kew::internals::actions::Actions;
-use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
+use kew::internals::broker::{Broker, BrokerOptions};
 use kew::internals::http::{BODY_TIME_LIMIT, HEADER_TIME_LIMIT, HttpOptions, Running, Service};
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -101,7 +101,7 @@ impl Kew {
         Kew::with(kew::Server::builder())
     }
 
-    pub fn with(builder: kew::Builder) -> Kew {
+    pub fn with(builder: kew::ServerBuilder) -> Kew {
         let durability = std::env::var(DURABILITY).ok().map(|level| match level.as_str() {
             "process" => kew::internals::config::Durability::Process,
             "full" => kew::internals::config::Durability::Full,
@@ -130,7 +130,7 @@ impl Kew {
     /// A server with these queues, each with its attributes.
     /// On a data directory, with a clock that begins so long after a manual clock's beginning.
     #[cfg(feature = "store")]
-    pub fn on(dir: &std::path::Path, builder: kew::Builder, days_on: u64) -> Kew {
+    pub fn on(dir: &std::path::Path, builder: kew::ServerBuilder, days_on: u64) -> Kew {
         let clock = kew::Clock::manual();
         clock.advance(Duration::from_secs(days_on * 86_400));
         let builder = builder.data(dir, kew::internals::config::Durability::Process).clock(clock);

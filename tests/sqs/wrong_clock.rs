@@ -4,7 +4,7 @@ use crate::support::*;
 
 const YEAR: u64 = 365;
 
-fn server() -> kew::Builder {
+fn server() -> kew::ServerBuilder {
     kew::Server::builder()
         .queue("q")
         .queue(kew::QueueConfig::new("late.fifo").attribute("DelaySeconds", 2))

@@ -4,9 +4,10 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use kew::NamespaceMode;
 use kew::internals::actions::{Actions, Caller};
 use kew::internals::api::{Request, Response};
-use kew::internals::broker::{Broker, BrokerOptions, NamespaceMode};
+use kew::internals::broker::{Broker, BrokerOptions};
 use kew::internals::engine::Time;
 use kew::internals::store::{Change, Committer, Loaded, Store, StoreError};
 use serde::de::DeserializeOwned;

@@ -1,24 +1,27 @@
 //! What a server is told: one definition for the configuration file, environment variables, flags and Rust code.
+//!
+//! **Invariant:** this is the ground floor: `config/` knows nothing of the rooms that are told.
 
+mod browsers;
 mod checks;
+mod error;
 #[cfg(feature = "bin")]
 mod file;
 mod queue;
 
-pub use crate::store::Durability;
+pub use browsers::{Hosts, Origins};
 pub use checks::*;
+pub use error::SettingError;
 #[cfg(feature = "bin")]
 pub use file::{FileError, read_file};
-pub use queue::{QueueConfig, check_attribute, parse_queues};
+pub use queue::{QueueConfig, parse_queues};
 
 use crate::api::attributes::name;
-use crate::broker::NamespaceMode;
-use crate::http::{BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Hosts, Origins};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 /// Where a server listens when nothing else is said.
-pub const LISTEN_DEFAULT: &str = "127.0.0.1:9324";
+pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9324));
 /// Receives before a message goes to the dead-letter queue when nothing else is said.
 pub const MAX_RECEIVE_COUNT_DEFAULT: u32 = 10;
 /// Worker threads at most.
@@ -28,8 +31,14 @@ pub const ACCOUNT_DEFAULT: &str = "000000000000";
 /// The region of callers that do not sign for one.
 pub const REGION_DEFAULT: &str = "us-east-1";
 
+/// Bytes of a request body when nothing else is said. A batch of 1 MiB may have six times that in JSON escapes.
+pub const BODY_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
+/// Connections at one time when nothing else is said.
+pub const CONNECTIONS_MAX_DEFAULT: usize = 65_536;
+
 /// How closely the server keeps to AWS where AWS is in a developer's way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mode {
     /// One namespace for all regions, and no 60-second rules.
     #[default]
@@ -38,10 +47,35 @@ pub enum Mode {
     Aws,
 }
 
-/// Everything a server is told. [`Config::default`] is what `kew` without arguments does.
+/// Whether accounts and regions separate queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NamespaceMode {
+    /// One place for all regions, and a queue URL whose account has no such queue means the caller's own. With it a script
+    /// that carries the URL of a real AWS queue works as it stands.
+    #[default]
+    Merged,
+    /// Account and region separate queues, exactly as on AWS.
+    Aws,
+}
+
+/// What an acknowledged change survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// A crash of the process, of the system, and a loss of power: synced to the disk before it is acknowledged.
+    #[default]
+    Full,
+    /// A crash of the process (`kill -9`), for it has been handed to the operating system. A crash of the system or a
+    /// loss of power may take back the last acknowledged changes, but leaves the file whole.
+    Process,
+}
+
+/// Everything a server is told. [`Config::default`] is what `kew` without arguments does; its fields can be set one by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
-    /// Where to listen; port 0 picks a free one.
+    /// Where to listen; port 0 picks a free one. 127.0.0.1:9324 if empty.
     pub listen: Vec<SocketAddr>,
     /// Queues that are there from the start.
     pub queues: Vec<QueueConfig>,
@@ -118,8 +152,8 @@ impl Config {
     ///
     /// # Errors
     /// The name of the setting, and what would be right.
-    pub(crate) fn checked(&self) -> Result<Config, (&'static str, String)> {
-        let named = |name| move |reason| (name, reason);
+    pub(crate) fn checked(&self) -> Result<Config, (&'static str, SettingError)> {
+        let named = |name| move |reason: String| (name, SettingError::new(reason));
         let mut config = self.clone();
         check_account(&self.account).map_err(named("account"))?;
         check_region(&self.region).map_err(named("region"))?;
@@ -130,9 +164,9 @@ impl Config {
         check_limit(self.connections_max).map_err(named("connections_max"))?;
         self.threads.map_or(Ok(1), check_threads).map_err(named("threads"))?;
         match &self.data {
-            Some(dir) if dir.as_os_str().is_empty() => Err(("data", DATA_WANTED.to_owned())),
+            Some(dir) if dir.as_os_str().is_empty() => Err(("data", SettingError::new(DATA_WANTED))),
             Some(_) if !cfg!(feature = "store") => {
-                Err(("data", "the crate was built without its feature `store`".to_owned()))
+                Err(("data", SettingError::new("the crate was built without its feature `store`")))
             }
             _ => Ok(config),
         }

@@ -1,0 +1,159 @@
+//! The builder of a server: each setting by a method of its own.
+
+use super::{Server, StartError};
+use crate::clock::Clock;
+#[cfg(feature = "store")]
+use crate::config::Durability;
+use crate::config::{Config, Hosts, Mode, NamespaceMode, Origins, QueueConfig};
+use std::net::{Ipv4Addr, SocketAddr};
+#[cfg(feature = "store")]
+use std::path::PathBuf;
+
+/// What a server will be told. What the command line would refuse, [`ServerBuilder::start`] refuses.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// // A clock that only the test turns: no test has to sleep.
+/// let server = kew::Server::builder()
+///     .queue(kew::QueueConfig::new("orders").visibility_timeout(Duration::from_secs(45)).dead_letter("orders-dead", 3))
+///     .manual_clock()
+///     .start()?;
+/// server.advance(Duration::from_secs(45));
+/// # Ok::<(), kew::StartError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is started"]
+pub struct ServerBuilder {
+    config: Config,
+    clock: Clock,
+}
+
+impl ServerBuilder {
+    pub(super) fn new() -> ServerBuilder {
+        ServerBuilder { config: Config::default(), clock: Clock::system() }
+    }
+
+    /// Adds a queue, by its name or with attributes.
+    pub fn queue(mut self, queue: impl Into<QueueConfig>) -> ServerBuilder {
+        self.config.add_queues([queue.into()]);
+        self
+    }
+
+    /// Listens on an address; on a free port of 127.0.0.1 if none is given. May be called again.
+    pub fn listen(mut self, address: SocketAddr) -> ServerBuilder {
+        self.config.listen.push(address);
+        self
+    }
+
+    /// Goes by a clock, which may be shared with others.
+    ///
+    /// A server that is started again on the same data directory must be given the clock of the one before it: a new manual
+    /// clock begins again in the past, where everything that the store knows has yet to happen.
+    pub fn clock(mut self, clock: Clock) -> ServerBuilder {
+        self.clock = clock;
+        self
+    }
+
+    /// Goes by a manual clock of its own, for [`Server::advance`].
+    ///
+    /// Nothing happens by itself then. A long poll at an empty queue lasts until somebody turns the clock or sends a message; a
+    /// consumer that runs on a thread of the test waits for as long.
+    pub fn manual_clock(self) -> ServerBuilder {
+        self.clock(Clock::manual())
+    }
+
+    /// Keeps as closely to AWS as the mode says.
+    pub fn mode(mut self, mode: Mode) -> ServerBuilder {
+        self.config.mode = mode;
+        self
+    }
+
+    /// Separates accounts and regions, or does not, whatever the mode.
+    pub fn namespace(mut self, namespace: NamespaceMode) -> ServerBuilder {
+        self.config.namespace = Some(namespace);
+        self
+    }
+
+    /// Keeps the 60-second rules, or does not, whatever the mode.
+    pub fn cooldowns(mut self, on: bool) -> ServerBuilder {
+        self.config.cooldowns = Some(on);
+        self
+    }
+
+    /// Creates queues that are asked for and not there.
+    pub fn auto_create(mut self, on: bool) -> ServerBuilder {
+        self.config.auto_create = on;
+        self
+    }
+
+    /// The account, 12 digits, of callers whose access key does not name one.
+    pub fn account(mut self, account: impl Into<String>) -> ServerBuilder {
+        self.config.account = account.into();
+        self
+    }
+
+    /// The region of callers that do not sign for one: letters, digits and hyphens.
+    pub fn region(mut self, region: impl Into<String>) -> ServerBuilder {
+        self.config.region = region.into();
+        self
+    }
+
+    /// What queue URLs begin with, if not with the `Host` of the request: a scheme, `http://` or `https://`, and a host. `{region}`
+    /// and `{account}` in it stand for those of the queue.
+    pub fn external_url(mut self, url: impl Into<String>) -> ServerBuilder {
+        self.config.external_url = Some(url.into());
+        self
+    }
+
+    /// Web pages that may use the server; none unless said.
+    pub fn cors(mut self, origins: Origins) -> ServerBuilder {
+        self.config.cors = origins;
+        self
+    }
+
+    /// Names by which browsers may reach the server, beside those that no page of the Internet can have.
+    pub fn allow_host(mut self, hosts: Hosts) -> ServerBuilder {
+        self.config.allow_host = hosts;
+        self
+    }
+
+    /// Bytes of a request body at most; 16 MiB if not said. A batch of 1 MiB may need 8 MiB in JSON.
+    pub fn body_bytes_max(mut self, bytes: usize) -> ServerBuilder {
+        self.config.body_bytes_max = bytes;
+        self
+    }
+
+    /// Connections at one time at most; 65,536 if not said.
+    pub fn connections_max(mut self, connections: usize) -> ServerBuilder {
+        self.config.connections_max = connections;
+        self
+    }
+
+    /// Worker threads, 1 to 1024; one if not said, which is plenty for tests.
+    pub fn threads(mut self, threads: usize) -> ServerBuilder {
+        self.config.threads = Some(threads);
+        self
+    }
+
+    /// Keeps everything in a directory, which is made if need be, and comes back with what is in it. One server at a time can use it.
+    #[cfg(feature = "store")]
+    pub fn data(mut self, dir: impl Into<PathBuf>, durability: Durability) -> ServerBuilder {
+        self.config.data = Some(dir.into());
+        self.config.durability = durability;
+        self
+    }
+
+    /// Starts the server. When this returns it answers.
+    ///
+    /// # Errors
+    /// When a setting cannot be what it is, an address cannot be listened on, the data directory cannot be used, or a queue is
+    /// not one that SQS would create.
+    pub fn start(mut self) -> Result<Server, StartError> {
+        if self.config.listen.is_empty() {
+            self.config.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        }
+        self.config.threads.get_or_insert(1);
+        Server::start(&self.config, self.clock)
+    }
+}

@@ -1,0 +1,166 @@
+//! A server to embed: started from a builder in async code and in plain tests, stopped when dropped.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `builder.rs` | [`ServerBuilder`]: each setting by a method of its own |
+//! | `error.rs` | [`StartError`]: why a server did not start |
+//! | `start.rs` | what is done before it serves: the store is loaded, and the configured queues are created |
+
+mod builder;
+mod error;
+mod start;
+
+pub use builder::ServerBuilder;
+pub use error::StartError;
+
+use crate::actions::Actions;
+use crate::api::fill_in;
+use crate::broker::{Broker, BrokerOptions};
+use crate::clock::Clock;
+use crate::config::{Config, LISTEN_DEFAULT};
+use crate::http::{self, HttpOptions, Running, Service};
+use crate::store::StoreError;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A running server.
+///
+/// It has threads of its own and needs no runtime around it.
+///
+/// Dropping it stops it at once: requests that are under way are cut off, and the thread that drops it is blocked until the
+/// server's own have ended and a data directory is closed, which takes milliseconds; in async code too, where
+/// [`Server::shutdown`] does not block. That and [`Server::shutdown_blocking`] let requests finish.
+///
+/// ```
+/// let server = kew::Server::builder().queue("orders").start()?;
+/// assert!(server.queue_url("orders").starts_with("http://127.0.0.1:"));
+/// # Ok::<(), kew::StartError>(())
+/// ```
+pub struct Server {
+    running: Running,
+    broker: Arc<Broker>,
+    url: String,
+    account: String,
+    region: String,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("url", &self.url).field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server with no queues, on a free port, going by the system clock, unless told otherwise.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    /// Starts a server from a whole configuration. Loading a data directory takes time (a million messages: seconds); until it
+    /// is loaded connections are refused.
+    ///
+    /// # Errors
+    /// When a setting cannot be what it is, an address cannot be listened on, the data directory cannot be used, or a queue is
+    /// not one that SQS would create.
+    pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
+        let config = &config.checked().map_err(|(name, source)| StartError::Setting { name, source })?;
+        let addresses = if config.listen.is_empty() { &[LISTEN_DEFAULT][..] } else { &config.listen };
+        // Before a store is loaded, so that a port in use is found at once.
+        let bound = addresses.iter().copied().map(http::Bound::new).collect::<Result<Vec<_>, _>>()?;
+        let options = BrokerOptions {
+            namespace: config.namespace(),
+            cooldowns: config.cooldowns(),
+            auto_create: config.auto_create,
+        };
+        let broker = Broker::new(options, clock);
+        #[cfg(feature = "store")]
+        let broker = match &config.data {
+            Some(dir) => start::with_store(broker, dir, config)?,
+            None => broker,
+        };
+        let broker = Arc::new(broker);
+        start::declare(&broker, config)?;
+        let service = Arc::new(Service::new(Actions::new(broker.clone()), HttpOptions::from(config)));
+        let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>()?;
+        let running = Running::start(service, listeners)?;
+        let url = match &config.external_url {
+            Some(url) => fill_in(url, &config.region, &config.account),
+            None => reachable_url(running.addresses()),
+        };
+        Ok(Server { running, broker, url, account: config.account.clone(), region: config.region.clone() })
+    }
+
+    /// What SDKs take as the endpoint: `http://127.0.0.1:<port>`.
+    pub fn endpoint_url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of a queue in the server's own account, whether the queue is there or not.
+    pub fn queue_url(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.url, self.account)
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.running.addresses()
+    }
+
+    /// The clock it goes by.
+    pub fn clock(&self) -> &Clock {
+        self.broker.clock()
+    }
+
+    /// The front door itself, to be driven without a socket by the tests of this package.
+    #[doc(hidden)]
+    pub fn service(&self) -> &Arc<Service> {
+        self.running.service()
+    }
+
+    /// Turns the manual clock. When this returns, everyone who waited for a message that has become available by then has
+    /// been handed it.
+    ///
+    /// # Panics
+    /// If the server goes by the system clock.
+    pub fn advance(&self, by: Duration) {
+        assert!(self.broker.advance(by), "only a manual clock can be turned: Server::builder().manual_clock()");
+    }
+
+    /// How many long polls wait at a queue of the server's own account and region: for a test that wants to act once a
+    /// receiver is in line.
+    pub fn waiting_receivers(&self, queue_name: &str) -> usize {
+        self.broker.waiting_receivers(&self.account, &self.region, queue_name)
+    }
+
+    /// Waits until the store has failed, if there is one and that happens. From then on nothing is acknowledged any more; the
+    /// server should be stopped.
+    pub async fn failed(&self) -> StoreError {
+        match self.broker.store() {
+            Some(store) => StoreError::clone(&*store.poisoned().await.reason),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops accepting, answers long polls with an empty result, lets requests that are under way finish, and returns when
+    /// all is done or five seconds are over.
+    pub async fn shutdown(self) {
+        self.running.shutdown().await;
+    }
+
+    /// The same for code that is not async.
+    pub fn shutdown_blocking(self) {
+        self.running.shutdown_blocking();
+    }
+}
+
+/// A URL at which this machine reaches the first address.
+fn reachable_url(addresses: &[SocketAddr]) -> String {
+    let address = addresses.first().copied().unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(host, address.port()))
+}
