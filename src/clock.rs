@@ -149,10 +149,38 @@ impl Clock {
             }
         }
     }
+}
 
-    /// Real time passes on a real machine however the clock stands: for time limits on network peers, and for upkeep.
-    pub async fn network_pause(limit: Duration) {
-        tokio::time::sleep(limit).await;
+/// The time by which clients on the network are granted time. Real time passes for them however a manual [`Clock`] stands, which is
+/// that of the queues. Clones share one time.
+#[derive(Clone, Debug)]
+pub struct NetworkTime(Option<Clock>);
+
+impl NetworkTime {
+    /// Real time.
+    pub fn real() -> NetworkTime {
+        NetworkTime(None)
+    }
+
+    /// A time that stands until [`NetworkTime::advance`] turns it: for tests of time limits.
+    pub fn manual() -> NetworkTime {
+        NetworkTime(Some(Clock::manual()))
+    }
+
+    /// Waits.
+    pub async fn pause(&self, time: Duration) {
+        match &self.0 {
+            None => tokio::time::sleep(time).await,
+            Some(clock) => {
+                let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                clock.sleep_until(clock.now().plus_ms(ms)).await;
+            }
+        }
+    }
+
+    /// Turns a manual time forward. Returns `false`, and does nothing, on real time.
+    pub fn advance(&self, by: Duration) -> bool {
+        self.0.as_ref().is_some_and(|clock| clock.advance(by))
     }
 }
 

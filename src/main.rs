@@ -5,6 +5,7 @@ mod cli;
 mod logging;
 
 use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs, ServeArgs};
+use kew::internals::clock::NetworkTime;
 use kew::internals::store;
 use kew::{Clock, Config, Server, StartError};
 use std::convert::Infallible;
@@ -120,7 +121,7 @@ fn advise(error: &StartError) -> String {
 /// purge would keep all that was purged.
 async fn trim() -> Infallible {
     loop {
-        Clock::network_pause(TRIM_PAUSE).await;
+        NetworkTime::real().pause(TRIM_PAUSE).await;
         // A thread that has allocated nothing has nothing to clear up at its end.
         let thread = std::thread::Builder::new().name("kew-trim".to_owned());
         let _ = thread.spawn(|| drop(std::hint::black_box(Box::new(0_u8))));

@@ -12,14 +12,14 @@
 //!   this machine nor behind TLS. What calls itself Mozilla must therefore show that it acts for the server's own page
 //!   or for a person.
 
-use super::Answer;
-use super::head::{Headers, text};
+use super::answer::Answer;
+use super::context::{RequestContext, text};
 use super::host::{split_host, without_dot};
+use super::routes::Access;
 use crate::config::{Hosts, Origins};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 /// Whether a request acts for a page, and whether it may.
@@ -44,8 +44,9 @@ const SHOWN_BYTES_MAX: usize = 300;
 const EXPOSED: &str = "x-amzn-requestid, x-amzn-query-error, date, content-length";
 
 impl Origins {
-    /// Judges a request. `harmless` is one whose answer is the same for all and tells nothing.
-    pub(super) fn judge(&self, hosts: &Hosts, parts: &Parts, headers: &Headers<'_>, harmless: bool) -> Verdict {
+    /// Judges a request by its head, and by what the route shows that it asks for.
+    pub(super) fn judge(&self, hosts: &Hosts, context: &RequestContext<'_>, access: Access) -> Verdict {
+        let (parts, headers) = (context.parts, &context.headers);
         let origin = headers.origin.cloned().or_else(|| text(headers.referer).and_then(origin_of));
         if let Some(origin) = origin.clone().filter(|origin| origin.to_str().is_ok_and(|origin| self.allows(origin))) {
             let asks =
@@ -67,7 +68,9 @@ impl Origins {
             (Some(origin), _) => is_own(origin, headers.host()),
             (None, _) if has_source => false,
             (None, Some(_)) => true,
-            (None, None) if headers.is_blind_browser() && !harmless => return Verdict::Refused(BLIND.to_owned()),
+            (None, None) if headers.is_blind_browser() && access == Access::Guarded => {
+                return Verdict::Refused(BLIND.to_owned());
+            }
             (None, None) => true,
         };
         if own { Verdict::NoPage } else { Verdict::Refused(foreign_origin(origin.as_ref())) }
@@ -131,6 +134,7 @@ pub(super) fn expose(answer: &mut Answer, origin: HeaderValue) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::context::ConnectionInfo;
     use super::*;
     use hyper::Request;
 
@@ -143,7 +147,8 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let origins = Origins::parse(allowed.iter().copied()).unwrap();
-        match origins.judge(&Hosts::none(), &parts, &Headers::read(&parts), false) {
+        let context = RequestContext::new(&parts, ConnectionInfo { peer: None, port: 9324, presence: None });
+        match origins.judge(&Hosts::none(), &context, Access::Guarded) {
             Verdict::NoPage => "no page",
             Verdict::Allowed(_) => "allowed",
             Verdict::Preflight(_) => "preflight",

@@ -3,9 +3,10 @@
 //! Each worker thread has a runtime of its own, and connections are dealt out to the workers in turn. A request is served on
 //! the thread that read it, so nothing is passed between threads except where one client's send wakes another's long poll.
 
-use super::connection::{self, LOOKS, Peer, Watched};
-use super::{SHUTDOWN_TIME_LIMIT, Service};
-use crate::clock::Clock;
+use super::Service;
+use super::connection::{self, Connection};
+use super::idle_watch::{IDLE_CHECKS, IdleWatch, TimedOut};
+use super::limits::{HEADER_TIME_LIMIT, SHUTDOWN_TIME_LIMIT, TURNED_AWAY_MAX};
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -17,17 +18,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinSet};
 
-/// Connections that wait to be accepted, as asked of the operating system.
+/// Connections that may wait to be accepted, as asked of the operating system.
 const BACKLOG: i32 = 1024;
-/// Connections that are being told at one time that there is no room for them; others are closed without a word.
-const TURNED_AWAY_MAX: usize = 256;
 /// How long to wait when no file descriptor is left for a new connection.
 const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
-/// How often a stopping server looks for connections that have become idle.
-const LAST_LOOKS_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a server did not start.
 #[derive(Debug)]
@@ -113,7 +110,7 @@ enum Phase {
 /// A connection on its way to a worker.
 struct Accepted {
     stream: StdStream,
-    port: u16,
+    connection: Connection,
     counted: Counted,
 }
 
@@ -145,16 +142,23 @@ impl Running {
         let (phase, _) = watch::channel(Phase::Serving);
         let mut running = Running { service, addresses, phase, threads: Vec::new() };
         let count = running.service.options().threads.max(1);
+        let serving = Arc::new(AtomicUsize::new(count));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
         let mut front = Some((listeners, senders));
-        for (index, receiver) in receivers.into_iter().enumerate() {
+        for (index, accepted) in receivers.into_iter().enumerate() {
+            let worker = Worker {
+                service: running.service.clone(),
+                accepted,
+                phase: running.phase.subscribe(),
+                serving: serving.clone(),
+                connections: JoinSet::new(),
+                watched: HashMap::new(),
+            };
             // The first worker also accepts connections and keeps the time.
             let front = front.take();
-            let (service, phase) = (running.service.clone(), running.phase.subscribe());
             let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-            let thread = std::thread::Builder::new().name(format!("kew-{index}")).spawn(move || {
-                runtime.block_on(work(service, front, receiver, phase));
-            });
+            let thread = std::thread::Builder::new().name(format!("kew-{index}"));
+            let thread = thread.spawn(move || runtime.block_on(worker.work(front)));
             running.threads.push(thread.map_err(StartError::Thread)?);
         }
         Ok(running)
@@ -173,9 +177,9 @@ impl Running {
     /// Stops accepting, answers long polls with nothing, and lets requests that are under way finish within
     /// [`SHUTDOWN_TIME_LIMIT`].
     pub async fn shutdown(mut self) {
-        self.begin_shutdown();
+        self.phase.send_replace(Phase::Finishing);
         let threads = std::mem::take(&mut self.threads);
-        let (done, ended) = tokio::sync::oneshot::channel();
+        let (done, ended) = oneshot::channel();
         // Threads are waited for on a thread of their own: the caller's runtime stays free.
         let waiter = std::thread::Builder::new().name("kew-end".to_owned()).spawn(move || {
             join(threads);
@@ -188,13 +192,8 @@ impl Running {
 
     /// The same for code that is not async.
     pub fn shutdown_blocking(mut self) {
-        self.begin_shutdown();
-        join(std::mem::take(&mut self.threads));
-    }
-
-    fn begin_shutdown(&self) {
         self.phase.send_replace(Phase::Finishing);
-        self.service.broker().close();
+        join(std::mem::take(&mut self.threads));
     }
 }
 
@@ -214,70 +213,112 @@ impl Drop for Running {
 
 type Front = (Vec<StdListener>, Vec<mpsc::UnboundedSender<Accepted>>);
 
-/// The life of a worker thread.
-async fn work(
+/// A worker thread and its connections.
+struct Worker {
     service: Arc<Service>,
-    front: Option<Front>,
-    mut accepted: mpsc::UnboundedReceiver<Accepted>,
-    mut phase: watch::Receiver<Phase>,
-) {
-    let mut background = JoinSet::new();
-    if let Some((listeners, workers)) = front {
-        let broker = service.broker().clone();
-        background.spawn(async move { broker.run_timers().await });
-        let count = Arc::new(AtomicUsize::new(0));
-        for listener in listeners {
-            background.spawn(accept(listener, workers.clone(), service.clone(), count.clone(), phase.clone()));
+    accepted: mpsc::UnboundedReceiver<Accepted>,
+    phase: watch::Receiver<Phase>,
+    /// Workers that have not yet told their connections that the server stops.
+    serving: Arc<AtomicUsize>,
+    connections: JoinSet<()>,
+    watched: HashMap<Id, Watched>,
+}
+
+/// A connection that a worker may end.
+struct Watched {
+    connection: Arc<Connection>,
+    watch: IdleWatch,
+    /// Says that the connection has timed out; dropped, that it is to end after the request that is under way.
+    end: Option<oneshot::Sender<TimedOut>>,
+}
+
+impl Watched {
+    /// Ends the connection if it has been silent for too long.
+    fn check(&mut self) {
+        if let Some(reason) = self.watch.check(&self.connection.state)
+            && let Some(end) = self.end.take()
+        {
+            // If it has just ended, nobody is left to be told.
+            let _ = end.send(reason);
         }
     }
-    let mut connections = JoinSet::new();
-    let mut watched: HashMap<Id, Watched> = HashMap::new();
-    let between_looks = service.head_time_limit / LOOKS;
-    let mut next_look = pin!(Clock::network_pause(between_looks));
-    loop {
-        tokio::select! {
-            next = accepted.recv() => {
-                let Some(Accepted { stream, port, counted }) = next else { break };
-                match TcpStream::from_std(stream) {
-                    Ok(stream) => {
-                        let peer = Arc::new(Peer::default());
-                        let served = connection::serve(stream, service.clone(), port, peer.clone());
-                        let task = connections.spawn(async move {
-                            served.await;
-                            drop(counted);
-                        });
-                        watched.insert(task.id(), Watched { peer, task });
-                    }
-                    Err(error) => tracing::warn!(%error, "a connection was lost"),
-                }
-            }
-            Some(ended) = connections.join_next_with_id(), if !connections.is_empty() => {
-                watched.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
-            }
-            () = next_look.as_mut() => {
-                watched.values().for_each(Watched::look);
-                next_look.set(Clock::network_pause(between_looks));
-            }
-            changed = phase.changed() => {
-                if changed.is_err() || *phase.borrow_and_update() != Phase::Serving {
-                    break;
-                }
+}
+
+impl Worker {
+    /// The life of the thread.
+    async fn work(mut self, front: Option<Front>) {
+        let mut background = JoinSet::new();
+        if let Some((listeners, workers)) = front {
+            let broker = self.service.broker().clone();
+            background.spawn(async move { broker.run_timers().await });
+            let count = Arc::new(AtomicUsize::new(0));
+            for listener in listeners {
+                let (workers, service) = (workers.clone(), self.service.clone());
+                background.spawn(accept(listener, workers, service, count.clone(), self.phase.clone()));
             }
         }
+        self.serve().await;
+        self.finish().await;
     }
-    let finish = async { while connections.join_next().await.is_some() {} };
-    let end_idle = async {
+
+    /// Serves connections until the server stops.
+    async fn serve(&mut self) {
+        let time = self.service.network_time.clone();
+        let between_checks = HEADER_TIME_LIMIT / IDLE_CHECKS;
+        let mut next_check = pin!(time.pause(between_checks));
         loop {
-            watched.values().for_each(Watched::end_if_idle);
-            Clock::network_pause(LAST_LOOKS_PAUSE).await;
+            tokio::select! {
+                accepted = self.accepted.recv() => match accepted {
+                    Some(accepted) => self.take(accepted),
+                    None => return,
+                },
+                Some(ended) = self.connections.join_next_with_id(), if !self.connections.is_empty() => {
+                    self.watched.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
+                }
+                () = next_check.as_mut() => {
+                    self.watched.values_mut().for_each(Watched::check);
+                    next_check.set(time.pause(between_checks));
+                }
+                changed = self.phase.changed() => {
+                    if changed.is_err() || *self.phase.borrow_and_update() != Phase::Serving {
+                        return;
+                    }
+                }
+            }
         }
-    };
-    let stopped = async { while *phase.borrow_and_update() != Phase::Stopped && phase.changed().await.is_ok() {} };
-    tokio::select! {
-        () = finish => {}
-        () = end_idle => {}
-        () = stopped => {}
-        () = Clock::network_pause(SHUTDOWN_TIME_LIMIT) => tracing::warn!("some requests were cut off"),
+    }
+
+    /// Serves a connection of its own.
+    fn take(&mut self, Accepted { stream, connection, counted }: Accepted) {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => return tracing::warn!(%error, "a connection was lost"),
+        };
+        let connection = Arc::new(connection);
+        let (end, ended) = oneshot::channel();
+        let served = connection::serve(stream, connection.clone(), ended);
+        let task = self.connections.spawn(async move {
+            served.await;
+            drop(counted);
+        });
+        self.watched.insert(task.id(), Watched { connection, watch: IdleWatch::default(), end: Some(end) });
+    }
+
+    /// Lets requests that are under way finish, unless the server is to stop at once.
+    async fn finish(&mut self) {
+        if *self.phase.borrow() == Phase::Finishing {
+            self.watched.clear();
+            // The last worker: every connection knows that its next answer is its last, also those of parked ReceiveMessages.
+            if self.serving.fetch_sub(1, Ordering::AcqRel) == 1 {
+                self.service.broker().close();
+            }
+        }
+        let (connections, phase) = (&mut self.connections, &mut self.phase);
+        tokio::select! {
+            () = async { while connections.join_next().await.is_some() {} } => {}
+            () = async { while *phase.borrow_and_update() != Phase::Stopped && phase.changed().await.is_ok() {} } => {}
+            () = self.service.network_time.pause(SHUTDOWN_TIME_LIMIT) => tracing::warn!("some requests were cut off"),
+        }
     }
 }
 
@@ -301,17 +342,18 @@ async fn accept(
             next = listener.accept() => next,
             _ = phase.changed() => return,
         };
-        let stream = match next {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match next {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(%error, "a connection could not be accepted");
-                Clock::network_pause(NO_DESCRIPTOR_PAUSE).await;
+                service.network_time.pause(NO_DESCRIPTOR_PAUSE).await;
                 continue;
             }
         };
+        let connection = Connection::new(service.clone(), peer, port);
         if count.load(Ordering::Relaxed) >= service.options().connections_max {
             if turned_away.len() < TURNED_AWAY_MAX {
-                turned_away.spawn(connection::turn_away(stream));
+                turned_away.spawn(connection::turn_away(stream, connection));
             }
             while turned_away.try_join_next().is_some() {}
             continue;
@@ -321,7 +363,7 @@ async fn accept(
         turn = (turn + 1) % workers.len();
         match stream.into_std() {
             Ok(stream) => {
-                let _ = workers[turn].send(Accepted { stream, port, counted });
+                let _ = workers[turn].send(Accepted { stream, connection, counted });
             }
             Err(error) => tracing::warn!(%error, "a connection was lost"),
         }

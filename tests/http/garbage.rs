@@ -1,4 +1,5 @@
-//! Random bytes on a socket: each time an answer in shape, or the end of the connection. Never a hang, never 500.
+//! Random bytes on a socket: each time an answer in shape, a bare refusal of what is not HTTP, or the end of the connection. Never a
+//! hang, never 500.
 
 use crate::support::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,6 +58,11 @@ fn garbage(random: &mut fastrand::Rng) -> Vec<u8> {
 
 fn check(answer: &Answer) {
     assert_ne!(answer.status, 500, "{answer:?}");
+    if answer.header("content-type").is_none() && answer.status != 100 {
+        assert!(matches!(answer.status, 400 | 414 | 431), "{answer:?}");
+        answer.bare_error(answer.status);
+        return;
+    }
     let known = match answer.header("content-type") {
         Some("text/xml") => answer.text().starts_with('<'),
         Some("application/x-amz-json-1.0") => answer.body.is_empty() || answer.json().is_object(),
@@ -72,7 +78,7 @@ fn check(answer: &Answer) {
 }
 
 #[test]
-fn garbage_is_answered_in_shape_or_not_at_all() {
+fn garbage_is_answered_in_shape_or_refused() {
     let server = server();
     for seed in 0..ROUNDS {
         let bytes = garbage(&mut fastrand::Rng::with_seed(seed));
@@ -93,7 +99,7 @@ fn garbage_is_answered_in_shape_or_not_at_all() {
 }
 
 #[test]
-fn what_is_not_http_is_told_so_in_shape() {
+fn what_is_not_http_is_refused() {
     let server = server();
     for bytes in [
         "garbage\r\n\r\n",
@@ -106,13 +112,37 @@ fn what_is_not_http_is_told_so_in_shape() {
         "\0\0\0\0\r\n\r\n",
         "\u{16}\u{3}\u{1}\u{2}\0",
         "PRI * HTTP/2.0\r\n\r\n",
-        // What a client of HTTP/2 begins with, and an empty SETTINGS frame.
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
     ] {
         let mut peer = Peer::of(&server);
-        let answer = peer.ask(bytes);
-        answer.json_error(400, "SerializationException", "MalformedInput");
-        assert_eq!(answer.header("connection"), Some("close"));
+        peer.ask(bytes).bare_error(400);
         peer.assert_closed();
     }
+}
+
+#[test]
+fn a_client_that_sends_a_lot_of_what_is_not_http_reads_that_it_is_not() {
+    let server = server();
+    let mut bytes = b"garbage\r\n\r\n".to_vec();
+    // More than any system keeps for a socket that nobody reads.
+    bytes.resize(20_000_000, b'x');
+    let mut peer = Peer::of(&server);
+    peer.ask(&bytes).bare_error(400);
+    peer.assert_closed_and_listened_to();
+    // Behind a request that was answered, too.
+    let mut peer = Peer::of(&server);
+    peer.assert_open();
+    peer.ask(&bytes).bare_error(400);
+    peer.assert_closed_and_listened_to();
+}
+
+#[test]
+fn http_2_is_told_that_it_is_not_spoken_here() {
+    let server = server();
+    // What a client of HTTP/2 begins with, and an empty SETTINGS frame.
+    let mut peer = Peer::of(&server);
+    let answer = peer.ask("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0");
+    answer.json_error(400, "SerializationException", "MalformedInput");
+    assert_eq!(answer.json()["message"], "HTTP/2 is not spoken here, only HTTP/1.1.");
+    assert_eq!(answer.header("connection"), Some("close"));
+    peer.assert_closed();
 }

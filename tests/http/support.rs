@@ -46,6 +46,16 @@ impl Peer {
         self
     }
 
+    /// Sends these bytes, unless the server has closed the connection: then this is `false`.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        match self.stream.write_all(bytes.as_ref()) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                panic!("the server neither reads nor closes")
+            }
+            sent => sent.is_ok(),
+        }
+    }
+
     /// Says that nothing more will come.
     pub fn end(&mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
@@ -138,6 +148,15 @@ impl Peer {
         assert!(self.read.is_empty(), "more than the last answer: {:?}", String::from_utf8_lossy(&self.read));
     }
 
+    /// Asserts the same, and that the server still takes what comes: a connection that is reset loses, on some systems, the answers
+    /// that were not read before.
+    pub fn assert_closed_and_listened_to(&mut self) {
+        self.assert_closed();
+        for _ in 0..10 {
+            assert!(self.try_send("more"), "the connection was reset");
+        }
+    }
+
     /// Asserts that the connection serves another request.
     pub fn assert_open(&mut self) {
         assert_eq!(self.ask(get("/health")).status, 200);
@@ -212,6 +231,14 @@ impl Answer {
         assert!(json["message"].as_str().is_some_and(|text| !text.is_empty()), "{json}");
         assert_eq!(json.as_object().unwrap().len(), 2, "{json}");
         assert_eq!(self.header("x-amzn-requestid").expect("a request id").len(), 36);
+        self
+    }
+
+    /// Asserts that it is the answer to what is no request: a status, and the end of the connection.
+    #[track_caller]
+    pub fn bare_error(&self, status: u16) -> &Answer {
+        assert_eq!((self.status, self.body.len()), (status, 0), "{self:?}");
+        assert_eq!(self.header("connection"), Some("close"), "{self:?}");
         self
     }
 

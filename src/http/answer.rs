@@ -1,0 +1,85 @@
+//! What every answer has: its headers, its request id, and whether it ends the connection.
+
+use super::context::{RequestContext, RequestId};
+use crate::error::{Error, ErrorKind};
+use crate::wire::{self, Protocol, Reply};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use std::borrow::Cow;
+
+/// An answer on its way to hyper.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// What becomes of the connection behind an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AfterAnswer {
+    /// It serves a next request.
+    KeepAlive,
+    /// It is closed, because some of the request was not read: the rest cannot be told from a next request.
+    Close,
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
+
+/// Gives a reply the headers that all answers of SQS have.
+pub(super) fn of_reply(reply: Reply, request_id: &str, after: AfterAnswer) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(reply.body)));
+    *answer.status_mut() = status(reply.status);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(error) = reply.query_error.and_then(|error| HeaderValue::try_from(error).ok()) {
+        headers.insert(QUERY_ERROR, error);
+    }
+    if after == AfterAnswer::Close {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+/// Refuses a request whose body was not read, or not to its end.
+pub(super) fn refusal(context: &RequestContext<'_>, error: &Error) -> Answer {
+    let request_id = context.request_id.as_str();
+    let after = if context.headers.announces_body { AfterAnswer::Close } else { AfterAnswer::KeepAlive };
+    of_reply(wire::encode_error(wire::protocol_of(&context.head()), error, request_id), request_id, after)
+}
+
+/// An answer of fixed text that is the same for everyone.
+pub(super) fn fixed(content_type: &'static str, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+/// Whether an answer ends the connection before all of its request was read; only errors do.
+pub(super) fn leaves_input_unread(answer: &Answer) -> bool {
+    !answer.status().is_success() && answer.headers().contains_key(header::CONNECTION)
+}
+
+/// An error as bytes, status line and headers included, for a client that never comes as far as a request. It is in the newer
+/// protocol, for which one the client speaks is not known.
+pub(super) fn raw_error(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Vec<u8> {
+    let request_id = RequestId::random();
+    let reply = wire::encode_error(Protocol::Json, &Error::new(kind, message), request_id.as_str());
+    let mut bytes = format!(
+        "HTTP/1.1 {}\r\ncontent-type: {}\r\nx-amzn-requestid: {}\r\nx-amzn-query-error: {}\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n",
+        status(reply.status),
+        reply.content_type,
+        request_id.as_str(),
+        reply.query_error.unwrap_or_default(),
+        reply.body.len()
+    )
+    .into_bytes();
+    bytes.extend_from_slice(&reply.body);
+    bytes
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

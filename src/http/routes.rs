@@ -1,0 +1,100 @@
+//! What answers which path. All that no row of the table takes is for SQS, which has no paths of its own: the path of a request
+//! to it is that of a queue's URL, or anything.
+
+use super::answer::Answer;
+use super::context::RequestContext;
+use super::{Service, health};
+use bytes::Bytes;
+use hyper::{Method, Uri};
+use std::pin::Pin;
+
+/// A row of the table.
+pub(super) struct Route {
+    methods: &'static [Method],
+    /// All of the path; or, with `*` at its end, how it begins.
+    path: &'static str,
+    /// Whether the row takes requests with a query string too.
+    query: bool,
+    /// What the rules for browsers need to know.
+    pub(super) access: Access,
+    pub(super) handler: Handler,
+}
+
+/// To whom a route shows what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// The same to everyone, and it tells nothing: a browser need not say for whom it asks.
+    Open,
+    /// Something that a foreign web page must not see or do.
+    Guarded,
+}
+
+/// Answers the requests of a route, with their bodies, which were read within the limits.
+pub(super) type Handler = for<'a> fn(&'a Service, &'a RequestContext<'a>, Bytes) -> Answering<'a>;
+
+/// An answer that a handler is working on.
+pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+const READ: &[Method] = &[Method::GET, Method::HEAD];
+
+#[rustfmt::skip]
+const ROUTES: &[Route] = &[
+    // With a query string it is a Query request to SQS.
+    Route { methods: READ, path: "/", query: false, access: Access::Open, handler: health::greeting },
+    Route { methods: READ, path: "/health", query: true, access: Access::Open, handler: health::health },
+    Route { methods: READ, path: "/_localstack/health", query: true, access: Access::Open, handler: health::localstack },
+];
+
+/// The row that takes a request; none if the request is for SQS.
+pub(super) fn find(method: &Method, uri: &Uri) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.takes(method, uri))
+}
+
+impl Route {
+    fn takes(&self, method: &Method, uri: &Uri) -> bool {
+        let path = match self.path.strip_suffix('*') {
+            Some(beginning) => uri.path().starts_with(beginning),
+            None => uri.path() == self.path,
+        };
+        path && self.methods.contains(method) && (self.query || uri.query().is_none_or(str::is_empty))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn takes(path: &'static str, query: bool, method: Method, uri: &'static str) -> bool {
+        let route = Route { methods: READ, path, query, access: Access::Guarded, handler: health::health };
+        route.takes(&method, &Uri::from_static(uri))
+    }
+
+    #[test]
+    fn a_route_takes_its_path_and_its_methods() {
+        assert!(takes("/a", true, Method::GET, "/a?x=1") && takes("/a", true, Method::HEAD, "http://h/a"));
+        for (method, uri) in [(Method::POST, "/a"), (Method::GET, "/a/"), (Method::GET, "/A"), (Method::GET, "/")] {
+            assert!(!takes("/a", true, method, uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_route_may_refuse_query_strings() {
+        assert!(takes("/", false, Method::GET, "/") && takes("/", false, Method::GET, "/?"));
+        assert!(!takes("/", false, Method::GET, "/?Action=ListQueues"));
+    }
+
+    #[test]
+    fn a_route_may_take_all_paths_that_begin_alike() {
+        assert!(takes("/_kew/*", true, Method::GET, "/_kew/clock") && takes("/_kew/*", true, Method::GET, "/_kew/"));
+        assert!(!takes("/_kew/*", true, Method::GET, "/_kew") && !takes("/_kew/*", true, Method::GET, "/x/_kew/"));
+    }
+
+    #[test]
+    fn what_no_row_takes_is_for_sqs() {
+        for uri in ["/000000000000/q", "/?Action=ListQueues", "/nowhere"] {
+            assert!(find(&Method::GET, &Uri::from_static(uri)).is_none(), "{uri}");
+        }
+        assert!(find(&Method::POST, &Uri::from_static("/")).is_none());
+        assert!(find(&Method::GET, &Uri::from_static("/health")).is_some());
+    }
+}

@@ -1,0 +1,131 @@
+//! The socket under hyper. It tells what happens on it, reads ahead while a ReceiveMessage is parked, and lingers at the end.
+
+use super::connection::Connection;
+use super::limits::{LINGER_TIME_LIMIT, READ_AHEAD_BYTES_MAX};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A client's socket.
+pub(super) struct Socket {
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    /// What was read while a ReceiveMessage was parked, for hyper to read next.
+    ahead: Vec<u8>,
+    /// The end of the time for lingering.
+    linger: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Socket {
+        Socket { stream, connection, ahead: Vec::new(), linger: None }
+    }
+
+    /// Writes a last answer, to what was not read to its end, and lingers.
+    pub(super) async fn end_with(&mut self, answer: &[u8]) {
+        // If it does not fit into the socket's buffer at once, the client learns from the end of the connection.
+        let _ = self.stream.try_write(answer);
+        self.connection.state.input_is_unread();
+        let _ = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await;
+    }
+
+    /// Reads on while a ReceiveMessage is parked: the end of the connection comes behind everything else.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        let presence = &self.connection.presence;
+        while presence.is_wanted() && self.ahead.len() < READ_AHEAD_BYTES_MAX {
+            let mut piece = [0; 1024];
+            let room = piece.len().min(READ_AHEAD_BYTES_MAX - self.ahead.len());
+            let mut buf = ReadBuf::new(&mut piece[..room]);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.ahead.extend_from_slice(buf.filled()),
+                Poll::Ready(_) => {
+                    presence.end();
+                    cx.waker().wake_by_ref();
+                }
+            }
+        }
+    }
+
+    /// Gives hyper what was read ahead.
+    fn take_ahead(&mut self, buf: &mut ReadBuf<'_>) {
+        let rest = self.ahead.split_off(self.ahead.len().min(buf.remaining()));
+        buf.put_slice(&self.ahead);
+        self.ahead = rest;
+    }
+
+    /// Reads what the client still sends and throws it away. Closing a socket with unread bytes would reset the connection, and
+    /// the client would lose the answer that tells it why.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut thrown_away = [0; 8 * 1024];
+        loop {
+            let mut buf = ReadBuf::new(&mut thrown_away);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf)? {
+                Poll::Ready(()) if buf.filled().is_empty() => return Poll::Ready(Ok(())),
+                Poll::Ready(()) => self.connection.state.input_is_unread(),
+                Poll::Pending => break,
+            }
+        }
+        if !self.connection.state.is_input_unread() {
+            return Poll::Ready(Ok(()));
+        }
+        let time = self.connection.network_time();
+        let limit = self.linger.get_or_insert_with(|| Box::pin(async move { time.pause(LINGER_TIME_LIMIT).await }));
+        limit.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = if self.ahead.is_empty() {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        } else {
+            self.take_ahead(buf);
+            Poll::Ready(Ok(()))
+        };
+        if buf.filled().len() > before {
+            self.connection.state.bytes_read();
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        self.connection.state.bytes_written();
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        self.connection.state.bytes_written();
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper asks for this when all it had to write is out, also when that was nothing.
+        self.connection.state.all_written();
+        if self.connection.state.is_answering() {
+            self.read_ahead(cx);
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        self.poll_linger(cx)
+    }
+}

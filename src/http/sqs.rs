@@ -1,0 +1,98 @@
+//! A request to SQS: decoded, carried out by the 23 actions, and its answer encoded.
+
+use super::Service;
+use super::answer::{self, AfterAnswer, Answer};
+use super::context::{KnownHeaders, RequestContext, text};
+use super::host::split_host;
+use crate::actions::Caller;
+use crate::api::region_of_host;
+use crate::engine::Time;
+use crate::error::{Error, ErrorKind};
+use crate::wire::{self, Call, Rejection};
+use bytes::Bytes;
+
+/// Answers a request with its body.
+pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body: Bytes) -> Answer {
+    let head = context.head();
+    let decoded = wire::decode(&head, &body);
+    // A parked ReceiveMessage must not hold what it was read from.
+    drop(body);
+    let request_id = context.request_id.as_str();
+    let reply = match decoded {
+        Ok(call) => carry_out(service, context, call).await,
+        Err(Rejection::Error { protocol, error }) => {
+            tracing::debug!(status = error.kind.status(), %error, "request refused");
+            wire::encode_error(protocol, &error, request_id)
+        }
+        Err(Rejection::NotFound) => wire::not_found(),
+    };
+    answer::of_reply(reply, request_id, AfterAnswer::KeepAlive)
+}
+
+async fn carry_out(service: &Service, context: &RequestContext<'_>, call: Call<'_>) -> wire::Reply {
+    let Call { protocol, operation, mut request, credential } = call;
+    let (options, headers) = (&service.options, &context.headers);
+    let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
+    let base_url = if operation.answers_urls() {
+        base_url(options.external_url.as_deref(), headers, context.connection.port)
+    } else {
+        String::new()
+    };
+    // The region that was signed for, or else the one that the host names.
+    let region = credential.region.as_deref().or_else(|| region_of_host(headers.host()?));
+    let caller = Caller {
+        account: access_key.unwrap_or(&options.account),
+        region: region.unwrap_or(&options.region),
+        base_url: &base_url,
+        trace_header: text(headers.trace_id),
+        presence: context.connection.presence,
+    };
+    // The log line is made ready only if someone reads it.
+    let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {
+        let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
+        (queue, service.broker().clock().now())
+    });
+    let outcome = service.actions.execute(&caller, request).await;
+    if let Some((queue, began)) = log {
+        log_outcome(service, operation.name(), &queue, began, outcome.as_ref().err());
+    }
+    match outcome {
+        Ok(response) => wire::encode(protocol, &response, context.request_id.as_str()),
+        Err(error) => {
+            if error.kind == ErrorKind::InternalFailure {
+                tracing::error!(action = operation.name(), %error, "internal failure");
+            }
+            wire::encode_error(protocol, &error, context.request_id.as_str())
+        }
+    }
+}
+
+fn log_outcome(service: &Service, action: &str, queue: &str, began: Time, error: Option<&Error>) {
+    let ms = service.broker().clock().now().ms_since(began);
+    match error {
+        None => tracing::debug!(action, queue, status = 200, ms),
+        Some(error) => tracing::debug!(action, queue, status = error.kind.status(), ms, %error),
+    }
+}
+
+/// An access key of 12 digits names an account.
+fn is_account(key: &str) -> bool {
+    key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// What queue URLs begin with: the configured URL, or what the client calls this server.
+fn base_url(external_url: Option<&str>, headers: &KnownHeaders<'_>, port: u16) -> String {
+    if let Some(url) = external_url {
+        return url.to_owned();
+    }
+    // Each proxy on the way adds to the list; the first entry is how the client came in.
+    let proto = text(headers.forwarded_proto).and_then(|list| list.split(',').next()).unwrap_or_default();
+    let scheme = if proto.trim().eq_ignore_ascii_case("https") { "https" } else { "http" };
+    match headers.host().and_then(split_host) {
+        Some((host, Some(port))) => format!("{scheme}://{host}:{port}"),
+        // Some clients leave the port out of `Host`; without it in the URL they would go to port 80 next.
+        Some((host, None)) if port != 80 && scheme == "http" => format!("{scheme}://{host}:{port}"),
+        Some((host, None)) => format!("{scheme}://{host}"),
+        None => format!("{scheme}://localhost:{port}"),
+    }
+}
