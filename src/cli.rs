@@ -1,13 +1,8 @@
-//! The command line: flags and environment variables, and how they and the file become one configuration.
+//! The command line: subcommands, and how flags and environment variables are read.
 
-use clap::builder::ValueParser;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use kew::internals::config::{
-    self, Config, Durability, LISTEN_DEFAULT, Mode, NamespaceMode, QueueConfig, SettingError, check_account,
-    check_external_url, check_log, check_region, parse_data, parse_durability, parse_host, parse_hosts, parse_limit,
-    parse_listen, parse_mode, parse_namespace, parse_origin, parse_origins, parse_switch, parse_threads,
-};
+use kew::internals::config::{DataDir, LISTEN_DEFAULT, Listen, Queues, Settings};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,14 +18,14 @@ pub struct Cli {
     pub command: Option<Command>,
     /// How to serve.
     #[command(flatten)]
-    pub serve: ServeArgs,
+    pub serve: Settings,
 }
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer SQS requests (the default)
-    Serve(Box<ServeArgs>),
+    Serve(Box<Settings>),
     /// Ask a running kew whether it is well: exit code 0 if so, 1 if not
     Healthcheck(HealthcheckArgs),
     /// Copy the data directory of a kew, running or not, to a new directory that a kew can be started on
@@ -43,91 +38,12 @@ pub enum Command {
     Salvage(SalvageArgs),
 }
 
-/// Flags of `kew serve`. Each has an environment variable; a flag beats a variable beats the file.
-#[derive(Debug, Default, Args)]
-pub struct ServeArgs {
-    /// Where to listen; may be given several times, port 0 picks a free one [default: 127.0.0.1:9324]
-    #[arg(long, value_name = "HOST:PORT", env = "KEW_LISTEN", value_delimiter = ',', value_parser = parse_listen)]
-    pub listen: Vec<SocketAddr>,
-    /// A queue to have from the start, as in `orders`, `jobs.fifo` or
-    /// `orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3,Tag.team=a`; may be given several times
-    #[arg(long, value_name = "NAME[,ATTRIBUTE=VALUE...]", env = "KEW_QUEUE", value_parser = queue_of_a_flag)]
-    pub queue: Vec<Queues>,
-    /// A file with the same settings in TOML, and queues
-    #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// A directory to keep everything in; without it everything is in memory
-    #[arg(long, value_name = "DIR", env = "KEW_DATA", value_parser = parse_data)]
-    pub data: Option<PathBuf>,
-    /// With --data, what is done before an answer: synced to disk (full), or safe from a crash of kew only (process)
-    /// [default: full]
-    #[arg(long, value_name = "full|process", env = "KEW_DURABILITY", value_parser = parse_durability)]
-    pub durability: Option<Durability>,
-    /// Create a queue when it is asked for and not there
-    #[arg(long, env = "KEW_AUTO_CREATE", num_args = 0..=1, default_missing_value = "on", value_name = "on|off",
-          value_parser = parse_switch)]
-    pub auto_create: Option<bool>,
-    /// dev: all regions are one namespace, and no 60-second rules; aws: accounts and regions separate queues, and the
-    /// 60-second rules hold, as on AWS [default: dev]
-    #[arg(long, value_name = "dev|aws", env = "KEW_MODE", value_parser = parse_mode)]
-    pub mode: Option<Mode>,
-    /// Whether accounts and regions separate queues (aws) or not (merged) [default: by --mode]
-    #[arg(long, value_name = "merged|aws", env = "KEW_NAMESPACE", value_parser = parse_namespace)]
-    pub namespace: Option<NamespaceMode>,
-    /// Whether a minute must pass between purges, and between deleting a queue and creating it again [default: by --mode]
-    #[arg(long, value_name = "on|off", env = "KEW_COOLDOWNS", value_parser = parse_switch)]
-    pub cooldowns: Option<bool>,
-    /// The account of callers whose access key is not 12 digits itself [default: 000000000000]
-    #[arg(long, value_name = "12 DIGITS", env = "KEW_ACCOUNT", value_parser = check_account)]
-    pub account: Option<String>,
-    /// The region of callers that do not sign for one [default: us-east-1]
-    #[arg(long, value_name = "NAME", env = "KEW_REGION", value_parser = check_region)]
-    pub region: Option<String>,
-    /// What queue URLs begin with, if not with the Host header of the request
-    #[arg(long, value_name = "URL", env = "KEW_EXTERNAL_URL", value_parser = check_external_url)]
-    pub external_url: Option<String>,
-    /// A web page's origin that may use the server, as in http://localhost:3000, or * for all; may be given several times
-    #[arg(long, value_name = "ORIGIN", env = "KEW_CORS", value_delimiter = ',', value_parser = parse_origin)]
-    pub cors: Vec<String>,
-    /// A name by which browsers may reach the server, as in kew.example.com or *.example.com, beside addresses and
-    /// names of private networks; may be given several times
-    #[arg(long, value_name = "NAME", env = "KEW_ALLOW_HOST", value_delimiter = ',', value_parser = parse_host)]
-    pub allow_host: Vec<String>,
-    /// Bytes of a request body at most [default: 16777216]
-    #[arg(long, value_name = "BYTES", env = "KEW_BODY_LIMIT", value_parser = parse_limit,
-          allow_negative_numbers = true)]
-    pub body_limit: Option<usize>,
-    /// Connections at one time at most [default: 65536]
-    #[arg(long, value_name = "COUNT", env = "KEW_CONNECTION_LIMIT", value_parser = parse_limit,
-          allow_negative_numbers = true)]
-    pub connection_limit: Option<usize>,
-    /// Worker threads [default: one for each core]
-    #[arg(long, value_name = "COUNT", env = "KEW_THREADS", value_parser = parse_threads,
-          allow_negative_numbers = true)]
-    pub threads: Option<usize>,
-    /// What to log, to standard error: error, warn, info, debug (one line a request) or trace [default: info]
-    #[arg(long, value_name = "LEVEL", env = "KEW_LOG", value_parser = check_log)]
-    pub log: Option<String>,
-}
-
-/// The queues of one `--queue`, or all of the variable.
-#[derive(Clone, Debug)]
-pub struct Queues(Vec<QueueConfig>);
-
-fn queue_of_a_flag(text: &str) -> Result<Queues, SettingError> {
-    text.parse().map(|queue| Queues(vec![queue]))
-}
-
-fn queues_of_the_variable(text: &str) -> Result<Queues, SettingError> {
-    config::parse_queues(text).map(Queues)
-}
-
 /// Flags of `kew healthcheck`.
 #[derive(Debug, Args)]
 pub struct HealthcheckArgs {
-    /// Where kew listens [default: 127.0.0.1:9324]
-    #[arg(long, value_name = "HOST:PORT", env = "KEW_LISTEN", value_delimiter = ',', value_parser = parse_listen)]
-    pub listen: Vec<SocketAddr>,
+    /// Where kew listens
+    #[arg(long, value_name = "HOST:PORT", env = "KEW_LISTEN", value_delimiter = ',')]
+    pub listen: Option<Vec<Listen>>,
     /// The file of settings that kew was started with
     #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
     pub config: Option<PathBuf>,
@@ -137,11 +53,11 @@ impl HealthcheckArgs {
     /// Where to ask: the first of the addresses at which kew listens.
     ///
     /// # Errors
-    /// As [`ServeArgs::into_config`].
+    /// As [`Settings::over_file`].
     pub fn address(self) -> Result<SocketAddr, String> {
-        let (config, _) =
-            ServeArgs { listen: self.listen, config: self.config, ..ServeArgs::default() }.into_config()?;
-        config.listen.first().copied().map_or(Ok(LISTEN_DEFAULT), Ok)
+        let settings = Settings { listen: self.listen, config: self.config, ..Settings::default() };
+        let config = settings.over_file()?.into_config();
+        Ok(config.listen.first().copied().unwrap_or(LISTEN_DEFAULT))
     }
 }
 
@@ -149,8 +65,8 @@ impl HealthcheckArgs {
 #[derive(Debug, Args)]
 pub struct DataArgs {
     /// The data directory
-    #[arg(long, value_name = "DIR", env = "KEW_DATA", value_parser = parse_data)]
-    pub data: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", env = "KEW_DATA")]
+    pub data: Option<DataDir>,
     /// The file of settings that kew was started with, if it is to tell the data directory
     #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
     pub config: Option<PathBuf>,
@@ -163,8 +79,8 @@ pub struct BackupArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// The directory to copy it to; must not hold a store yet
-    #[arg(long, value_name = "DIR", value_parser = parse_data)]
-    pub to: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    pub to: DataDir,
 }
 
 /// Flags of `kew check`.
@@ -182,20 +98,19 @@ pub struct SalvageArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// The new data directory; must not hold anything yet
-    #[arg(long, value_name = "NEWDIR", value_parser = parse_data)]
-    pub to: PathBuf,
+    #[arg(long, value_name = "NEWDIR")]
+    pub to: DataDir,
 }
 
 impl DataArgs {
     /// The data directory.
     ///
     /// # Errors
-    /// As [`ServeArgs::into_config`], and when nothing names it.
+    /// As [`Settings::over_file`], and when nothing names it.
     pub fn named(&self) -> Result<PathBuf, String> {
-        let (data, config) = (self.data.clone(), self.config.clone());
-        let (config, _) = ServeArgs { data, config, ..ServeArgs::default() }.into_config()?;
+        let settings = Settings { data: self.data.clone(), config: self.config.clone(), ..Settings::default() };
         let wanted = "which data directory? Name it with --data DIR, with KEW_DATA, or in the configuration file";
-        config.data.ok_or_else(|| wanted.to_owned())
+        settings.over_file()?.into_config().data.ok_or_else(|| wanted.to_owned())
     }
 }
 
@@ -207,19 +122,38 @@ impl Cli {
     pub fn read() -> Result<Cli, clap::Error> {
         let words: Vec<OsString> = std::env::args_os().collect();
         let heed = |arg| heed_variable(arg, &words);
-        let command = Cli::command();
+        let full = Cli::command().mut_args(show_default).mut_subcommands(|command| match command.get_name() {
+            "serve" | "healthcheck" => command.mut_args(show_default),
+            _ => command,
+        });
         // The settings of serving are none of another subcommand's business.
-        let serves = words.get(1).is_none_or(|word| command.find_subcommand(word).is_none());
-        let command = command.mut_args(|arg| if serves { heed(arg) } else { arg.env(None::<&'static str>) });
+        let serves = words.get(1).is_none_or(|word| full.find_subcommand(word).is_none());
+        let command = full.clone().mut_args(|arg| if serves { heed(arg) } else { arg.env(None::<&'static str>) });
         let command = command.mut_subcommands(|command| command.mut_args(heed));
-        let matches = command.try_get_matches_from(&words).map_err(|error| name_variable(error, &words))?;
+        let matches = command.try_get_matches_from(&words).map_err(|error| match error.kind() {
+            // The help has all variables, also those that are not heeded because they are empty.
+            ErrorKind::DisplayHelp => full.clone().try_get_matches_from(&words).err().unwrap_or(error),
+            _ => name_variable(error, &full, &words),
+        })?;
         Cli::from_arg_matches(&matches)
     }
 }
 
-/// Whether a flag, as in `--log`, is among the words of the command line. No flag is the beginning of another's name.
+/// Ends the help of a setting with its default.
+fn show_default(arg: Arg) -> Arg {
+    let default = Settings::defaults().into_iter().find(|(name, _)| arg.get_id() == name);
+    match (default, arg.get_help()) {
+        (Some((_, default)), Some(help)) => {
+            let help = format!("{help} [default: {default}]");
+            arg.help(help)
+        }
+        _ => arg,
+    }
+}
+
+/// Whether a flag, as in `--log`, is among the words of the command line.
 fn is_given(flag: &str, words: &[OsString]) -> bool {
-    words.iter().any(|word| word.to_string_lossy().starts_with(flag))
+    words.iter().any(|word| word.to_string_lossy().split('=').next() == Some(flag))
 }
 
 /// An empty variable counts as unset, as in `KEW_DATA: ${KEW_DATA:-}` of a compose file; and the variable of queues holds several,
@@ -230,61 +164,20 @@ fn heed_variable(arg: Arg, words: &[OsString]) -> Arg {
         return arg.env(None::<&'static str>);
     }
     match arg.get_id() == "queue" && !is_given("--queue", words) {
-        true => arg.value_parser(ValueParser::new(queues_of_the_variable)),
+        true => arg.value_parser(Queues::of_the_variable),
         false => arg,
     }
 }
 
 /// Names the variable where a wrong value comes from one; clap names the flag, which nobody gave.
-fn name_variable(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+fn name_variable(mut error: clap::Error, command: &clap::Command, words: &[OsString]) -> clap::Error {
     if let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg)
-        && let Some(flag) = arg.split(' ').next().filter(|flag| flag.starts_with("--") && !is_given(flag, words))
+        && let Some(flag) = arg.split(' ').next().filter(|flag| !is_given(flag, words))
+        && let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--"))
+        && let Some(variable) = arg.get_env().filter(|variable| std::env::var_os(variable).is_some())
     {
-        let variable = format!("KEW_{}", flag.trim_start_matches('-').to_uppercase().replace('-', "_"));
-        if std::env::var_os(&variable).is_some() {
-            error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
-        }
+        let variable = variable.to_string_lossy().into_owned();
+        error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
     }
     error
-}
-
-impl ServeArgs {
-    /// The configuration: file first, then variables and flags over it. The second is the log filter.
-    ///
-    /// # Errors
-    /// One line that says what is wrong and what would be right.
-    pub fn into_config(self) -> Result<(Config, String), String> {
-        let (mut config, log) = match &self.config {
-            Some(path) => config::read_file(path).map_err(|error| error.to_string())?,
-            None => (Config::default(), None),
-        };
-        if !self.listen.is_empty() {
-            config.listen = self.listen;
-        }
-        let queues: Vec<QueueConfig> = self.queue.into_iter().flat_map(|queues| queues.0).collect();
-        if let Some(twice) = (1..queues.len()).find(|&at| queues[..at].iter().any(|q| q.name == queues[at].name)) {
-            return Err(format!("the queue {} is given twice", queues[twice].name));
-        }
-        config.add_queues(queues);
-        if !self.cors.is_empty() {
-            config.cors = parse_origins(self.cors.iter().map(String::as_str))?;
-        }
-        if !self.allow_host.is_empty() {
-            config.allow_host = parse_hosts(self.allow_host.iter().map(String::as_str))?;
-        }
-        config.auto_create = self.auto_create.unwrap_or(config.auto_create);
-        config.mode = self.mode.unwrap_or(config.mode);
-        config.namespace = self.namespace.or(config.namespace);
-        config.cooldowns = self.cooldowns.or(config.cooldowns);
-        config.account = self.account.unwrap_or(config.account);
-        config.region = self.region.unwrap_or(config.region);
-        config.external_url = self.external_url.or(config.external_url);
-        config.body_bytes_max = self.body_limit.unwrap_or(config.body_bytes_max);
-        config.connections_max = self.connection_limit.unwrap_or(config.connections_max);
-        config.threads = self.threads.or(config.threads);
-        config.data = self.data.or(config.data);
-        config.durability = self.durability.unwrap_or(config.durability);
-        let log = self.log.or(log).unwrap_or_else(|| "info".to_owned());
-        Ok((config, log))
-    }
 }

@@ -4,8 +4,9 @@
 mod cli;
 mod logging;
 
-use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs, ServeArgs};
+use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
 use kew::internals::clock::NetworkTime;
+use kew::internals::config::Settings;
 use kew::internals::store;
 use kew::{Clock, Config, Server, StartError};
 use std::convert::Infallible;
@@ -47,9 +48,10 @@ fn main() -> ExitCode {
     })
 }
 
-fn serve(args: ServeArgs) -> Result<ExitCode, String> {
-    let (config, log) = args.into_config()?;
-    logging::start(&log)?;
+fn serve(settings: Settings) -> Result<ExitCode, String> {
+    let settings = settings.over_file()?;
+    logging::start(settings.log_filter())?;
+    let config = settings.into_config();
     // Each connection takes a descriptor, and systems still begin with a soft limit of 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(%error, "the limit of open files stays as it is");
@@ -181,9 +183,9 @@ impl Signals {
 
 fn backup(args: &BackupArgs) -> Result<ExitCode, String> {
     let data = args.data.named()?;
-    store::backup(&data, &args.to).map_err(|error| error.to_string())?;
+    store::backup(&data, &args.to.0).map_err(|error| error.to_string())?;
     // Standard output may be closed; the copy is there all the same.
-    let _ = writeln!(std::io::stdout(), "copied {} to {}", data.display(), args.to.display());
+    let _ = writeln!(std::io::stdout(), "copied {} to {}", data.display(), args.to.0.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -201,10 +203,10 @@ fn check(args: &CheckArgs) -> Result<ExitCode, String> {
 }
 
 fn salvage(args: &SalvageArgs) -> Result<ExitCode, String> {
-    let report = store::salvage(&args.data.named()?, &args.to).map_err(|error| error.to_string())?;
+    let report = store::salvage(&args.data.named()?, &args.to.0).map_err(|error| error.to_string())?;
     let mut out = std::io::stdout().lock();
     let _ = write!(out, "{report}");
-    let _ = writeln!(out, "what could be read is in {}", args.to.display());
+    let _ = writeln!(out, "what could be read is in {}", args.to.0.display());
     Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
 }
 

@@ -50,6 +50,17 @@ impl Origins {
     }
 }
 
+/// All that one of the lists allows.
+impl FromIterator<Origins> for Origins {
+    fn from_iter<I: IntoIterator<Item = Origins>>(lists: I) -> Origins {
+        lists.into_iter().fold(Origins::none(), |mut all, one| {
+            all.all |= one.all;
+            all.list.extend(one.list);
+            all
+        })
+    }
+}
+
 /// Names by which browsers may reach the server, beside those that are safe anyway.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts {
@@ -81,6 +92,13 @@ impl Hosts {
             hosts.patterns.push(entry.to_ascii_lowercase());
         }
         Ok(hosts)
+    }
+}
+
+/// All that one of the lists allows.
+impl FromIterator<Hosts> for Hosts {
+    fn from_iter<I: IntoIterator<Item = Hosts>>(lists: I) -> Hosts {
+        Hosts { patterns: lists.into_iter().flat_map(|one| one.patterns).collect() }
     }
 }
 

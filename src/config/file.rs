@@ -1,11 +1,11 @@
 //! The configuration file: TOML, with errors that name file and line.
 
-use super::{
-    Config, QueueConfig, check_account, check_external_url, check_log, check_region, parse_data, parse_durability,
-    parse_hosts, parse_limit, parse_listen, parse_mode, parse_namespace, parse_origins, parse_switch, parse_threads,
-};
+use super::QueueConfig;
+use super::settings::{Queues, Settings};
+use super::values::Scalar;
 use crate::api::attributes::name;
 use serde::Deserialize;
+use serde::de::value::MapDeserializer;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -32,114 +32,91 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// Any type is read, so that the text about a wrong one can say what would be right.
-type Setting = Option<Spanned<Value>>;
+/// A table whose keys and values know where they stand. Values of any type are read, so that the text about a wrong one can say
+/// what would be right.
+type Table = BTreeMap<Spanned<String>, Spanned<Value>>;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct File {
-    listen: Setting,
-    mode: Setting,
-    namespace: Setting,
-    cooldowns: Setting,
-    auto_create: Setting,
-    account: Setting,
-    region: Setting,
-    external_url: Setting,
-    cors: Setting,
-    allow_host: Setting,
-    body_limit: Setting,
-    connection_limit: Setting,
-    threads: Setting,
-    data: Setting,
-    durability: Setting,
-    log: Setting,
-    #[serde(default)]
-    queue: Vec<Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>>,
-}
+/// Where something is wrong, and what.
+type Wrong = (Option<Range<usize>>, String);
 
-/// Reads a file. Gives the configuration and the log filter, if it names one.
+/// Reads a file: a layer of settings.
 ///
 /// # Errors
 /// When the file cannot be read, is not TOML, or has a wrong key or value; the text says where and what would be right.
-pub fn read_file(path: &Path) -> Result<(Config, Option<String>), FileError> {
+pub fn read_file(path: &Path) -> Result<Settings, FileError> {
     let error = |line, what| FileError { path: path.to_owned(), line, what };
     let text = std::fs::read_to_string(path).map_err(|e| error(None, format!("cannot be read: {e}")))?;
     let line_of = |span: Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
-    let file: File = toml::from_str(&text).map_err(|e| {
-        // The only setting with a type of its own is the list of queues.
-        let what = match e.message() {
-            message if message.starts_with("invalid type: ") => "queues are written as [[queue]] tables",
-            message => message,
-        };
-        error(e.span().map(line_of), what.to_owned())
-    })?;
-    convert(file).map_err(|(span, what)| error(span.map(line_of), what))
+    read(&text).map_err(|(span, what)| error(span.map(line_of), what))
 }
 
-type Wrong = (Option<Range<usize>>, String);
-
-/// Reads a setting that is a text on the command line: here it may also be a number, or true or false.
-fn one<R>(key: &str, setting: Setting, read: impl FnOnce(&str) -> Result<R, String>) -> Result<Option<R>, Wrong> {
-    let read = |value: &Value| read(&scalar(value)?);
-    setting.map(|v| read(v.get_ref()).map_err(|what| (Some(v.span()), format!("{key}: {what}")))).transpose()
+fn read(text: &str) -> Result<Settings, Wrong> {
+    let table: Table = toml::from_str(text).map_err(|e| (e.span(), e.message().to_owned()))?;
+    let mut entries: Vec<_> = table.into_iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    let mut settings = Settings::default();
+    for (key, value) in entries {
+        settings = setting(key.get_ref(), value.get_ref().clone())
+            .map_err(|wrong| match wrong {
+                WrongSetting::Key(what) => (Some(key.span()), what),
+                WrongSetting::Value(what) => (Some(value.span()), format!("{}: {what}", key.get_ref())),
+            })?
+            .over(settings);
+    }
+    settings.queue = vec![Queues(queues(text)?)];
+    Ok(settings)
 }
 
-/// Where a list is, and what is in it.
-type Texts = (Range<usize>, Vec<String>);
-
-/// Reads a setting that may be given several times on the command line: here it is a list of texts, or one.
-fn several(key: &str, setting: Setting) -> Result<Option<Texts>, Wrong> {
-    let Some(setting) = setting else { return Ok(None) };
-    let wrong =
-        || (Some(setting.span()), format!("{key}: a text or a list of texts is wanted, as in [\"...\", \"...\"]"));
-    let texts = match setting.get_ref() {
-        Value::Array(list) => list.iter().map(|v| v.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>(),
-        value => value.as_str().map(|text| vec![text.to_owned()]),
-    };
-    texts.map(|texts| Some((setting.span(), texts))).ok_or_else(wrong)
+/// What is wrong with one setting of the file.
+enum WrongSetting {
+    Key(String),
+    Value(String),
 }
 
-fn convert(file: File) -> Result<(Config, Option<String>), Wrong> {
-    let mut config = Config::default();
-    if let Some((span, texts)) = several("listen", file.listen)? {
-        let listen: Result<Vec<_>, _> = texts.iter().map(|text| parse_listen(text)).collect();
-        config.listen = listen.map_err(|what| (Some(span), format!("listen: {what}")))?;
+/// A layer of one setting.
+fn setting(key: &str, value: Value) -> Result<Settings, WrongSetting> {
+    let entry = MapDeserializer::new(std::iter::once((key, without_dates(value))));
+    Settings::deserialize(entry).map_err(|error: toml::de::Error| match error.message() {
+        unknown if unknown.starts_with("unknown field ") => WrongSetting::Key(unknown.to_owned()),
+        wrong => WrongSetting::Value(wrong.to_owned()),
+    })
+}
+
+/// TOML's dates could be read as texts. No setting is one: in their place stands what no setting can be.
+fn without_dates(value: Value) -> Value {
+    match value {
+        Value::Datetime(_) => Value::Table(toml::Table::new()),
+        Value::Array(list) => Value::Array(list.into_iter().map(without_dates).collect()),
+        value => value,
     }
-    if let Some((span, texts)) = several("cors", file.cors)? {
-        let origins = parse_origins(texts.iter().map(String::as_str));
-        config.cors = origins.map_err(|what| (Some(span), format!("cors: {what}")))?;
+}
+
+/// Whether a key is one of the server's settings.
+fn is_setting(key: &str) -> bool {
+    !matches!(setting(key, Value::Boolean(false)), Err(WrongSetting::Key(_)))
+}
+
+fn queues(text: &str) -> Result<Vec<QueueConfig>, Wrong> {
+    #[derive(Deserialize)]
+    struct Tables {
+        #[serde(default)]
+        queue: Vec<Spanned<Table>>,
     }
-    if let Some((span, texts)) = several("allow-host", file.allow_host)? {
-        let hosts = parse_hosts(texts.iter().map(String::as_str));
-        config.allow_host = hosts.map_err(|what| (Some(span), format!("allow-host: {what}")))?;
-    }
-    config.mode = one("mode", file.mode, parse_mode)?.unwrap_or_default();
-    config.namespace = one("namespace", file.namespace, parse_namespace)?;
-    config.cooldowns = one("cooldowns", file.cooldowns, parse_switch)?;
-    config.auto_create = one("auto-create", file.auto_create, parse_switch)?.unwrap_or_default();
-    config.account = one("account", file.account, check_account)?.unwrap_or(config.account);
-    config.region = one("region", file.region, check_region)?.unwrap_or(config.region);
-    config.external_url = one("external-url", file.external_url, check_external_url)?;
-    config.body_bytes_max = one("body-limit", file.body_limit, parse_limit)?.unwrap_or(config.body_bytes_max);
-    let connections = one("connection-limit", file.connection_limit, parse_limit)?;
-    config.connections_max = connections.unwrap_or(config.connections_max);
-    config.threads = one("threads", file.threads, parse_threads)?;
-    config.data = one("data", file.data, parse_data)?;
-    config.durability = one("durability", file.durability, parse_durability)?.unwrap_or_default();
-    let log = one("log", file.log, check_log)?;
-    for table in file.queue {
+    let wrong = |error: toml::de::Error| (error.span(), "queues are written as [[queue]] tables".to_owned());
+    let tables: Tables = toml::from_str(text).map_err(wrong)?;
+    let mut queues: Vec<QueueConfig> = Vec::new();
+    for table in tables.queue {
         let span = table.span();
         let queue = queue(table)?;
-        if config.queues.iter().any(|other| other.name == queue.name) {
+        if queues.iter().any(|other| other.name == queue.name) {
             return Err((Some(span), format!("the queue {} is there twice", queue.name)));
         }
-        config.queues.push(queue);
+        queues.push(queue);
     }
-    Ok((config, log))
+    Ok(queues)
 }
 
-fn queue(table: Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>) -> Result<QueueConfig, Wrong> {
+fn queue(table: Spanned<Table>) -> Result<QueueConfig, Wrong> {
     let span = table.span();
     let mut queue = QueueConfig::default();
     for (key, value) in table.into_inner() {
@@ -178,17 +155,7 @@ fn queue(table: Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>) -> Result<Qu
 }
 
 fn scalar(value: &Value) -> Result<String, String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Integer(number) => Ok(number.to_string()),
-        Value::Boolean(boolean) => Ok(boolean.to_string()),
-        _ => Err("the value must be a text, a whole number, true or false".to_owned()),
-    }
-}
-
-/// Whether a key is one of the server's settings, of which a value of any type can be read.
-fn is_setting(key: &str) -> bool {
-    toml::from_str::<File>(&format!("{key} = 0")).is_ok()
+    Scalar::deserialize(without_dates(value.clone())).map(Scalar::into_text).map_err(|error| error.message().to_owned())
 }
 
 /// A policy that was written as a table, as the JSON that SQS takes.

@@ -1,24 +1,38 @@
-//! What a server is told: one definition for the configuration file, environment variables, flags and Rust code.
+//! What a server is told: by Rust code as a [`Config`], or in layers by the command line, the environment and a file.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `mod.rs` | [`Config`], its modes, and the defaults |
+//! | `settings.rs` | the definition of every setting: flag, variable, key, default and help; the layers (feature `bin`) |
+//! | `values.rs` | the types of settings: each reads itself from a text, or says what would be right |
+//! | `file.rs` | the file, with errors that name the line (feature `bin`) |
+//! | `queue.rs` | queues that are there from the start |
+//! | `browsers.rs` | which web pages may use the server, and by which names |
 //!
 //! **Invariant:** this is the ground floor: `config/` knows nothing of the rooms that are told.
 
 mod browsers;
-mod checks;
 mod error;
 #[cfg(feature = "bin")]
 mod file;
 mod queue;
+#[cfg(feature = "bin")]
+mod settings;
+mod values;
 
 pub use browsers::{Hosts, Origins};
-pub use checks::*;
 pub use error::SettingError;
 #[cfg(feature = "bin")]
 pub use file::{FileError, read_file};
 pub use queue::{QueueConfig, parse_queues};
+#[cfg(feature = "bin")]
+pub use settings::{Queues, Settings};
+pub use values::{Account, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Switch, Threads};
 
 use crate::api::attributes::name;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Where a server listens when nothing else is said.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9324));
@@ -153,23 +167,30 @@ impl Config {
     /// # Errors
     /// The name of the setting, and what would be right.
     pub(crate) fn checked(&self) -> Result<Config, (&'static str, SettingError)> {
-        let named = |name| move |reason: String| (name, SettingError::new(reason));
+        fn read<T: FromStr<Err = SettingError>>(
+            name: &'static str,
+            value: impl ToString,
+        ) -> Result<T, (&'static str, SettingError)> {
+            value.to_string().parse().map_err(|error| (name, error))
+        }
         let mut config = self.clone();
-        check_account(&self.account).map_err(named("account"))?;
-        check_region(&self.region).map_err(named("region"))?;
+        read::<Account>("account", &self.account)?;
+        read::<Region>("region", &self.region)?;
         if let Some(url) = &self.external_url {
-            config.external_url = Some(check_external_url(url).map_err(named("external_url"))?);
+            config.external_url = Some(read::<ExternalUrl>("external_url", url)?.0);
         }
-        check_limit(self.body_bytes_max).map_err(named("body_bytes_max"))?;
-        check_limit(self.connections_max).map_err(named("connections_max"))?;
-        self.threads.map_or(Ok(1), check_threads).map_err(named("threads"))?;
-        match &self.data {
-            Some(dir) if dir.as_os_str().is_empty() => Err(("data", SettingError::new(DATA_WANTED))),
-            Some(_) if !cfg!(feature = "store") => {
-                Err(("data", SettingError::new("the crate was built without its feature `store`")))
+        read::<Limit>("body_bytes_max", self.body_bytes_max)?;
+        read::<Limit>("connections_max", self.connections_max)?;
+        if let Some(threads) = self.threads {
+            read::<Threads>("threads", threads)?;
+        }
+        if let Some(dir) = &self.data {
+            read::<DataDir>("data", dir.display())?;
+            if !cfg!(feature = "store") {
+                return Err(("data", SettingError::new("the crate was built without its feature `store`")));
             }
-            _ => Ok(config),
         }
+        Ok(config)
     }
 
     /// Adds queues; one that is there already by name is replaced.

@@ -245,7 +245,7 @@ const WRONG: &[(&str, usize, &str)] = &[
 ];
 
 /// The one line with which a file is refused.
-fn refusal_of(name: &str, text: &str) -> String {
+pub fn refusal_of(name: &str, text: &str) -> String {
     let file = File::new(name, &format!("{text}\n"));
     let ended = refused(&["--config", file.path()]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -259,10 +259,12 @@ fn a_mistake_is_named_with_its_line_and_what_would_be_right() {
     for (text, line, what) in WRONG {
         assert_eq!(refusal_of("wrong", text), format!("{line}: {what}"), "{text}");
     }
-    for value in ["1", "true", "[1]", "{ a = 1 }", "1.5", "[[]]"] {
+    for value in ["1", "true", "[1]", "{ a = 1 }", "1.5", "[[]]", "[2026-11-20]"] {
         assert_eq!(refusal_of("lists", &format!("cors = {value}")), format!("1: cors: {TEXTS}"));
     }
-    for (key, value) in [("mode", "[\"dev\"]"), ("threads", "1.5"), ("account", "{}"), ("log", "2026-11-20")] {
+    for (key, value) in
+        [("mode", "[\"dev\"]"), ("threads", "1.5"), ("account", "{}"), ("log", "2026-11-20"), ("data", "2026-11-20")]
+    {
         assert_eq!(refusal_of("types", &format!("{key} = {value}")), format!("1: {key}: {SCALAR}"));
     }
     let attribute = "[[queue]]\nname = \"q\"\nVisibilityTimeout = [1]";
@@ -276,7 +278,7 @@ fn a_mistake_is_named_with_its_line_and_what_would_be_right() {
 #[test]
 fn an_unknown_key_is_answered_with_all_that_there_are() {
     let said = refusal_of("unknown", "listen = []\nport = 9324");
-    assert!(said.starts_with("2: unknown field `port`, expected one of `listen`, `mode`, "), "{said}");
+    assert!(said.starts_with("2: unknown field `port`, expected one of `listen`, `queue`, `data`, "), "{said}");
     for key in ["auto-create", "external-url", "connection-limit", "queue"] {
         assert!(said.contains(&format!("`{key}`")), "{key}: {said}");
     }

@@ -1,7 +1,11 @@
 //! Every setting that can be observed: its default, the file, the variable over the file, and the flag over both.
 
+use crate::config_file::refusal_of;
 use crate::http::{Answer, Peer, get, json, json_with, request};
 use crate::kew::*;
+use clap::{Args, FromArgMatches};
+use kew::Config;
+use kew::internals::config::Settings;
 
 /// How a setting is given in each place, and what is then seen.
 struct Setting {
@@ -282,4 +286,54 @@ fn what_is_logged_is_set_in_the_same_way() {
     assert_eq!(level(Kew::start_with(&from_file, &[("KEW_LOG", "debug")])), "debug");
     let flag = [&from_file[..], &["--log", "warn"]].concat();
     assert_eq!(level(Kew::start_with(&flag, &[("KEW_LOG", "debug")])), "quiet");
+}
+
+/// The first four columns of the README's table of settings: flag, variable, key and default.
+fn rows_of_the_readme() -> Vec<Vec<String>> {
+    let readme = include_str!("../../README.md").replace("\\|", "/");
+    let rows = readme.lines().filter(|line| line.starts_with("| `--"));
+    rows.map(|row| row.split('|').skip(1).take(4).map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+#[test]
+fn the_readme_lists_every_setting_as_it_is_defined() {
+    let command = Settings::augment_args(clap::Command::new("kew"));
+    let defaults: std::collections::BTreeMap<_, _> = Settings::defaults().into_iter().collect();
+    // Where the settings are is none that a file could have.
+    let settings = command.get_arguments().filter(|arg| arg.get_id() != "config");
+    let defined: Vec<Vec<String>> = settings
+        .map(|arg| {
+            let name = arg.get_long().unwrap();
+            let value = arg.get_value_names().unwrap().join(" ").replace('|', "/");
+            let is_optional = arg.get_num_args().is_some_and(|range| range.min_values() == 0);
+            let value = if is_optional { format!("[{value}]") } else { value };
+            let variable = arg.get_env().unwrap().to_str().unwrap();
+            assert_eq!(variable, format!("KEW_{}", name.to_uppercase().replace('-', "_")));
+            let key = if name == "queue" { "[[queue]]" } else { name };
+            let default = defaults[arg.get_id().as_str()].clone();
+            vec![format!("`--{name} {value}`"), format!("`{variable}`"), format!("`{key}`"), default]
+        })
+        .collect();
+    let listed = rows_of_the_readme();
+    let without_marks = |mut row: Vec<String>| {
+        row[3] = row[3].trim_matches('`').to_owned();
+        row
+    };
+    assert_eq!(listed.clone().into_iter().map(without_marks).collect::<Vec<_>>(), defined);
+
+    let known = refusal_of("known", "port = 1");
+    let keys = known.split_once("expected one of ").unwrap().1.replace("`queue`", "`[[queue]]`");
+    assert_eq!(keys.split(", ").collect::<Vec<_>>(), listed.iter().map(|row| &row[2]).collect::<Vec<_>>());
+
+    // What stands in marks is a value; given, it changes nothing.
+    let is_value = |row: &&Vec<String>| row[3].starts_with('`');
+    let given = listed.iter().filter(is_value).map(|row| {
+        let flag = row[0].trim_matches('`').split(' ').next().unwrap();
+        format!("{flag}={}", row[3].trim_matches('`'))
+    });
+    let matches = command.mut_args(|arg| arg.env(None::<&str>)).no_binary_name(true).get_matches_from(given);
+    let config = Settings::from_arg_matches(&matches).unwrap().into_config();
+    let mut expected = Config::default();
+    expected.listen = vec!["127.0.0.1:9324".parse().unwrap()];
+    assert_eq!(config, expected);
 }

@@ -134,6 +134,9 @@ const EMPTY: [(&str, &str); 18] = [
 #[test]
 fn an_empty_variable_counts_as_unset() {
     let help = finish(&mut command(&["--help"])).out;
+    for args in [&["--help"][..], &["serve", "--help"], &["-h"], &["healthcheck", "--help"]] {
+        assert_eq!(finish(command(args).envs(EMPTY.map(|(name, _)| (name, "")))).out, finish(&mut command(args)).out);
+    }
     assert_eq!(help.matches("[env: KEW_").count(), EMPTY.len());
     for (name, _) in EMPTY {
         assert!(help.contains(&format!("[env: {name}=")), "{name}");

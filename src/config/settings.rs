@@ -1,0 +1,242 @@
+//! The definition of every setting: name, type, default, help, flag, environment variable and key of the file.
+//!
+//! All of a setting but its use stands here, in one field of [`Settings`]. Flags and variables are one layer (a flag beats its
+//! variable), the file is the layer below, and what no layer says has its default.
+
+use super::values::{Account, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Switch, Threads};
+use super::{
+    ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, Durability, Hosts, LISTEN_DEFAULT, Mode,
+    NamespaceMode, Origins, QueueConfig, REGION_DEFAULT, SettingError, parse_queues, read_file,
+};
+use clap::Args;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What is logged when nothing else is said.
+const LOG_DEFAULT: &str = "info";
+
+/// Declares a struct of settings, each with its default as the help shows it: a value, or a few words on what happens without one.
+macro_rules! settings {
+    ($(#[$of_struct:meta])* pub struct $name:ident { $(
+        $(#[$of_field:meta])*
+        pub $field:ident: $type:ty = $default:expr,
+    )* }) => {
+        $(#[$of_struct])*
+        pub struct $name { $($(#[$of_field])* pub $field: $type,)* }
+
+        impl $name {
+            /// These settings, and where they say nothing those of the layer below.
+            #[must_use]
+            pub fn over(self, lower: $name) -> $name {
+                $name { $($field: self.$field.over(lower.$field),)* }
+            }
+
+            /// The default of each field, as it is shown.
+            pub fn defaults() -> Vec<(&'static str, String)> {
+                vec![$((stringify!($field), $default.to_string()),)*]
+            }
+        }
+    };
+}
+
+settings! {
+    /// The settings of a layer.
+    #[derive(Debug, Default, Args, Deserialize)]
+    #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+    pub struct Settings {
+        /// Where to listen; may be given several times, port 0 picks a free one
+        #[arg(long, value_name = "HOST:PORT", env = "KEW_LISTEN", value_delimiter = ',')]
+        #[serde(deserialize_with = "list")]
+        pub listen: Option<Vec<Listen>> = LISTEN_DEFAULT,
+
+        /// A queue to have from the start, as in `orders`, `jobs.fifo` or
+        /// `orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3,Tag.team=a`; may be given several times
+        #[arg(long, value_name = "NAME[,ATTRIBUTE=VALUE...]", env = "KEW_QUEUE", value_parser = Queues::of_a_flag)]
+        #[serde(deserialize_with = "tables")]
+        pub queue: Vec<Queues> = "none",
+
+        /// A file with the same settings in TOML, and queues
+        #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
+        #[serde(skip)]
+        pub config: Option<PathBuf> = "none",
+
+        /// A directory to keep everything in
+        #[arg(long, value_name = "DIR", env = "KEW_DATA")]
+        pub data: Option<DataDir> = "in memory",
+
+        /// With --data, what is done before an answer: synced to disk (full), or safe from a crash of kew only (process)
+        #[arg(long, value_name = "full|process", env = "KEW_DURABILITY")]
+        pub durability: Option<Durability> = Durability::default(),
+
+        /// Create a queue when it is asked for and not there
+        #[arg(long, env = "KEW_AUTO_CREATE", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
+        pub auto_create: Option<Switch> = Switch(false),
+
+        /// dev: all regions are one namespace, and no 60-second rules; aws: accounts and regions separate queues, and the
+        /// 60-second rules hold, as on AWS
+        #[arg(long, value_name = "dev|aws", env = "KEW_MODE")]
+        pub mode: Option<Mode> = Mode::default(),
+
+        /// Whether accounts and regions separate queues (aws) or not (merged)
+        #[arg(long, value_name = "merged|aws", env = "KEW_NAMESPACE")]
+        pub namespace: Option<NamespaceMode> = "by --mode",
+
+        /// Whether a minute must pass between purges, and between deleting a queue and creating it again
+        #[arg(long, value_name = "on|off", env = "KEW_COOLDOWNS")]
+        pub cooldowns: Option<Switch> = "by --mode",
+
+        /// The account of callers whose access key is not 12 digits itself
+        #[arg(long, value_name = "12 DIGITS", env = "KEW_ACCOUNT")]
+        pub account: Option<Account> = ACCOUNT_DEFAULT,
+
+        /// The region of callers that do not sign for one
+        #[arg(long, value_name = "NAME", env = "KEW_REGION")]
+        pub region: Option<Region> = REGION_DEFAULT,
+
+        /// What queue URLs begin with; {region} and {account} in it are filled in
+        #[arg(long, value_name = "URL", env = "KEW_EXTERNAL_URL")]
+        pub external_url: Option<ExternalUrl> = "from the Host header",
+
+        /// A web page's origin that may use the server, as in http://localhost:3000, or * for all; may be given several times
+        #[arg(long, value_name = "ORIGIN", env = "KEW_CORS", value_delimiter = ',')]
+        #[serde(deserialize_with = "list")]
+        pub cors: Option<Vec<Origins>> = "none",
+
+        /// A name by which browsers may reach the server, as in kew.example.com or *.example.com, beside addresses and
+        /// names of private networks; may be given several times
+        #[arg(long, value_name = "NAME", env = "KEW_ALLOW_HOST", value_delimiter = ',')]
+        #[serde(deserialize_with = "list")]
+        pub allow_host: Option<Vec<Hosts>> = "none",
+
+        /// Bytes of a request body at most
+        #[arg(long, value_name = "BYTES", env = "KEW_BODY_LIMIT", allow_negative_numbers = true)]
+        pub body_limit: Option<Limit> = BODY_BYTES_MAX_DEFAULT,
+
+        /// Connections at one time at most
+        #[arg(long, value_name = "COUNT", env = "KEW_CONNECTION_LIMIT", allow_negative_numbers = true)]
+        pub connection_limit: Option<Limit> = CONNECTIONS_MAX_DEFAULT,
+
+        /// Worker threads
+        #[arg(long, value_name = "COUNT", env = "KEW_THREADS", allow_negative_numbers = true)]
+        pub threads: Option<Threads> = "one for each core",
+
+        /// What to log, to standard error: error, warn, info, debug (one line a request) or trace
+        #[arg(long, value_name = "LEVEL", env = "KEW_LOG")]
+        pub log: Option<LogFilter> = LOG_DEFAULT,
+    }
+}
+
+/// The queues of one `--queue`, or all of the variable or the file.
+#[derive(Clone, Debug)]
+pub struct Queues(pub Vec<QueueConfig>);
+
+impl Queues {
+    /// A flag holds one queue.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn of_a_flag(text: &str) -> Result<Queues, SettingError> {
+        text.parse().map(|queue| Queues(vec![queue]))
+    }
+
+    /// The variable holds several, with blanks between.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn of_the_variable(text: &str) -> Result<Queues, SettingError> {
+        parse_queues(text).map(Queues)
+    }
+}
+
+/// Reads a setting from the file that may be given several times on the command line: in the file it is a list of texts, or one.
+fn list<'de, D: Deserializer<'de>, T>(from: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: FromStr<Err = SettingError>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text or a list of texts is wanted, as in [\"...\", \"...\"]")]
+    enum Texts {
+        One(String),
+        Several(Vec<String>),
+    }
+    let texts = match Texts::deserialize(from)? {
+        Texts::One(text) => vec![text],
+        Texts::Several(texts) => texts,
+    };
+    texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Queues of the file are read with their lines, by [`read_file`]; here they are a key like others.
+fn tables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Queues>, D::Error> {
+    IgnoredAny::deserialize(from).map(|_| Vec::new())
+}
+
+/// How a setting of one layer goes over that of the layer below.
+trait Over {
+    fn over(self, lower: Self) -> Self;
+}
+
+impl<T> Over for Option<T> {
+    fn over(self, lower: Option<T>) -> Option<T> {
+        self.or(lower)
+    }
+}
+
+/// Queues of both layers are there; one that comes later replaces one of its name.
+impl Over for Vec<Queues> {
+    fn over(self, lower: Vec<Queues>) -> Vec<Queues> {
+        lower.into_iter().chain(self).collect()
+    }
+}
+
+impl Settings {
+    /// These settings over those of the file that they name.
+    ///
+    /// # Errors
+    /// One line that says what is wrong and what would be right.
+    pub fn over_file(self) -> Result<Settings, String> {
+        let names: Vec<&str> = self.queue.iter().flat_map(|queues| &queues.0).map(|queue| &*queue.name).collect();
+        if let Some(twice) = (1..names.len()).find(|&at| names[..at].contains(&names[at])) {
+            return Err(format!("the queue {} is given twice", names[twice]));
+        }
+        match &self.config {
+            Some(path) => {
+                let file = read_file(path).map_err(|error| error.to_string())?;
+                Ok(self.over(file))
+            }
+            None => Ok(self),
+        }
+    }
+
+    /// What to log.
+    pub fn log_filter(&self) -> &str {
+        self.log.as_ref().map_or(LOG_DEFAULT, |log| &log.0)
+    }
+
+    /// The configuration, with defaults where nothing was said.
+    pub fn into_config(self) -> Config {
+        let default = Config::default();
+        let mut config = Config {
+            listen: self.listen.unwrap_or_default().into_iter().map(|listen| listen.0).collect(),
+            queues: Vec::new(),
+            auto_create: self.auto_create.map_or(default.auto_create, |switch| switch.0),
+            mode: self.mode.unwrap_or(default.mode),
+            namespace: self.namespace,
+            cooldowns: self.cooldowns.map(|switch| switch.0),
+            account: self.account.map_or(default.account, |account| account.0),
+            region: self.region.map_or(default.region, |region| region.0),
+            external_url: self.external_url.map(|url| url.0),
+            cors: self.cors.unwrap_or_default().into_iter().collect(),
+            allow_host: self.allow_host.unwrap_or_default().into_iter().collect(),
+            body_bytes_max: self.body_limit.map_or(default.body_bytes_max, |limit| limit.0),
+            connections_max: self.connection_limit.map_or(default.connections_max, |limit| limit.0),
+            threads: self.threads.map(|threads| threads.0),
+            data: self.data.map(|data| data.0),
+            durability: self.durability.unwrap_or(default.durability),
+        };
+        config.add_queues(self.queue.into_iter().flat_map(|queues| queues.0));
+        config
+    }
+}
