@@ -134,7 +134,9 @@ fn visibility_timeout(seconds: i64, reason: &str) -> Result<u32, Error> {
 fn deleted(outcome: Deleted, handle: &str) -> Result<(), Error> {
     match outcome {
         Deleted::Done | Deleted::AlreadyGone => Ok(()),
-        Deleted::Expired => Err(Error::invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")),
+        Deleted::ReceiptExpired => {
+            Err(Error::invalid_value(handle, "ReceiptHandle", "The receipt handle has expired."))
+        }
     }
 }
 

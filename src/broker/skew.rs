@@ -5,7 +5,7 @@
 //! right later must not find all messages expired.
 
 use crate::api::limits::{DELAY_SECONDS_MAX, VISIBILITY_TIMEOUT_SECONDS_MAX};
-use crate::engine::{Effect, State, Stored, Time};
+use crate::engine::{Effect, MessageState, StoredMessage, Time};
 use crate::store::{MoveTaskRecord, QueueRecord};
 
 /// A store whose newest moment is later than now by no more milliseconds is not worth a word.
@@ -68,11 +68,11 @@ impl Skew {
         }
     }
 
-    fn message(&mut self, stored: &mut Stored) -> bool {
-        let Stored { status, message, .. } = stored;
+    fn message(&mut self, stored: &mut StoredMessage) -> bool {
+        let StoredMessage { status, message, .. } = stored;
         let (hidden_from, seconds_max) = match status.state {
-            State::Delayed => (Some(message.sent), DELAY_SECONDS_MAX),
-            State::InFlight | State::Visible => (status.received_at, VISIBILITY_TIMEOUT_SECONDS_MAX),
+            MessageState::Delayed => (Some(message.sent), DELAY_SECONDS_MAX),
+            MessageState::InFlight | MessageState::Visible => (status.received_at, VISIBILITY_TIMEOUT_SECONDS_MAX),
         };
         let mut later = false;
         if let Some(deadline) = &mut status.deadline {

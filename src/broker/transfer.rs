@@ -91,7 +91,7 @@ fn as_dead_letter(mut message: Message, source_arn: &Arc<str>, fifo: bool, now: 
     let received = message.receive_count;
     let extra = message.extra_mut();
     extra.dead_letter_source = Some(source_arn.clone());
-    extra.received_elsewhere = received;
+    extra.receive_count_on_arrival = received;
     if fifo {
         extra.deduplication_id = Some(id.to_string().into());
         message.retained_from = now;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::expiring_map::ExpiringMap;
 use super::message::MessageId;
 use super::receipt::Receipt;
-use super::window::Window;
 
 /// A deduplication id counts for this many milliseconds from the first accepted send; the last one is excluded.
 /// Repeated sends do not prolong it, and deleting the message does not end it.
@@ -13,7 +13,7 @@ pub const DEDUPLICATION_WINDOW_MS: u64 = 300_000;
 /// A receive can be repeated by its `ReceiveRequestAttemptId` for this many milliseconds.
 pub const ATTEMPT_WINDOW_MS: u64 = 300_000;
 
-/// A deduplication id where it counts.
+/// A deduplication id with its scope.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct DeduplicationKey {
     /// Only with the scope `messageGroup`.
@@ -27,15 +27,15 @@ pub(super) struct FirstSend {
     pub number: u64,
 }
 
-/// A message that a receive handed out. If the ticket of its wait is still the same, nothing has happened to it.
+/// A message that a receive attempt handed out. If its timer still has this generation, nothing has happened to it.
 #[derive(Clone, Copy)]
-pub(super) struct HandedOut {
+pub(super) struct AttemptEntry {
     pub receipt: Receipt,
-    pub ticket: u64,
+    pub generation: u64,
 }
 
 /// Accepted deduplication ids.
-pub(super) type Deduplication = Window<DeduplicationKey, FirstSend>;
+pub(super) type Deduplication = ExpiringMap<DeduplicationKey, FirstSend>;
 
 /// Receives by attempt id. Those that found nothing are not remembered.
-pub(super) type Attempts = Window<Arc<str>, Vec<HandedOut>>;
+pub(super) type Attempts = ExpiringMap<Arc<str>, Vec<AttemptEntry>>;

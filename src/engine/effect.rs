@@ -6,9 +6,9 @@ use super::message::{Message, MessageId};
 use super::receipt::Receipt;
 use super::time::Time;
 
-/// Where a message stands.
+/// The state of a message in a queue, in the words of SQS's counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum MessageState {
     /// Can be received (in a FIFO queue: once it is at the head of its group).
     Visible,
     /// Received, hidden until its visibility timeout ends.
@@ -19,31 +19,31 @@ pub enum State {
 
 /// The part of a message that changes while it is in a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// Its place among the available ones: smaller goes first. Drawn from the same counter as the numbers.
+pub struct MessageStatus {
+    /// Its position among the visible ones: smaller goes first. Drawn from the same counter as the numbers.
     pub order: u64,
-    /// Where it stands.
-    pub state: State,
-    /// When that ends: the visibility timeout, or the delay of a standard queue's message. `None` while visible, and
-    /// for the delay of a FIFO queue, which follows from the time of sending and the queue's settings.
+    /// Its state.
+    pub state: MessageState,
+    /// When that state ends: the visibility timeout, or the delay of a standard queue's message. `None` while visible,
+    /// and for the delay of a FIFO queue, which follows from the time of sending and the queue's settings.
     pub deadline: Option<Time>,
     /// `ApproximateReceiveCount`.
     pub receive_count: u32,
     /// `ApproximateFirstReceiveTimestamp`.
     pub first_received: Option<Time>,
-    /// When it was last received in this queue; the 12-hour limit of visibility is counted from here.
+    /// When it was last received in this queue; the 12-hour limit of visibility counts from then.
     pub received_at: Option<Time>,
 }
 
-/// A message and its place in a queue.
+/// A message in a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// The slot it sits in. Receipt handles name the slot, so it has to be the same after a restart.
+pub struct StoredMessage {
+    /// Its slot. Receipt handles name the slot, so it has to be the same after a restart.
     pub slot: u32,
     /// Its number, unique in its queue for good.
     pub number: u64,
-    /// Where it stands; counts more than the same facts in `message`.
-    pub status: Status,
+    /// Its status; counts more than the same facts in `message`.
+    pub status: MessageStatus,
     /// The message itself.
     pub message: Message,
 }
@@ -52,7 +52,7 @@ pub struct Stored {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessagePage {
     /// The messages, by slot. The deadline of a delay is given for a FIFO queue too.
-    pub messages: Vec<Stored>,
+    pub messages: Vec<StoredMessage>,
     /// Where the next page begins; `None` after the last one. A page that is not the last may be short, or even empty.
     pub next: Option<u32>,
 }
@@ -65,15 +65,15 @@ pub struct MessagePage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// A message entered the queue.
-    Stored(Box<Stored>),
+    Stored(Box<StoredMessage>),
     /// A message was received, hidden, made visible again or given back.
     Changed {
         /// Its slot.
         slot: u32,
         /// Its number.
         number: u64,
-        /// Where it stands now.
-        status: Status,
+        /// Its status now.
+        status: MessageStatus,
     },
     /// A message left the queue: deleted, expired, dead or moved.
     Removed {
@@ -133,8 +133,8 @@ impl Effect {
     }
 }
 
-/// Why something happened to a queue. Every effect on a message has exactly one cause, and every cause but `Remembered` and
-/// `Purged` stands for one event in the life of one message, so a reader that only counts may count causes.
+/// Why something happened to a queue. Every effect on a message has exactly one cause, and every cause but `Remembered`
+/// and `Purged` stands for one event in the life of one message, so a reader that only counts may count causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// SendMessage put it in, visible or delayed.
@@ -150,7 +150,7 @@ pub enum Cause {
     VisibilityTimeoutEnded,
     /// Its delay ended.
     DelayEnded,
-    /// A receive was undone, because nobody was there to take the answer.
+    /// A receive was undone, because its client had gone before the answer.
     GivenBack,
     /// DeleteMessage took it out.
     Deleted,
@@ -170,10 +170,10 @@ pub enum Cause {
 pub trait Journal {
     /// Takes one effect, with when and why it happened.
     ///
-    /// `at` is the time of the operation; for an end of a delay, of a visibility timeout or of retention it is the moment
-    /// at which that was due, however long before the operation that found it so. (If that operation came after a shorter
-    /// retention period or delay was set, the moment may lie before that of an effect recorded earlier.) `effect` is built
-    /// by calling it: a journal without readers, or with readers that only count, does not.
+    /// `at` is the time of the operation; for an end of a delay, of a visibility timeout or of retention it is the
+    /// moment at which that was due, however long before the operation that found it so. (If that operation came after
+    /// a shorter retention period or delay was set, the moment may lie before that of an effect recorded earlier.)
+    /// `effect` is built by calling it: a journal without readers, or with readers that only count, does not.
     fn record(&mut self, at: Time, cause: Cause, effect: impl FnOnce() -> Effect);
 }
 
@@ -189,7 +189,7 @@ impl Journal for Vec<Effect> {
     }
 }
 
-/// For a queue of which it is known only at run time whether anyone wants its effects.
+/// For a queue of which it is known only at run time whether its effects have a reader.
 impl<J: Journal> Journal for Option<J> {
     fn record(&mut self, at: Time, cause: Cause, effect: impl FnOnce() -> Effect) {
         if let Some(journal) = self {

@@ -1,53 +1,55 @@
-//! Who is next in a FIFO queue.
+//! The delivery order of a FIFO queue.
 //!
 //! One rule explains every order recorded from SQS: a call drains one message group as far as it may before it goes
-//! to the next, and groups stand in line by the moment their first message last became available. That moment is the
+//! to the next, and groups come in the order in which their first messages last became available. That moment is the
 //! message's `order`: drawn when it is sent, and drawn again when its delay or a visibility timeout ends. A group
-//! whose first message is in flight or delayed does not stand in line at all; its later messages are locked.
+//! whose first message is in flight or delayed is not ready; its later messages are locked.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::arena::Arena;
+use super::effect::MessageState;
 use super::groups::Groups;
 use super::list::{LANE, List};
 use super::settings::Counts;
-use super::slot::{Place, Slot};
+use super::slot::{Listing, Slot};
 
 /// One message group of a FIFO queue.
 struct Group {
     /// All its messages by number, in whatever state.
     messages: List<LANE>,
     in_flight: usize,
-    /// Its place in line.
-    seat: Option<u64>,
+    /// The order of its first message, if that can be delivered.
+    ready: Option<u64>,
 }
 
-/// The groups of a FIFO queue and the line of those that can deliver.
-pub(super) struct Fifo {
+/// The groups of a FIFO queue, and those with a message that can be delivered.
+pub(super) struct FifoOrder {
     groups: Groups<Group>,
-    line: BTreeSet<(u64, u32)>,
+    /// By the order of their first message.
+    ready: BTreeSet<(u64, u32)>,
     /// Delayed messages by number. The delay is the same for all, so they become available in that order, whatever
     /// the delay is changed to.
     delayed: BTreeSet<(u64, u32)>,
     groups_with_in_flight: usize,
 }
 
-impl Fifo {
-    pub(super) fn new() -> Fifo {
-        Fifo { groups: Groups::new(), line: BTreeSet::new(), delayed: BTreeSet::new(), groups_with_in_flight: 0 }
+impl FifoOrder {
+    pub(super) fn new() -> FifoOrder {
+        FifoOrder { groups: Groups::new(), ready: BTreeSet::new(), delayed: BTreeSet::new(), groups_with_in_flight: 0 }
     }
 
-    /// The message to deliver next: the first one of the first group in line.
+    /// The message to deliver next: the first one of the first group that is ready.
     pub(super) fn next(&self) -> Option<u32> {
-        let &(_, group) = self.line.first()?;
+        let &(_, group) = self.ready.first()?;
         self.groups[group].messages.head()
     }
 
     /// The message to deliver after this one in the same call: the next of its group, if it is visible.
     pub(super) fn after(slots: &Arena<Slot>, slot: u32) -> Option<u32> {
         let next = List::<LANE>::next(slots, slot)?;
-        (slots[next].place == Place::Fresh).then_some(next)
+        (slots[next].listing == Listing::InOrder).then_some(next)
     }
 
     /// The message whose delay ends first.
@@ -65,11 +67,11 @@ impl Fifo {
         self.groups.shared(name)
     }
 
-    /// A message of this group arrives; `put` has to follow.
-    pub(super) fn enter(&mut self, slots: &mut Arena<Slot>, slot: u32, name: &Arc<str>) -> u32 {
-        let group = self.groups.enter(name, || Group { messages: List::new(), in_flight: 0, seat: None });
+    /// Adds a message to its group; `attach` has to follow.
+    pub(super) fn enter_group(&mut self, slots: &mut Arena<Slot>, slot: u32, name: &Arc<str>) -> u32 {
+        let group = self.groups.find_or_add(name, || Group { messages: List::new(), in_flight: 0, ready: None });
         let number = slots[slot].number;
-        // A new message is the last one. Only a replay in another order has to look for the place.
+        // A new message is the last one. Only a replay in another order has to search.
         let mut previous = self.groups[group].messages.tail();
         while let Some(earlier) = previous.filter(|&earlier| slots[earlier].number > number) {
             previous = List::<LANE>::previous(slots, earlier);
@@ -78,47 +80,48 @@ impl Fifo {
         group
     }
 
-    /// Takes a message out of the numbers, not out of its group; `put` or `leave` has to follow.
-    pub(super) fn lift(&mut self, slots: &Arena<Slot>, slot: u32) {
-        let Slot { group, place, number, .. } = slots[slot];
-        match place {
-            Place::InFlight => {
+    /// Takes a message out of the counts, not out of its group; `attach` or `leave_group` has to follow.
+    pub(super) fn detach(&mut self, slots: &mut Arena<Slot>, slot: u32) {
+        slots[slot].listing = Listing::None;
+        let Slot { group, state, number, .. } = slots[slot];
+        match state {
+            MessageState::InFlight => {
                 let group = &mut self.groups[group];
                 group.in_flight -= 1;
                 self.groups_with_in_flight -= usize::from(group.in_flight == 0);
             }
-            Place::Delayed => {
+            MessageState::Delayed => {
                 self.delayed.remove(&(number, slot));
             }
-            Place::Fresh | Place::Returned | Place::Held => {}
+            MessageState::Visible => {}
         }
     }
 
-    /// Puts a message where `place` says.
-    pub(super) fn put(&mut self, slots: &mut Arena<Slot>, slot: u32, place: Place) {
-        slots[slot].place = place;
-        let Slot { group, number, .. } = slots[slot];
-        match place {
-            Place::InFlight => {
+    /// Takes in a message by its state, for delivery if it is `offered`.
+    pub(super) fn attach(&mut self, slots: &mut Arena<Slot>, slot: u32, offered: bool) {
+        slots[slot].listing = if offered { Listing::InOrder } else { Listing::None };
+        let Slot { group, state, number, .. } = slots[slot];
+        match state {
+            MessageState::InFlight => {
                 let group = &mut self.groups[group];
                 self.groups_with_in_flight += usize::from(group.in_flight == 0);
                 group.in_flight += 1;
             }
-            Place::Delayed => {
+            MessageState::Delayed => {
                 self.delayed.insert((number, slot));
             }
-            Place::Fresh | Place::Returned | Place::Held => {}
+            MessageState::Visible => {}
         }
-        self.settle(slots, group);
+        self.reposition(slots, group);
     }
 
-    /// A lifted message leaves the queue, which may unlock its group.
-    pub(super) fn leave(&mut self, slots: &mut Arena<Slot>, slot: u32) {
+    /// Takes a detached message out of its group, which may unlock the group.
+    pub(super) fn leave_group(&mut self, slots: &mut Arena<Slot>, slot: u32) {
         let group = slots[slot].group;
         self.groups[group].messages.remove(slots, slot);
-        self.settle(slots, group);
+        self.reposition(slots, group);
         if self.groups[group].messages.head().is_none() {
-            self.groups.leave(group);
+            self.groups.remove(group);
         }
     }
 
@@ -128,20 +131,20 @@ impl Fifo {
         counts.groups_with_in_flight = self.groups_with_in_flight;
     }
 
-    /// Brings a group to the place in line it should have now.
-    fn settle(&mut self, slots: &Arena<Slot>, group: u32) {
-        let state = &mut self.groups[group];
-        let seat =
-            state.messages.head().filter(|&head| slots[head].place == Place::Fresh).map(|head| slots[head].order);
-        let before = std::mem::replace(&mut state.seat, seat);
-        if before == seat {
+    /// Brings a group to its position among those that are ready, after a change.
+    fn reposition(&mut self, slots: &Arena<Slot>, index: u32) {
+        let group = &mut self.groups[index];
+        let head = group.messages.head().filter(|&head| slots[head].listing == Listing::InOrder);
+        let ready = head.map(|head| slots[head].order);
+        let before = std::mem::replace(&mut group.ready, ready);
+        if before == ready {
             return;
         }
         if let Some(order) = before {
-            self.line.remove(&(order, group));
+            self.ready.remove(&(order, index));
         }
-        if let Some(order) = seat {
-            self.line.insert((order, group));
+        if let Some(order) = ready {
+            self.ready.insert((order, index));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The message groups of a queue that have messages in it: a name, a place, and what the queue keeps for each.
+//! The message groups of a queue that have messages in it: a name, an index, and what the queue keeps for each.
 
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
@@ -6,42 +6,42 @@ use std::sync::Arc;
 use super::arena::Arena;
 use super::sharded::ShardedMap;
 
-/// Message groups by place and by name.
+/// Message groups by index and by name.
 pub(super) struct Groups<T> {
-    places: Arena<(Arc<str>, T)>,
+    groups: Arena<(Arc<str>, T)>,
     by_name: ShardedMap<Arc<str>, u32>,
 }
 
 impl<T> Groups<T> {
     pub(super) fn new() -> Groups<T> {
-        Groups { places: Arena::new(), by_name: ShardedMap::new() }
+        Groups { groups: Arena::new(), by_name: ShardedMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.groups.len()
     }
 
-    /// The group's place, which is made if it is new.
-    pub(super) fn enter(&mut self, name: &Arc<str>, new: impl FnOnce() -> T) -> u32 {
+    /// The group's index; the group is added if it is new.
+    pub(super) fn find_or_add(&mut self, name: &Arc<str>, new: impl FnOnce() -> T) -> u32 {
         let hash = self.by_name.hash_of(&**name);
         if let Some(&group) = self.by_name.get(hash, &**name) {
             return group;
         }
-        let group = self.places.insert((name.clone(), new()));
+        let group = self.groups.insert((name.clone(), new()));
         self.by_name.insert(hash, name.clone(), group);
         group
     }
 
-    /// Forgets a group.
-    pub(super) fn leave(&mut self, group: u32) {
-        if let Some((name, _)) = self.places.remove(group) {
+    /// Removes a group.
+    pub(super) fn remove(&mut self, group: u32) {
+        if let Some((name, _)) = self.groups.remove(group) {
             self.by_name.remove(self.by_name.hash_of(&*name), |_, known| *known == group);
         }
     }
 
-    /// The name of the group at this place, shared by all its messages.
+    /// The name of a group, shared by all its messages.
     pub(super) fn name(&self, group: u32) -> Option<Arc<str>> {
-        self.places.get(group).map(|(name, _)| name.clone())
+        self.groups.get(group).map(|(name, _)| name.clone())
     }
 
     /// This name as the queue already holds it, or a new copy.
@@ -55,12 +55,12 @@ impl<T> Index<u32> for Groups<T> {
     type Output = T;
 
     fn index(&self, group: u32) -> &T {
-        &self.places[group].1
+        &self.groups[group].1
     }
 }
 
 impl<T> IndexMut<u32> for Groups<T> {
     fn index_mut(&mut self, group: u32) -> &mut T {
-        &mut self.places[group].1
+        &mut self.groups[group].1
     }
 }

@@ -3,10 +3,10 @@
 use super::arena::{Arena, NONE};
 use super::slot::Slot;
 
-/// The link of a slot's place among its lane (standard) or message group (FIFO).
+/// The link of a slot within its lane (standard) or message group (FIFO).
 pub(super) const LANE: usize = 0;
-/// The link of a slot's place in the order of retention.
-pub(super) const AGE: usize = 1;
+/// The link of a slot within the order of retention.
+pub(super) const RETENTION: usize = 1;
 
 /// Neighbours in one list.
 #[derive(Clone, Copy)]
@@ -92,12 +92,12 @@ mod tests {
         for number in 0..4 {
             slots.insert(Slot::new(message(number, Time(0)), u64::from(number)));
         }
-        let mut list = List::<AGE>::new();
-        let content = |list: &List<AGE>, slots: &Arena<Slot>| {
+        let mut list = List::<RETENTION>::new();
+        let content = |list: &List<RETENTION>, slots: &Arena<Slot>| {
             let forward: Vec<u32> =
-                std::iter::successors(list.head(), |&slot| List::<AGE>::next(slots, slot)).collect();
+                std::iter::successors(list.head(), |&slot| List::<RETENTION>::next(slots, slot)).collect();
             let mut backward: Vec<u32> =
-                std::iter::successors(list.tail(), |&slot| List::<AGE>::previous(slots, slot)).collect();
+                std::iter::successors(list.tail(), |&slot| List::<RETENTION>::previous(slots, slot)).collect();
             backward.reverse();
             assert_eq!(forward, backward);
             forward

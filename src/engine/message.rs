@@ -112,7 +112,7 @@ impl PartialEq for Body {
 
 impl Eq for Body {}
 
-/// The user's message attributes, in whatever encoding the caller chose; the engine only carries them.
+/// The user's message attributes, encoded by the caller; the engine only carries them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributes {
     /// The encoded attributes.
@@ -155,13 +155,13 @@ pub struct Extra {
     pub sender: Option<Box<str>>,
     /// System attribute `MessageDeduplicationId` (FIFO).
     pub deduplication_id: Option<Arc<str>>,
-    /// System attribute `DeadLetterQueueSourceArn`: where a dead letter came from.
+    /// System attribute `DeadLetterQueueSourceArn`: the queue a dead letter came from.
     pub dead_letter_source: Option<Arc<str>>,
     /// Start of the retention period where it is not the time of sending (a dead letter in a FIFO queue).
     pub retained_from: Option<Time>,
-    /// How many of its receives were in other queues. `ApproximateReceiveCount` goes on in a dead-letter queue, but
-    /// the redrive policy of that queue counts only what happens there.
-    pub received_elsewhere: u32,
+    /// Its receive count when it arrived in this queue: receives in other queues. `ApproximateReceiveCount` goes on in
+    /// a dead-letter queue, but the redrive policy of that queue counts only what happens there.
+    pub receive_count_on_arrival: u32,
 }
 
 /// A message taken out of one queue, or about to enter another: dead letters, move tasks, loading.
@@ -230,14 +230,18 @@ impl Message {
         Arc::make_mut(self.extra.get_or_insert_default())
     }
 
-    /// What a message move task delivers: a new message with the same content (facts: new id, new time of sending,
-    /// retention and receive count start again, no dead-letter source).
+    /// What a message move task delivers: a new message with the same content (developer guide). It has a new id and a
+    /// new time of sending, its retention and receive count start again, and it has no dead-letter source.
     #[must_use]
     pub fn renewed(mut self, id: MessageId, now: Time) -> Message {
-        if self.extra.as_ref().is_some_and(|extra| extra.dead_letter_source.is_some() || extra.received_elsewhere > 0) {
+        if self
+            .extra
+            .as_ref()
+            .is_some_and(|extra| extra.dead_letter_source.is_some() || extra.receive_count_on_arrival > 0)
+        {
             let extra = self.extra_mut();
             extra.dead_letter_source = None;
-            extra.received_elsewhere = 0;
+            extra.receive_count_on_arrival = 0;
         }
         Message { id, sent: now, retained_from: now, first_received: None, receive_count: 0, ..self }
     }
@@ -268,14 +272,15 @@ pub struct Delivery {
     pub receipt: Receipt,
 }
 
-/// The number of the first message in a FIFO queue. With it sequence numbers have no run of zeros, which a tool that masks account
-/// ids would take for one. Queues of an older store, which began with 1, go on from here: above all that they have given out.
+/// The number of the first message in a FIFO queue. With it sequence numbers have no run of zeros, which a tool that
+/// masks account ids would take for one. Queues of an older store, which began with 1, go on from here: above all that
+/// they have given out.
 pub(super) const FIRST_FIFO_NUMBER: u64 = 483_529_671_345;
 
 /// `SequenceNumber` of a FIFO message: 20 digits, increasing with the message's number.
 ///
-/// The base and the step of 256 give the look of real ones, such as `18849496460467696128`. Neither may ever change: a message
-/// keeps its sequence number for as long as a store keeps the message.
+/// The base and the step of 256 give the look of real ones, such as `18849496460467696128`. Neither may ever change: a
+/// message keeps its sequence number for as long as a store keeps the message.
 #[must_use]
 pub fn sequence_number(number: u64) -> String {
     (18_850_000_000_000_000_000_u128 + u128::from(number) * 256).to_string()

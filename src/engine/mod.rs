@@ -9,28 +9,27 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `time.rs` `message.rs` `settings.rs` `receipt.rs` `effect.rs` | the words callers use |
-//! | `arena.rs` `list.rs` `heap.rs` `sharded.rs` `window.rs` | containers whose operations never grow with what they hold |
-//! | `slot.rs` `ages.rs` `groups.rs` | one message inside a queue, the retention line, the names of message groups |
-//! | `standard.rs` `fifo.rs` | who is next, for each kind of queue |
+//! | `arena.rs` `list.rs` `timers.rs` `sharded.rs` `expiring_map.rs` | containers whose operations never grow with what they hold |
+//! | `slot.rs` `retention.rs` `groups.rs` | one message inside a queue, the order of expiry, the message groups |
+//! | `standard.rs` `fifo.rs` | the order of delivery, for each kind of queue |
 //! | `dedup.rs` | deduplication ids and receive attempts |
-//! | `contents.rs` | keeps all of the above in step: `lift` a message, change it, `put` it back |
+//! | `contents.rs` | keeps all of the above consistent: `detach` a message, change it, `attach` it |
 //! | `queue.rs` `receive.rs` `tick.rs` `replay.rs` `peek.rs` | the operations |
 //!
 //! **Invariant:** every operation is O(1) or O(log n) in the number of messages, groups and remembered ids. Nothing
 //! is scanned, and nothing stale is left behind to be skipped later.
 //!
 //! **Invariant:** each change of a message is one [`Effect`], recorded in the order in which it took place, also when
-//! only time caused it (a visibility timeout that ended, a delay, retention), with its moment and [`Cause`]. Forgetting deduplication ids and
-//! attempts is the exception: it follows from their time, so it is not recorded.
+//! only time caused it (a visibility timeout that ended, a delay, retention), with its moment and [`Cause`]. Forgetting
+//! deduplication ids and attempts is the exception: it follows from their time, so it is not recorded.
 
-mod ages;
 mod arena;
 mod contents;
 mod dedup;
 mod effect;
+mod expiring_map;
 mod fifo;
 mod groups;
-mod heap;
 mod list;
 mod message;
 mod peek;
@@ -38,20 +37,21 @@ mod queue;
 mod receipt;
 mod receive;
 mod replay;
+mod retention;
 mod settings;
 mod sharded;
 mod slot;
 mod standard;
 mod tick;
 mod time;
-mod window;
+mod timers;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use contents::Discarded;
 pub use dedup::{ATTEMPT_WINDOW_MS, DEDUPLICATION_WINDOW_MS};
-pub use effect::{Cause, Effect, Journal, MessagePage, State, Status, Stored};
+pub use effect::{Cause, Effect, Journal, MessagePage, MessageState, MessageStatus, StoredMessage};
 pub use message::{
     Attributes, BODY_SHARED_FROM, Body, Delivery, Extra, Message, MessageId, NewMessage, ParseMessageIdError,
     sequence_number,

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::contents::{Contents, Discarded, Line, Position};
+use super::contents::{Contents, DeliveryOrder, Discarded};
 use super::dedup::{DeduplicationKey, FirstSend};
-use super::effect::{Cause, Effect, Journal};
+use super::effect::{Cause, Effect, Journal, MessageState};
 use super::message::{FIRST_FIFO_NUMBER, Message, NewMessage};
 use super::receipt::Receipt;
 use super::settings::{Counts, DeduplicationScope, Deleted, Kind, Movable, Sent, Settings, VisibilityChange};
-use super::slot::{Place, Slot};
+use super::slot::Slot;
 use super::time::Time;
 
 /// A message stays hidden for at most 12 hours after it was received (AWS: `Total VisibilityTimeout for the message is
@@ -85,13 +85,11 @@ impl Queue {
         if let Some((_, first)) = key.as_ref().and_then(|key| self.contents.deduplication.get(now, key)) {
             return Sent::Duplicate { id: first.id, number: first.number };
         }
-        let position = if delay_seconds == 0 {
-            Position::Visible
-        } else {
-            Position::Delayed(now.plus_seconds(u64::from(delay_seconds)))
-        };
+        let state = if delay_seconds == 0 { MessageState::Visible } else { MessageState::Delayed };
+        let timed = state == MessageState::Delayed && self.settings.kind == Kind::Standard;
+        let deadline = timed.then(|| now.plus_seconds(u64::from(delay_seconds)));
         let id = message.id;
-        let number = self.store(now, Cause::Sent, message, group.as_ref(), position, j);
+        let number = self.store(now, Cause::Sent, message, group.as_ref(), (state, deadline), j);
         if let Some(key) = key {
             j.record(now, Cause::Remembered, || Effect::Remembered {
                 group: key.group.clone(),
@@ -113,7 +111,7 @@ impl Queue {
     pub fn insert<J: Journal>(&mut self, now: Time, mut message: Message, j: &mut J) -> u64 {
         self.tick(now, j);
         let group = message.group.take();
-        self.store(now, Cause::Arrived, message, group.as_ref(), Position::Visible, j)
+        self.store(now, Cause::Arrived, message, group.as_ref(), (MessageState::Visible, None), j)
     }
 
     /// Deletes the message a receipt speaks of.
@@ -122,14 +120,14 @@ impl Queue {
     /// visibility timeout is still running.
     pub fn delete<J: Journal>(&mut self, now: Time, receipt: Receipt, j: &mut J) -> Deleted {
         self.tick(now, j);
-        let Some(slot) = self.find_alive(now, receipt, j) else {
+        let Some(slot) = self.find_unexpired(now, receipt, j) else {
             return Deleted::AlreadyGone;
         };
         let fifo = self.settings.kind == Kind::Fifo;
         if fifo && self.running_receive(now, receipt).is_none() {
-            return Deleted::Expired;
+            return Deleted::ReceiptExpired;
         }
-        self.take(now, Cause::Deleted, slot, j);
+        self.remove(now, Cause::Deleted, slot, j);
         Deleted::Done
     }
 
@@ -145,18 +143,18 @@ impl Queue {
         j: &mut J,
     ) -> VisibilityChange {
         self.tick(now, j);
-        let Some(slot) = self.find_alive(now, receipt, j) else {
+        let Some(slot) = self.find_unexpired(now, receipt, j) else {
             return VisibilityChange::NotAvailable;
         };
         let available = match self.settings.kind {
-            Kind::Standard => self.contents.slots[slot].place != Place::Delayed,
+            Kind::Standard => self.contents.slots[slot].state != MessageState::Delayed,
             Kind::Fifo => self.running_receive(now, receipt).is_some(),
         };
         if !available {
             return VisibilityChange::NotAvailable;
         }
         if timeout_seconds == 0 {
-            if self.contents.slots[slot].place == Place::InFlight {
+            if self.contents.slots[slot].state == MessageState::InFlight {
                 self.make_visible(now, Cause::VisibilityChanged, slot, j);
             }
             return VisibilityChange::Changed;
@@ -167,14 +165,14 @@ impl Queue {
         if elapsed_ms.saturating_add(timeout_ms) > VISIBILITY_TOTAL_MS_MAX {
             return VisibilityChange::BeyondLimit;
         }
-        self.contents.lift(slot);
-        self.contents.put(slot, Position::InFlight(now.plus_ms(timeout_ms)));
+        self.contents.detach(slot);
+        self.contents.attach(slot, MessageState::InFlight, Some(now.plus_ms(timeout_ms)));
         self.record_change(now, Cause::VisibilityChanged, slot, j);
         VisibilityChange::Changed
     }
 
-    /// What a message move task has to know of the message that [`Queue::take_oldest_visible`] takes out next, if the queue is
-    /// up to now.
+    /// What a message move task has to know of the message that [`Queue::take_oldest_visible`] takes out next, if the
+    /// queue is up to now.
     #[must_use]
     pub fn peek_oldest_visible(&self) -> Option<Movable> {
         let message = &self.contents.slots[self.contents.next()?];
@@ -188,7 +186,7 @@ impl Queue {
     pub fn take_oldest_visible<J: Journal>(&mut self, now: Time, j: &mut J) -> Option<Message> {
         self.tick(now, j);
         let slot = self.contents.next()?;
-        self.take(now, Cause::Moved, slot, j)
+        self.remove(now, Cause::Moved, slot, j)
     }
 
     /// Throws everything away, deduplication ids and attempts too (recorded from SQS). Old receipts then speak of
@@ -231,26 +229,26 @@ impl Queue {
         cause: Cause,
         message: Message,
         group: Option<&Arc<str>>,
-        position: Position,
+        (state, deadline): (MessageState, Option<Time>),
         j: &mut J,
     ) -> u64 {
         let number = self.draw_number();
-        let slot = self.contents.add(Slot::new(message, number), None, group, position);
+        let slot = self.contents.add(Slot::new(message, number), None, group, state, deadline);
         j.record(now, cause, || Effect::Stored(Box::new(self.contents.stored(slot))));
         number
     }
 
-    /// Takes a message out for good.
-    pub(super) fn take<J: Journal>(&mut self, at: Time, cause: Cause, slot: u32, j: &mut J) -> Option<Message> {
+    /// Removes a message for good.
+    pub(super) fn remove<J: Journal>(&mut self, at: Time, cause: Cause, slot: u32, j: &mut J) -> Option<Message> {
         j.record(at, cause, || Effect::Removed { slot, number: self.contents.slots[slot].number });
-        self.contents.take(slot)
+        self.contents.remove(slot)
     }
 
-    /// A message in flight, or held, is visible again.
+    /// A message that is in flight, or withheld, becomes visible again.
     pub(super) fn make_visible<J: Journal>(&mut self, at: Time, cause: Cause, slot: u32, j: &mut J) {
         let message = &self.contents.slots[slot];
-        // FIFO: groups stand in line by the moment their first message became available. Standard: a message keeps
-        // its place in send order, unless it keeps coming back (see `redrive_max_receive_count`).
+        // FIFO: groups are in the order in which their first messages became available. Standard: a message keeps
+        // its position in send order, unless it keeps coming back (see `redrive_max_receive_count`).
         let to_the_back = match self.settings.kind {
             Kind::Fifo => true,
             Kind::Standard => {
@@ -258,11 +256,11 @@ impl Queue {
                 allowed.is_some_and(|allowed| allowed > TO_THE_BACK_ABOVE) && message.receive_count > TO_THE_BACK_ABOVE
             }
         };
-        self.contents.lift(slot);
+        self.contents.detach(slot);
         if to_the_back {
             self.contents.slots[slot].order = self.draw_number();
         }
-        self.contents.put(slot, Position::Visible);
+        self.contents.attach(slot, MessageState::Visible, None);
         self.record_change(at, cause, slot, j);
     }
 
@@ -288,11 +286,11 @@ impl Queue {
         retained_from.plus_seconds(u64::from(self.settings.retention_seconds))
     }
 
-    /// The message a receipt speaks of; removed on the spot if the tick has not come to its expiry yet.
-    fn find_alive<J: Journal>(&mut self, now: Time, receipt: Receipt, j: &mut J) -> Option<u32> {
+    /// The message a receipt speaks of; removed at once if its retention period is over but no tick has come to it yet.
+    fn find_unexpired<J: Journal>(&mut self, now: Time, receipt: Receipt, j: &mut J) -> Option<u32> {
         let slot = self.contents.find(receipt)?;
         if let Some(at) = self.expired_at(now, slot) {
-            self.take(at, Cause::Expired, slot, j);
+            self.remove(at, Cause::Expired, slot, j);
             return None;
         }
         Some(slot)
@@ -300,12 +298,12 @@ impl Queue {
 
     /// The message, if it is in flight by exactly this receive and its visibility timeout is not over.
     pub(super) fn running_receive(&self, now: Time, receipt: Receipt) -> Option<u32> {
-        let (slot, wait) = self.contents.in_flight_by(receipt)?;
-        (wait.at > now).then_some(slot)
+        let (slot, timer) = self.contents.in_flight_by(receipt)?;
+        (timer.at > now).then_some(slot)
     }
 
     pub(super) fn is_fifo(&self) -> bool {
-        matches!(self.contents.line, Line::Fifo(_))
+        matches!(self.contents.order, DeliveryOrder::Fifo(_))
     }
 }
 

@@ -1,10 +1,10 @@
-//! Receiving: hand messages out, take dead letters out, repeat an attempt, give back what nobody got.
+//! Receiving: hand messages out, take dead letters out, repeat an attempt, undo a receive whose client has gone.
 
 use std::sync::Arc;
 
-use super::contents::{Line, Position};
-use super::dedup::HandedOut;
-use super::effect::{Cause, Effect, Journal};
+use super::contents::DeliveryOrder;
+use super::dedup::AttemptEntry;
+use super::effect::{Cause, Effect, Journal, MessageState};
 use super::message::{Delivery, Message};
 use super::queue::Queue;
 use super::receipt::Receipt;
@@ -14,15 +14,15 @@ use super::time::Time;
 /// At most this many dead letters are taken out by one call, so that the work under the queue's lock is bounded.
 pub const DEAD_LETTERS_PER_CALL_MAX: usize = 1024;
 
-/// One receive: what it goes by, and what it has gathered so far.
+/// One receive: what was asked for, and what it has gathered so far.
 struct Receive {
     now: Time,
     visibility_timeout_seconds: u32,
     dead_letter_after: Option<u32>,
     deliveries: Vec<Delivery>,
     dead: Vec<Message>,
-    /// Delivered with a timeout of 0.
-    held: Vec<u32>,
+    /// Delivered with a visibility timeout of 0: visible, but withheld until this receive is over.
+    withheld: Vec<u32>,
     /// Messages that turned out to be expired; they count towards the bound, too.
     expired: usize,
 }
@@ -44,7 +44,7 @@ impl Queue {
     /// `dead_letter_after` is the `maxReceiveCount` of the redrive policy, if its dead-letter queue is there: a message
     /// received this often already is taken out instead of delivered.
     ///
-    /// A FIFO queue serves the first message group in line as far as it may before it goes to the next; see
+    /// A FIFO queue serves the first message group that is ready as far as it may before it goes to the next; see
     /// `fifo.rs`. A standard queue serves in send order; see `standard.rs` for message groups.
     pub fn receive<J: Journal>(
         &mut self,
@@ -62,7 +62,7 @@ impl Queue {
             dead_letter_after,
             deliveries: Vec::new(),
             dead: Vec::new(),
-            held: Vec::new(),
+            withheld: Vec::new(),
             expired: 0,
         };
         let attempt_id = options.attempt_id.as_ref().filter(|_| self.is_fifo());
@@ -85,7 +85,7 @@ impl Queue {
                 self.gather(slot, &mut receive, j);
             }
         }
-        for slot in std::mem::take(&mut receive.held) {
+        for slot in std::mem::take(&mut receive.withheld) {
             self.make_visible(now, Cause::Received, slot, j);
         }
         if let Some(id) = attempt_id {
@@ -100,19 +100,20 @@ impl Queue {
     }
 
     /// Undoes receives whose client went away before it got the answer: receive count, time of first receive and
-    /// place are as before. Receipts that are not in flight any more, or received again since, are passed over.
+    /// position are as before. Receipts of messages that are not in flight any more, or were received again, are passed
+    /// over.
     pub fn give_back<J: Journal>(&mut self, now: Time, receipts: &[Receipt], j: &mut J) {
         self.tick(now, j);
         for &receipt in receipts {
             let Some(slot) = self.running_receive(now, receipt) else { continue };
-            self.contents.lift(slot);
+            self.contents.detach(slot);
             let message = &mut self.contents.slots[slot];
             message.receive_count = message.receive_count.saturating_sub(1);
             if message.receive_count == 0 {
                 message.set_first_received(None);
                 message.set_received_at(None);
             }
-            self.contents.put(slot, Position::Visible);
+            self.contents.attach(slot, MessageState::Visible, None);
             self.record_change(now, Cause::GivenBack, slot, j);
         }
     }
@@ -123,21 +124,21 @@ impl Queue {
         let received_here = self.contents.slots[slot].received_here();
         if let Some(at) = self.expired_at(now, slot) {
             receive.expired += 1;
-            self.take(at, Cause::Expired, slot, j);
+            self.remove(at, Cause::Expired, slot, j);
         } else if receive.dead_letter_after.is_some_and(|limit| received_here >= limit) {
             // AWS: moved by the receive that would have delivered it, and that one does not count.
-            receive.dead.extend(self.take(now, Cause::DeadLettered, slot, j));
+            receive.dead.extend(self.remove(now, Cause::DeadLettered, slot, j));
         } else {
             receive.deliveries.push(self.deliver(slot, receive, j));
             if receive.visibility_timeout_seconds == 0 {
-                receive.held.push(slot);
+                receive.withheld.push(slot);
             }
         }
     }
 
     fn deliver<J: Journal>(&mut self, slot: u32, receive: &Receive, j: &mut J) -> Delivery {
         let now = receive.now;
-        self.contents.lift(slot);
+        self.contents.detach(slot);
         let message = &mut self.contents.slots[slot];
         message.receive_count = message.receive_count.saturating_add(1);
         if message.first_received().is_none() {
@@ -145,20 +146,20 @@ impl Queue {
         }
         message.set_received_at(Some(now));
         if receive.visibility_timeout_seconds == 0 {
-            self.contents.put(slot, Position::Held);
+            self.contents.attach_withheld(slot);
         } else {
-            self.put_received(now, slot, receive.deadline());
+            self.attach_received(now, slot, receive.deadline());
             self.record_change(now, Cause::Received, slot, j);
         }
         self.delivery(slot)
     }
 
-    /// Puts a lifted message in flight because it was received.
-    pub(super) fn put_received(&mut self, now: Time, slot: u32, deadline: Time) {
-        self.contents.put(slot, Position::InFlight(deadline));
+    /// Attaches a detached message that was received.
+    pub(super) fn attach_received(&mut self, now: Time, slot: u32, deadline: Time) {
+        self.contents.attach(slot, MessageState::InFlight, Some(deadline));
         let in_flight = self.contents.in_flight();
         let contents = &mut self.contents;
-        if let Line::Standard(standard) = &mut contents.line {
+        if let DeliveryOrder::Standard(standard) = &mut contents.order {
             let group = contents.slots[slot].group;
             standard.received(&contents.slots, group, now, in_flight);
         }
@@ -183,16 +184,16 @@ impl Queue {
     /// The same messages with the same receipts, their visibility restarted, if nothing happened to any of them.
     fn repeat_attempt<J: Journal>(&mut self, id: &Arc<str>, receive: &Receive, j: &mut J) -> Option<Received> {
         let now = receive.now;
-        let (at, handed_out) = self.contents.attempts.get(now, id)?;
-        let untouched = |message: &HandedOut| {
-            let wait = self.contents.in_flight_by(message.receipt).map(|(_, wait)| wait);
-            wait.is_some_and(|wait| wait.ticket == message.ticket && wait.at > now)
-                && self.expired_at(now, message.receipt.slot).is_none()
+        let (at, entries) = self.contents.attempts.get(now, id)?;
+        let untouched = |entry: &AttemptEntry| {
+            let timer = self.contents.in_flight_by(entry.receipt).map(|(_, timer)| timer);
+            timer.is_some_and(|timer| timer.generation == entry.generation && timer.at > now)
+                && self.expired_at(now, entry.receipt.slot).is_none()
         };
-        if !handed_out.iter().all(untouched) {
+        if !entries.iter().all(untouched) {
             return None;
         }
-        let slots: Vec<u32> = handed_out.iter().map(|message| message.receipt.slot).collect();
+        let slots: Vec<u32> = entries.iter().map(|entry| entry.receipt.slot).collect();
         let mut deliveries = Vec::with_capacity(slots.len());
         for slot in slots {
             deliveries.push(self.delivery(slot));
@@ -200,9 +201,9 @@ impl Queue {
                 self.make_visible(now, Cause::Received, slot, j);
                 continue;
             }
-            self.contents.lift(slot);
+            self.contents.detach(slot);
             self.contents.slots[slot].set_received_at(Some(now));
-            self.contents.put(slot, Position::InFlight(receive.deadline()));
+            self.contents.attach(slot, MessageState::InFlight, Some(receive.deadline()));
             self.record_change(now, Cause::Received, slot, j);
         }
         self.remember_attempt(now, at, id, &deliveries, j);
@@ -219,23 +220,23 @@ impl Queue {
         j: &mut J,
     ) {
         let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
-        if self.keep_attempt(first, id, &receipts) {
+        if self.insert_attempt(first, id, &receipts) {
             j.record(now, Cause::Remembered, || Effect::Attempted { attempt_id: id.clone(), at: first, receipts });
         }
     }
 
-    /// Whether the attempt could be kept; not if one of its messages is not in flight.
-    pub(super) fn keep_attempt(&mut self, at: Time, id: &Arc<str>, receipts: &[Receipt]) -> bool {
-        let handed_out: Option<Vec<HandedOut>> = receipts
+    /// Keeps what an attempt handed out, unless one of its messages is not in flight; whether it did.
+    pub(super) fn insert_attempt(&mut self, at: Time, id: &Arc<str>, receipts: &[Receipt]) -> bool {
+        let entries: Option<Vec<AttemptEntry>> = receipts
             .iter()
             .map(|&receipt| {
-                let (_, wait) = self.contents.in_flight_by(receipt)?;
-                Some(HandedOut { receipt, ticket: wait.ticket })
+                let (_, timer) = self.contents.in_flight_by(receipt)?;
+                Some(AttemptEntry { receipt, generation: timer.generation })
             })
             .collect();
-        match handed_out {
-            Some(handed_out) if !handed_out.is_empty() => {
-                self.contents.attempts.insert(at, id.clone(), handed_out);
+        match entries {
+            Some(entries) if !entries.is_empty() => {
+                self.contents.attempts.insert(at, id.clone(), entries);
                 true
             }
             _ => false,

@@ -103,8 +103,8 @@ pub enum Deleted {
     Done,
     /// It was gone already: deleted, expired, purged or moved. SQS reports success.
     AlreadyGone,
-    /// FIFO only: the visibility timeout of this receive is over; the message stays.
-    Expired,
+    /// FIFO only: the visibility timeout of this receive is over, and with it the receipt handle; the message stays.
+    ReceiptExpired,
 }
 
 /// The answer to a change of visibility.

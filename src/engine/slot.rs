@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::arena::NONE;
-use super::effect::State;
+use super::effect::MessageState;
 use super::list::Links;
 use super::message::{Body, Extra, Message, MessageId};
 use super::time::Time;
@@ -11,19 +11,15 @@ use super::time::Time;
 /// Stands for "never" among the millisecond distances.
 const NEVER: u32 = u32::MAX;
 
-/// Which structure of the queue holds the message.
+/// How the delivery order lists a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Visible; standard: in the list of its lane that is in order by itself. FIFO: every visible message.
-    Fresh,
-    /// Visible; standard: in the ordered set of its lane, because it came back.
-    Returned,
-    /// Visible, but set aside until the receive that handed it out with a timeout of 0 is over.
-    Held,
-    /// Received and hidden.
-    InFlight,
-    /// Waiting for its delay.
-    Delayed,
+pub(super) enum Listing {
+    /// Not at all: it is hidden, or visible but withheld from the receive under way.
+    None,
+    /// FIFO: every visible message. Standard: in the list of its lane, which is in order by itself.
+    InOrder,
+    /// Standard: in the sorted set of its lane, because it became visible after messages of a higher order.
+    Sorted,
 }
 
 /// A message with its links into the structures of its queue.
@@ -42,15 +38,16 @@ pub(super) struct Slot {
     /// Milliseconds from the start of the retention period, which is never longer than 14 days.
     received_ms: u32,
     pub receive_count: u32,
-    /// The message group's place, or `NONE`.
+    /// The index of its message group, or `NONE`.
     pub group: u32,
-    /// Position among the timers, or `NONE`.
+    /// The position of its timer, or `NONE`.
     pub timer: u32,
-    /// By `LANE` and `AGE` of `list.rs`.
+    /// By `LANE` and `RETENTION` of `list.rs`.
     pub links: [Links; 2],
-    pub place: Place,
-    /// Its retention period did not fit the order of the age list, see `ages.rs`.
-    pub stray: bool,
+    pub state: MessageState,
+    pub listing: Listing,
+    /// Its retention period started before that of messages that came earlier, see `retention.rs`.
+    pub out_of_order: bool,
     /// Its retention period does not start at `sent`, see `Extra::retained_from`.
     restarted: bool,
 }
@@ -76,8 +73,9 @@ impl Slot {
             group: NONE,
             timer: NONE,
             links: [Links::NONE; 2],
-            place: Place::Held,
-            stray: false,
+            state: MessageState::Visible,
+            listing: Listing::None,
+            out_of_order: false,
             restarted,
         };
         slot.set_first_received(message.first_received);
@@ -114,17 +112,9 @@ impl Slot {
         }
     }
 
-    pub(super) fn state(&self) -> State {
-        match self.place {
-            Place::Fresh | Place::Returned | Place::Held => State::Visible,
-            Place::InFlight => State::InFlight,
-            Place::Delayed => State::Delayed,
-        }
-    }
-
     /// Receives in this queue: what a redrive policy counts.
     pub(super) fn received_here(&self) -> u32 {
-        let elsewhere = self.extra.as_ref().map_or(0, |extra| extra.received_elsewhere);
+        let elsewhere = self.extra.as_ref().map_or(0, |extra| extra.receive_count_on_arrival);
         self.receive_count.saturating_sub(elsewhere)
     }
 
@@ -169,7 +159,7 @@ mod tests {
     #[test]
     fn a_message_costs_at_most_136_bytes_beside_its_body() {
         assert!(size_of::<Slot>() <= 136, "{}", size_of::<Slot>());
-        assert_eq!(size_of::<Option<Slot>>(), size_of::<Slot>(), "an empty place needs no flag of its own");
+        assert_eq!(size_of::<Option<Slot>>(), size_of::<Slot>(), "an empty slot needs no flag of its own");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Who is next in a standard queue: send order, and fair queues for messages with a group.
+//! The delivery order of a standard queue: send order, and fair queues for messages with a group.
 //!
-//! Messages without a group stand in one lane. Each message group ("tenant") has a lane of its own, and the tenants
-//! stand in one of two lines: the quiet ones by the order of their first message, together with the lane of messages
-//! without a group; and, served only when nothing of that kind is left, the noisy ones, fewest in flight first.
+//! Messages without a group are in one lane. Each message group ("tenant") has a lane of its own. Quiet tenants come in
+//! the order of their first messages, together with the messages without a group; noisy ones are served only when
+//! nothing of that kind is left, fewest in flight first.
 //!
 //! A tenant turns noisy when a receive brings it to at least 30 messages in flight and to more than 10 % of all
 //! messages in flight. It stops being noisy when it has no backlog (visible or delayed) left, or when it has sent
@@ -13,10 +13,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::arena::{Arena, NONE};
+use super::effect::MessageState;
 use super::groups::Groups;
 use super::list::{LANE, List};
 use super::settings::Counts;
-use super::slot::{Place, Slot};
+use super::slot::{Listing, Slot};
 use super::time::Time;
 
 /// A tenant with fewer messages in flight is never noisy.
@@ -26,43 +27,44 @@ pub const NOISY_SHARE_DIVISOR: usize = 10;
 /// A tenant that has sent nothing for this many milliseconds is not noisy.
 pub const NOISY_IDLE_MS: u64 = 300_000;
 
-/// Visible messages in ascending order. New ones arrive in order; only those that came back have to be sorted in.
+/// Visible messages in ascending order. New ones arrive in order; only those that became visible again have to be
+/// sorted.
 struct Lane {
-    fresh: List<LANE>,
-    returned: BTreeSet<(u64, u32)>,
+    in_order: List<LANE>,
+    sorted: BTreeSet<(u64, u32)>,
 }
 
 impl Lane {
     const fn new() -> Lane {
-        Lane { fresh: List::new(), returned: BTreeSet::new() }
+        Lane { in_order: List::new(), sorted: BTreeSet::new() }
     }
 
     fn add(&mut self, slots: &mut Arena<Slot>, slot: u32) {
         let order = slots[slot].order;
-        let last = self.fresh.tail();
+        let last = self.in_order.tail();
         if last.is_none_or(|last| slots[last].order < order) {
-            slots[slot].place = Place::Fresh;
-            self.fresh.push_back(slots, slot);
+            slots[slot].listing = Listing::InOrder;
+            self.in_order.push_back(slots, slot);
         } else {
-            slots[slot].place = Place::Returned;
-            self.returned.insert((order, slot));
+            slots[slot].listing = Listing::Sorted;
+            self.sorted.insert((order, slot));
         }
     }
 
     fn remove(&mut self, slots: &mut Arena<Slot>, slot: u32) {
-        match slots[slot].place {
-            Place::Fresh => self.fresh.remove(slots, slot),
-            Place::Returned => {
-                self.returned.remove(&(slots[slot].order, slot));
+        match std::mem::replace(&mut slots[slot].listing, Listing::None) {
+            Listing::InOrder => self.in_order.remove(slots, slot),
+            Listing::Sorted => {
+                self.sorted.remove(&(slots[slot].order, slot));
             }
-            Place::Held | Place::InFlight | Place::Delayed => {}
+            Listing::None => {}
         }
     }
 
     fn first(&self, slots: &Arena<Slot>) -> Option<(u64, u32)> {
-        let fresh = self.fresh.head().map(|slot| (slots[slot].order, slot));
-        match (fresh, self.returned.first().copied()) {
-            (Some(fresh), Some(returned)) => Some(fresh.min(returned)),
+        let in_order = self.in_order.head().map(|slot| (slots[slot].order, slot));
+        match (in_order, self.sorted.first().copied()) {
+            (Some(in_order), Some(sorted)) => Some(in_order.min(sorted)),
             (one, other) => one.or(other),
         }
     }
@@ -70,18 +72,18 @@ impl Lane {
 
 /// How many messages, by state.
 #[derive(Clone, Copy, Default)]
-struct Tally {
+struct StateCounts {
     visible: usize,
     in_flight: usize,
     delayed: usize,
 }
 
-impl Tally {
-    fn of(&mut self, place: Place) -> &mut usize {
-        match place {
-            Place::Fresh | Place::Returned | Place::Held => &mut self.visible,
-            Place::InFlight => &mut self.in_flight,
-            Place::Delayed => &mut self.delayed,
+impl StateCounts {
+    fn of(&mut self, state: MessageState) -> &mut usize {
+        match state {
+            MessageState::Visible => &mut self.visible,
+            MessageState::InFlight => &mut self.in_flight,
+            MessageState::Delayed => &mut self.delayed,
         }
     }
 
@@ -90,10 +92,10 @@ impl Tally {
     }
 }
 
-/// Where a tenant stands in line.
+/// The position of a tenant among those that are ready: with a message that can be delivered.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Seat {
-    /// It has nothing to give.
+enum ReadyKey {
+    /// It has no such message.
     None,
     /// By the order of its first message.
     Quiet(u64),
@@ -104,47 +106,49 @@ enum Seat {
 /// One message group of a standard queue.
 struct Tenant {
     lane: Lane,
-    tally: Tally,
+    counts: StateCounts,
     last_sent: Time,
     noisy: bool,
-    seat: Seat,
+    ready: ReadyKey,
 }
 
-/// The lines of a standard queue.
-pub(super) struct Standard {
+/// The messages of a standard queue that can be delivered, and its tenants.
+pub(super) struct StandardOrder {
     /// Messages without a group.
-    loose: Lane,
+    ungrouped: Lane,
     tenants: Groups<Tenant>,
-    quiet: BTreeSet<(u64, u32)>,
-    noisy: BTreeSet<(usize, u64, u32)>,
-    /// All noisy tenants by their latest send, to find those that fell silent.
+    /// Quiet tenants by the order of their first message.
+    ready_quiet: BTreeSet<(u64, u32)>,
+    /// Noisy tenants by their messages in flight, then by the order of their first message.
+    ready_noisy: BTreeSet<(usize, u64, u32)>,
+    /// All noisy tenants by their latest send, to find those that have become idle.
     noisy_by_last_sent: BTreeSet<(Time, u32)>,
     /// The messages of noisy tenants.
-    noisy_tally: Tally,
+    noisy_counts: StateCounts,
 }
 
-impl Standard {
-    pub(super) fn new() -> Standard {
-        Standard {
-            loose: Lane::new(),
+impl StandardOrder {
+    pub(super) fn new() -> StandardOrder {
+        StandardOrder {
+            ungrouped: Lane::new(),
             tenants: Groups::new(),
-            quiet: BTreeSet::new(),
-            noisy: BTreeSet::new(),
+            ready_quiet: BTreeSet::new(),
+            ready_noisy: BTreeSet::new(),
             noisy_by_last_sent: BTreeSet::new(),
-            noisy_tally: Tally::default(),
+            noisy_counts: StateCounts::default(),
         }
     }
 
     /// The message to deliver next.
     pub(super) fn next(&self, slots: &Arena<Slot>) -> Option<u32> {
-        let loose = self.loose.first(slots);
-        let quiet = self.quiet.first().copied();
-        let tenant = match (loose, quiet) {
+        let ungrouped = self.ungrouped.first(slots);
+        let quiet = self.ready_quiet.first().copied();
+        let tenant = match (ungrouped, quiet) {
             (Some((order, slot)), quiet) if quiet.is_none_or(|quiet| order < quiet.0) => {
                 return Some(slot);
             }
             (_, Some((_, tenant))) => tenant,
-            (_, None) => self.noisy.first()?.2,
+            (_, None) => self.ready_noisy.first()?.2,
         };
         self.tenants[tenant].lane.first(slots).map(|(_, slot)| slot)
     }
@@ -159,14 +163,14 @@ impl Standard {
         self.tenants.shared(name)
     }
 
-    /// A message of this group arrives; `put` has to follow.
-    pub(super) fn enter(&mut self, name: &Arc<str>, sent: Time) -> u32 {
-        let group = self.tenants.enter(name, || Tenant {
+    /// Adds a message to its group; `attach` has to follow.
+    pub(super) fn enter_group(&mut self, name: &Arc<str>, sent: Time) -> u32 {
+        let group = self.tenants.find_or_add(name, || Tenant {
             lane: Lane::new(),
-            tally: Tally::default(),
+            counts: StateCounts::default(),
             last_sent: sent,
             noisy: false,
-            seat: Seat::None,
+            ready: ReadyKey::None,
         });
         let tenant = &self.tenants[group];
         if tenant.noisy && sent.ms_since(tenant.last_sent) >= NOISY_IDLE_MS {
@@ -182,52 +186,50 @@ impl Standard {
         group
     }
 
-    /// Takes a message out of its lane and out of the numbers; `put` or `leave` has to follow.
-    pub(super) fn lift(&mut self, slots: &mut Arena<Slot>, slot: u32) {
-        let Slot { group, place, .. } = slots[slot];
+    /// Takes a message out of its lane and out of the counts; `attach` or `leave_group` has to follow.
+    pub(super) fn detach(&mut self, slots: &mut Arena<Slot>, slot: u32) {
+        let Slot { group, state, .. } = slots[slot];
         if group == NONE {
-            self.loose.remove(slots, slot);
+            self.ungrouped.remove(slots, slot);
             return;
         }
         let tenant = &mut self.tenants[group];
         tenant.lane.remove(slots, slot);
-        *tenant.tally.of(place) -= 1;
+        *tenant.counts.of(state) -= 1;
         if tenant.noisy {
-            *self.noisy_tally.of(place) -= 1;
+            *self.noisy_counts.of(state) -= 1;
         }
     }
 
-    /// Puts a message where `place` says; `Fresh` or `Returned` is chosen here.
-    pub(super) fn put(&mut self, slots: &mut Arena<Slot>, slot: u32, place: Place) {
-        let group = slots[slot].group;
-        slots[slot].place = place;
-        let visible = matches!(place, Place::Fresh | Place::Returned);
+    /// Takes in a message by its state, for delivery if it is `offered`.
+    pub(super) fn attach(&mut self, slots: &mut Arena<Slot>, slot: u32, offered: bool) {
+        let Slot { group, state, .. } = slots[slot];
         if group == NONE {
-            if visible {
-                self.loose.add(slots, slot);
+            if offered {
+                self.ungrouped.add(slots, slot);
             }
             return;
         }
         let tenant = &mut self.tenants[group];
-        if visible {
+        if offered {
             tenant.lane.add(slots, slot);
         }
-        *tenant.tally.of(place) += 1;
+        *tenant.counts.of(state) += 1;
         if tenant.noisy {
-            *self.noisy_tally.of(place) += 1;
+            *self.noisy_counts.of(state) += 1;
         }
-        self.settle(slots, group);
+        self.reposition(slots, group);
     }
 
-    /// A lifted message of this group leaves the queue.
-    pub(super) fn leave(&mut self, slots: &Arena<Slot>, group: u32) {
+    /// A detached message of this group leaves the queue.
+    pub(super) fn leave_group(&mut self, slots: &Arena<Slot>, group: u32) {
         if group == NONE {
             return;
         }
-        self.settle(slots, group);
-        let tally = self.tenants[group].tally;
-        if tally.backlog() + tally.in_flight == 0 {
-            self.tenants.leave(group);
+        self.reposition(slots, group);
+        let counts = self.tenants[group].counts;
+        if counts.backlog() + counts.in_flight == 0 {
+            self.tenants.remove(group);
         }
     }
 
@@ -237,44 +239,44 @@ impl Standard {
             return;
         }
         let tenant = &self.tenants[group];
-        let own = tenant.tally.in_flight;
+        let own = tenant.counts.in_flight;
         if !tenant.noisy
             && own >= NOISY_IN_FLIGHT_MIN
             && own * NOISY_SHARE_DIVISOR > in_flight
-            && tenant.tally.backlog() > 0
+            && tenant.counts.backlog() > 0
             && now.ms_since(tenant.last_sent) < NOISY_IDLE_MS
         {
             self.set_noisy(group, true);
-            self.settle(slots, group);
+            self.reposition(slots, group);
         }
     }
 
-    /// Whether a noisy tenant has fallen silent, so that `calm` has something to do.
-    pub(super) fn silent(&self, now: Time) -> Option<u32> {
+    /// A noisy tenant that has sent nothing for [`NOISY_IDLE_MS`], if there is one.
+    pub(super) fn idle_noisy(&self, now: Time) -> Option<u32> {
         let &(last_sent, group) = self.noisy_by_last_sent.first()?;
         (now.ms_since(last_sent) >= NOISY_IDLE_MS).then_some(group)
     }
 
-    /// A tenant is not noisy any more because it fell silent.
-    pub(super) fn calm(&mut self, slots: &Arena<Slot>, group: u32) {
+    /// A tenant is not noisy any more.
+    pub(super) fn clear_noisy(&mut self, slots: &Arena<Slot>, group: u32) {
         self.set_noisy(group, false);
-        self.settle(slots, group);
+        self.reposition(slots, group);
     }
 
     /// Adds what only this structure knows.
     pub(super) fn count(&self, counts: &mut Counts) {
         counts.groups = self.tenants.len();
         counts.noisy_groups = self.noisy_by_last_sent.len();
-        counts.quiet_visible = counts.visible - self.noisy_tally.visible;
-        counts.quiet_in_flight = counts.in_flight - self.noisy_tally.in_flight;
-        counts.quiet_delayed = counts.delayed - self.noisy_tally.delayed;
+        counts.quiet_visible = counts.visible - self.noisy_counts.visible;
+        counts.quiet_in_flight = counts.in_flight - self.noisy_counts.in_flight;
+        counts.quiet_delayed = counts.delayed - self.noisy_counts.delayed;
     }
 
     fn set_noisy(&mut self, group: u32, noisy: bool) {
         let tenant = &mut self.tenants[group];
         tenant.noisy = noisy;
         let key = (tenant.last_sent, group);
-        let (own, all) = (tenant.tally, &mut self.noisy_tally);
+        let (own, all) = (tenant.counts, &mut self.noisy_counts);
         if noisy {
             self.noisy_by_last_sent.insert(key);
             all.visible += own.visible;
@@ -288,37 +290,37 @@ impl Standard {
         }
     }
 
-    /// Brings a tenant to the seat it should have now.
-    fn settle(&mut self, slots: &Arena<Slot>, group: u32) {
-        if self.tenants[group].noisy && self.tenants[group].tally.backlog() == 0 {
+    /// Brings a tenant to its position among those that are ready, after a change.
+    fn reposition(&mut self, slots: &Arena<Slot>, group: u32) {
+        if self.tenants[group].noisy && self.tenants[group].counts.backlog() == 0 {
             self.set_noisy(group, false);
         }
         let tenant = &mut self.tenants[group];
-        let seat = match tenant.lane.first(slots) {
-            None => Seat::None,
-            Some((order, _)) if tenant.noisy => Seat::Noisy(tenant.tally.in_flight, order),
-            Some((order, _)) => Seat::Quiet(order),
+        let ready = match tenant.lane.first(slots) {
+            None => ReadyKey::None,
+            Some((order, _)) if tenant.noisy => ReadyKey::Noisy(tenant.counts.in_flight, order),
+            Some((order, _)) => ReadyKey::Quiet(order),
         };
-        let before = std::mem::replace(&mut tenant.seat, seat);
-        if before == seat {
+        let before = std::mem::replace(&mut tenant.ready, ready);
+        if before == ready {
             return;
         }
         match before {
-            Seat::None => {}
-            Seat::Quiet(order) => {
-                self.quiet.remove(&(order, group));
+            ReadyKey::None => {}
+            ReadyKey::Quiet(order) => {
+                self.ready_quiet.remove(&(order, group));
             }
-            Seat::Noisy(in_flight, order) => {
-                self.noisy.remove(&(in_flight, order, group));
+            ReadyKey::Noisy(in_flight, order) => {
+                self.ready_noisy.remove(&(in_flight, order, group));
             }
         }
-        match seat {
-            Seat::None => {}
-            Seat::Quiet(order) => {
-                self.quiet.insert((order, group));
+        match ready {
+            ReadyKey::None => {}
+            ReadyKey::Quiet(order) => {
+                self.ready_quiet.insert((order, group));
             }
-            Seat::Noisy(in_flight, order) => {
-                self.noisy.insert((in_flight, order, group));
+            ReadyKey::Noisy(in_flight, order) => {
+                self.ready_noisy.insert((in_flight, order, group));
             }
         }
     }

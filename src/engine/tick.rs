@@ -1,9 +1,8 @@
-//! What time does to a queue: delays and visibility timeouts end, messages expire, memories fade.
+//! What time does to a queue: delays and visibility timeouts end, messages, deduplication ids and attempts expire.
 
-use super::contents::{Line, Position};
-use super::effect::{Cause, Journal};
+use super::contents::DeliveryOrder;
+use super::effect::{Cause, Journal, MessageState};
 use super::queue::Queue;
-use super::slot::Place;
 use super::time::Time;
 
 /// One tick handles at most this many events, so that the work under the queue's lock is bounded.
@@ -32,16 +31,16 @@ impl Queue {
             events += 1;
             match event {
                 Event::Expiry(slot) => {
-                    self.take(at, Cause::Expired, slot, j);
+                    self.remove(at, Cause::Expired, slot, j);
                 }
                 Event::FifoDelay(slot) => self.end_delay(at, slot, j),
-                Event::Timer(slot) if self.contents.slots[slot].place == Place::Delayed => {
+                Event::Timer(slot) if self.contents.slots[slot].state == MessageState::Delayed => {
                     self.end_delay(at, slot, j);
                 }
                 Event::Timer(slot) => self.make_visible(at, Cause::VisibilityTimeoutEnded, slot, j),
             }
         }
-        while self.fade(now) {
+        while self.forget_one(now) {
             if events == TICK_EVENTS_MAX {
                 return true;
             }
@@ -58,15 +57,17 @@ impl Queue {
 
     fn next_event(&self) -> Option<(Time, Event)> {
         let contents = &self.contents;
-        let expiry =
-            contents.ages.oldest(&contents.slots).map(|(start, slot)| (self.expires_at(start), Event::Expiry(slot)));
-        let fifo_delay = match &contents.line {
-            Line::Standard(_) => None,
-            Line::Fifo(fifo) => fifo
+        let expiry = contents
+            .retention
+            .oldest(&contents.slots)
+            .map(|(start, slot)| (self.expires_at(start), Event::Expiry(slot)));
+        let fifo_delay = match &contents.order {
+            DeliveryOrder::Standard(_) => None,
+            DeliveryOrder::Fifo(fifo) => fifo
                 .next_delayed()
                 .map(|slot| (self.fifo_delay_ends(contents.slots[slot].sent), Event::FifoDelay(slot))),
         };
-        let timer = contents.timers.next().map(|wait| (wait.at, Event::Timer(wait.slot)));
+        let timer = contents.timers.next().map(|timer| (timer.at, Event::Timer(timer.slot)));
         [expiry, fifo_delay, timer].into_iter().flatten().min()
     }
 
@@ -75,31 +76,31 @@ impl Queue {
         sent.plus_seconds(u64::from(self.settings.fifo_delay_seconds))
     }
 
-    /// A standard message comes to its place in send order; a FIFO message becomes available now.
+    /// A standard message takes its position in send order; for a FIFO message that is the moment it becomes available.
     fn end_delay<J: Journal>(&mut self, at: Time, slot: u32, j: &mut J) {
-        self.contents.lift(slot);
+        self.contents.detach(slot);
         if self.is_fifo() {
             self.contents.slots[slot].order = self.draw_number();
         }
-        self.contents.put(slot, Position::Visible);
+        self.contents.attach(slot, MessageState::Visible, None);
         self.record_change(at, Cause::DelayEnded, slot, j);
     }
 
-    /// Forgets one thing that no longer counts; whether there was one.
-    fn fade(&mut self, now: Time) -> bool {
+    /// Forgets one deduplication id, attempt or noisy tenant that no longer counts; whether there was one.
+    fn forget_one(&mut self, now: Time) -> bool {
         let contents = &mut self.contents;
-        if contents.deduplication.is_due(now) {
-            contents.deduplication.forget_oldest();
+        if contents.deduplication.has_expired(now) {
+            contents.deduplication.remove_oldest();
             return true;
         }
-        if contents.attempts.is_due(now) {
-            contents.attempts.forget_oldest();
+        if contents.attempts.has_expired(now) {
+            contents.attempts.remove_oldest();
             return true;
         }
-        if let Line::Standard(standard) = &mut contents.line
-            && let Some(group) = standard.silent(now)
+        if let DeliveryOrder::Standard(standard) = &mut contents.order
+            && let Some(group) = standard.idle_noisy(now)
         {
-            standard.calm(&contents.slots, group);
+            standard.clear_noisy(&contents.slots, group);
             return true;
         }
         false

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Change, MoveTaskRecord, QueueRecord};
-use crate::engine::{Effect, MessageId, Receipt, Status, Stored, Time};
+use crate::engine::{Effect, MessageId, MessageStatus, Receipt, StoredMessage, Time};
 
 /// What a batch leaves behind.
 #[derive(Debug, Default)]
@@ -55,13 +55,13 @@ pub struct QueueFold {
 #[derive(Debug)]
 pub enum MessageFold {
     /// It is new, and this is its newest state.
-    Stored(Box<Stored>),
+    Stored(Box<StoredMessage>),
     /// It was there before, and this is its newest state.
     Changed {
         /// Its slot.
         slot: u32,
         /// Where it stands.
-        status: Status,
+        status: MessageStatus,
     },
     /// It was there before, and is gone.
     Removed,

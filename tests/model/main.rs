@@ -1,8 +1,8 @@
 //! The engine against a naive model: random operations and time jumps, the same answers after every step.
 
 mod model;
+mod observed;
 mod run;
-mod seen;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use crate::seen::{Counts, Delivered, Outcome, Peeked, Received};
+pub use crate::observed::{Counts, Delivered, Outcome, Peeked, Received};
 
 /// Five minutes, in milliseconds: deduplication, attempts, and the silence that ends a noisy tenant.
 const FIVE_MINUTES: u64 = 300_000;
@@ -12,7 +12,7 @@ const FIVE_MINUTES: u64 = 300_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     Visible,
-    Held,
+    Withheld,
     InFlight { until: u64 },
     Delayed { until: u64 },
 }
@@ -186,7 +186,7 @@ impl Model {
         message.received_at = Some(now);
         message.changed = changed;
         message.state =
-            if timeout == 0 { State::Held } else { State::InFlight { until: now + u64::from(timeout) * 1000 } };
+            if timeout == 0 { State::Withheld } else { State::InFlight { until: now + u64::from(timeout) * 1000 } };
         let delivered = seen(message);
         if let Some(group) = delivered.group.filter(|_| !self.fifo && timeout > 0) {
             let own = self.messages.iter().filter(|m| m.group == Some(group) && m.is_in_flight()).count();
@@ -368,7 +368,7 @@ impl Model {
     fn next_change(&self, message: &Message) -> (u64, u8, u64) {
         let expiry = (message.retained_from + u64::from(self.retention) * 1000, 0, 0);
         let other = match message.state {
-            State::Visible | State::Held => return expiry,
+            State::Visible | State::Withheld => return expiry,
             State::Delayed { .. } if self.fifo => (message.sent + u64::from(self.fifo_delay) * 1000, 1, message.serial),
             State::InFlight { until } | State::Delayed { until } => (until, 2, message.changed),
         };

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use kew::internals::engine::{
-    DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, NewMessage, Queue, Receipt,
-    ReceiveOptions, Sent, Settings, State, Stored, Time, VisibilityChange,
+    DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, MessageState, NewMessage, Queue, Receipt,
+    ReceiveOptions, Sent, Settings, StoredMessage, Time, VisibilityChange,
 };
 use proptest::sample::Index;
 
@@ -250,7 +250,7 @@ impl Pair {
         let outcome = match deleted {
             Deleted::Done => Outcome::Done,
             Deleted::AlreadyGone => Outcome::Gone,
-            Deleted::Expired => Outcome::Expired,
+            Deleted::ReceiptExpired => Outcome::Expired,
         };
         assert_eq!(outcome, self.model.delete(serial, receive_count));
     }
@@ -355,8 +355,8 @@ impl Pair {
     }
 }
 
-fn peeked(stored: Stored) -> model::Peeked {
-    let Stored { status, message, .. } = stored;
+fn peeked(stored: StoredMessage) -> model::Peeked {
+    let StoredMessage { status, message, .. } = stored;
     assert_eq!(message.receive_count, status.receive_count);
     let until = status.deadline.map(Time::as_ms);
     model::Peeked {
@@ -365,9 +365,9 @@ fn peeked(stored: Stored) -> model::Peeked {
         receive_count: message.receive_count,
         first_received: message.first_received.map(Time::as_ms),
         state: match (status.state, until) {
-            (State::Visible, None) => model::State::Visible,
-            (State::InFlight, Some(until)) => model::State::InFlight { until },
-            (State::Delayed, Some(until)) => model::State::Delayed { until },
+            (MessageState::Visible, None) => model::State::Visible,
+            (MessageState::InFlight, Some(until)) => model::State::InFlight { until },
+            (MessageState::Delayed, Some(until)) => model::State::Delayed { until },
             odd => panic!("{odd:?}"),
         },
     }

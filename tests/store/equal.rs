@@ -214,7 +214,7 @@ impl Pair {
                 let Some(mut message) = self.dead.pop() else { return };
                 message.retained_from = now;
                 message.extra_mut().dead_letter_source = Some("arn:aws:sqs:eu-central-1:1:source".into());
-                message.extra_mut().received_elsewhere = message.receive_count;
+                message.extra_mut().receive_count_on_arrival = message.receive_count;
                 let number = live.insert(now, message.clone(), effects);
                 assert_eq!(number, mirror.insert(now, message, &mut ()));
             }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kew::internals::engine::{
-    DeduplicationScope, Effect, Kind, Message, MessageId, Queue, Settings, State, Status, Stored, Time,
+    DeduplicationScope, Effect, Kind, Message, MessageId, MessageState, MessageStatus, Queue, Settings, StoredMessage,
+    Time,
 };
 use kew::internals::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
 use md5::{Digest, Md5};
@@ -49,15 +50,15 @@ pub fn message(number: u64, body: &str) -> Message {
 
 pub fn store(uid: u64, number: u64, body: &str) -> Change {
     let slot = u32::try_from(number).unwrap();
-    let status = Status {
+    let status = MessageStatus {
         order: number,
-        state: State::Visible,
+        state: MessageState::Visible,
         deadline: None,
         receive_count: 0,
         first_received: None,
         received_at: None,
     };
-    let stored = Stored { slot, number, status, message: message(number, body) };
+    let stored = StoredMessage { slot, number, status, message: message(number, body) };
     Change::Effect { queue: uid, effect: Effect::Stored(Box::new(stored)) }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kew::internals::engine::{
-    Attributes, DeduplicationScope, Effect, Extra, MessageId, Receipt, State, Status, Stored, Time,
+    Attributes, DeduplicationScope, Effect, Extra, MessageId, MessageState, MessageStatus, Receipt, StoredMessage, Time,
 };
 use kew::internals::store::sqlite::Options;
 use kew::internals::store::{Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, backup};
@@ -16,7 +16,7 @@ fn effect(queue: u64, effect: Effect) -> Change {
     Change::Effect { queue, effect }
 }
 
-fn full_message() -> Stored {
+fn full_message() -> StoredMessage {
     let Change::Effect { effect: Effect::Stored(mut stored), .. } = store(7, 5, "naïve \u{1f600}\n\"body\"") else {
         unreachable!()
     };
@@ -28,15 +28,15 @@ fn full_message() -> Stored {
         deduplication_id: Some("dedup".into()),
         dead_letter_source: Some("arn:aws:sqs:eu-central-1:000000000000:source".into()),
         retained_from: None,
-        received_elsewhere: 2,
+        receive_count_on_arrival: 2,
     }));
     stored.message.group = Some("group".into());
     stored.message.retained_from = Time(NOW.0 + 5);
     stored.message.first_received = Some(Time(NOW.0 + 1));
     stored.message.receive_count = 3;
-    stored.status = Status {
+    stored.status = MessageStatus {
         order: 8,
-        state: State::InFlight,
+        state: MessageState::InFlight,
         deadline: Some(Time(NOW.0 + 30_000)),
         receive_count: 3,
         first_received: Some(Time(NOW.0 + 1)),

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kew::internals::engine::{
-    Attributes, DeduplicationScope, Effect, Extra, Message, MessageId, Receipt, State, Status, Stored, Time,
+    Attributes, DeduplicationScope, Effect, Extra, Message, MessageId, MessageState, MessageStatus, Receipt,
+    StoredMessage, Time,
 };
 use kew::internals::store::sqlite::Options;
 use kew::internals::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
@@ -74,15 +75,16 @@ fn extra(random: &mut Random) -> Extra {
         deduplication_id: some(random, "dedup").map(Into::into),
         dead_letter_source: some(random, "arn:aws:sqs:eu-central-1:000000000000:source").map(Into::into),
         retained_from: None,
-        received_elsewhere: random.below(3) as u32,
+        receive_count_on_arrival: random.below(3) as u32,
     }
 }
 
-fn status(random: &mut Random, number: u64) -> Status {
-    let (state, after_ms) = [(State::Visible, None), (State::InFlight, Some(30_000)), (State::Delayed, Some(900_000))]
-        [random.below(3) as usize];
-    let received = (state == State::InFlight).then_some(Time(NOW.0 + number));
-    Status {
+fn status(random: &mut Random, number: u64) -> MessageStatus {
+    let (state, after_ms) =
+        [(MessageState::Visible, None), (MessageState::InFlight, Some(30_000)), (MessageState::Delayed, Some(900_000))]
+            [random.below(3) as usize];
+    let received = (state == MessageState::InFlight).then_some(Time(NOW.0 + number));
+    MessageStatus {
         order: number + random.below(2),
         state,
         deadline: after_ms.map(|ms| Time(NOW.0 + ms + number)),
@@ -104,7 +106,7 @@ fn sent(random: &mut Random, uid: u64, number: u64, fifo: bool) -> Change {
         retained_from: Time(NOW.0 + random.below(2) * 7),
         ..message(number, &text(random, length))
     };
-    effect(uid, Effect::Stored(Box::new(Stored { slot: number as u32, number, status, message })))
+    effect(uid, Effect::Stored(Box::new(StoredMessage { slot: number as u32, number, status, message })))
 }
 
 fn queue_of(uid: u64, fifo: bool) -> Change {
@@ -170,7 +172,8 @@ pub fn work(store: &mut SqliteStore, seed: u64) {
             let at = Time(NOW.0 - number);
             let Change::Effect { effect: Effect::Stored(stored), .. } = &mut changes[1] else { unreachable!() };
             let deadline = Some(Time(NOW.0 + 9_000));
-            stored.status = Status { state: State::InFlight, deadline, receive_count: 3, ..stored.status };
+            stored.status =
+                MessageStatus { state: MessageState::InFlight, deadline, receive_count: 3, ..stored.status };
             changes.push(effect(8, Effect::Attempted { attempt_id: format!("attempt-{number}").into(), at, receipts }));
         }
         commit(changes);

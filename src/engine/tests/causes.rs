@@ -26,8 +26,8 @@ fn at(seconds: u64) -> Time {
 }
 
 /// A message of a group and with a deduplication id of its own, which a standard queue does without.
-fn draft(desk: &Desk, number: u32) -> NewMessage {
-    let fifo = desk.queue.settings().kind == Kind::Fifo;
+fn draft(fixture: &QueueFixture, number: u32) -> NewMessage {
+    let fifo = fixture.queue.settings().kind == Kind::Fifo;
     NewMessage {
         group: fifo.then(|| format!("g{number}").into()),
         deduplication_id: fifo.then(|| format!("d{number}").into()),
@@ -36,18 +36,18 @@ fn draft(desk: &Desk, number: u32) -> NewMessage {
 }
 
 /// A FIFO queue also says what it remembers of a send or of an attempt.
-fn with_memory(desk: &Desk, ms: u64, cause: Cause) -> Vec<(u64, Cause)> {
-    let fifo = desk.queue.settings().kind == Kind::Fifo;
+fn with_memory(fixture: &QueueFixture, ms: u64, cause: Cause) -> Vec<(u64, Cause)> {
+    let fifo = fixture.queue.settings().kind == Kind::Fifo;
     [(ms, cause)].into_iter().chain(fifo.then_some((ms, Cause::Remembered))).collect()
 }
 
 #[test]
 fn each_event_of_a_message_is_recorded_once_with_its_moment_and_its_cause() {
-    for desk in [Desk::standard(), Desk::fifo()] {
-        let desk = desk.with(|settings| settings.retention_seconds = 60);
-        let (sent, received) = (with_memory(&desk, 0, Cause::Sent), with_memory(&desk, 0, Cause::Received));
-        let message = draft(&desk, 1);
-        let Desk { mut queue, .. } = desk;
+    for fixture in [QueueFixture::standard(), QueueFixture::fifo()] {
+        let fixture = fixture.with(|settings| settings.retention_seconds = 60);
+        let (sent, received) = (with_memory(&fixture, 0, Cause::Sent), with_memory(&fixture, 0, Cause::Received));
+        let message = draft(&fixture, 1);
+        let QueueFixture { mut queue, .. } = fixture;
         let j = &mut Causes::default();
         queue.send(at(0), message.clone(), j);
         assert_eq!(j.take(), sent);
@@ -93,11 +93,11 @@ fn each_event_of_a_message_is_recorded_once_with_its_moment_and_its_cause() {
 
 #[test]
 fn a_delay_ends_when_it_was_due_however_late_the_queue_is_brought_up_to_date() {
-    for desk in [Desk::standard(), Desk::fifo()] {
-        let desk = desk.with(|settings| settings.fifo_delay_seconds = 5);
-        let sent = with_memory(&desk, 0, Cause::Sent);
-        let message = NewMessage { delay_seconds: 5, ..draft(&desk, 1) };
-        let Desk { mut queue, .. } = desk;
+    for fixture in [QueueFixture::standard(), QueueFixture::fifo()] {
+        let fixture = fixture.with(|settings| settings.fifo_delay_seconds = 5);
+        let sent = with_memory(&fixture, 0, Cause::Sent);
+        let message = NewMessage { delay_seconds: 5, ..draft(&fixture, 1) };
+        let QueueFixture { mut queue, .. } = fixture;
         let j = &mut Causes::default();
         queue.send(at(0), message, j);
         assert_eq!(j.take(), sent);
@@ -108,10 +108,11 @@ fn a_delay_ends_when_it_was_due_however_late_the_queue_is_brought_up_to_date() {
 
 #[test]
 fn a_receive_with_a_visibility_timeout_of_0_and_a_repeated_attempt_are_receives() {
-    for desk in [Desk::standard(), Desk::fifo()] {
-        let message = draft(&desk, 1);
-        let (first, again) = (with_memory(&desk, 1_000, Cause::Received), with_memory(&desk, 2_000, Cause::Received));
-        let Desk { mut queue, .. } = desk;
+    for fixture in [QueueFixture::standard(), QueueFixture::fifo()] {
+        let message = draft(&fixture, 1);
+        let (first, again) =
+            (with_memory(&fixture, 1_000, Cause::Received), with_memory(&fixture, 2_000, Cause::Received));
+        let QueueFixture { mut queue, .. } = fixture;
         let j = &mut Causes::default();
         queue.send(at(0), message, j);
         j.take();

@@ -41,23 +41,23 @@ pub(crate) fn message(number: u32, sent: Time) -> Message {
 }
 
 /// A queue, a clock to turn, and a name for each message.
-pub(super) struct Desk {
+pub(super) struct QueueFixture {
     pub queue: Queue,
     pub now: Time,
     pub effects: Vec<Effect>,
     names: Vec<String>,
 }
 
-impl Desk {
-    pub fn standard() -> Desk {
-        Desk::new(Kind::Standard)
+impl QueueFixture {
+    pub fn standard() -> QueueFixture {
+        QueueFixture::new(Kind::Standard)
     }
 
-    pub fn fifo() -> Desk {
-        Desk::new(Kind::Fifo)
+    pub fn fifo() -> QueueFixture {
+        QueueFixture::new(Kind::Fifo)
     }
 
-    fn new(kind: Kind) -> Desk {
+    fn new(kind: Kind) -> QueueFixture {
         let settings = Settings {
             kind,
             deduplication_scope: DeduplicationScope::Queue,
@@ -67,10 +67,10 @@ impl Desk {
             in_flight_max: 120_000,
             redrive_max_receive_count: None,
         };
-        Desk { queue: Queue::new(1, settings), now: Time(1_000_000), effects: Vec::new(), names: Vec::new() }
+        QueueFixture { queue: Queue::new(1, settings), now: Time(1_000_000), effects: Vec::new(), names: Vec::new() }
     }
 
-    pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> Desk {
+    pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> QueueFixture {
         self.configure(change);
         self
     }

@@ -1,11 +1,11 @@
 //! What folding keeps and what it drops.
 
 use super::*;
-use crate::engine::{Body, Message, State};
+use crate::engine::{Body, Message, MessageState};
 use crate::store::QueueRecord;
 
-fn status(order: u64, state: State) -> Status {
-    Status { order, state, deadline: None, receive_count: 0, first_received: None, received_at: None }
+fn status(order: u64, state: MessageState) -> MessageStatus {
+    MessageStatus { order, state, deadline: None, receive_count: 0, first_received: None, received_at: None }
 }
 
 fn stored(number: u64) -> Effect {
@@ -20,10 +20,10 @@ fn stored(number: u64) -> Effect {
         first_received: None,
         receive_count: 0,
     };
-    Effect::Stored(Box::new(Stored { slot: 3, number, status: status(number, State::Visible), message }))
+    Effect::Stored(Box::new(StoredMessage { slot: 3, number, status: status(number, MessageState::Visible), message }))
 }
 
-fn changed(number: u64, order: u64, state: State) -> Effect {
+fn changed(number: u64, order: u64, state: MessageState) -> Effect {
     Effect::Changed { slot: 3, number, status: status(order, state) }
 }
 
@@ -64,7 +64,7 @@ fn folded(effects: impl IntoIterator<Item = Effect>) -> QueueFold {
 
 #[test]
 fn a_message_that_came_and_went_is_never_written_but_its_number_counts() {
-    let queue = folded([stored(4), changed(4, 9, State::InFlight), removed(4)]);
+    let queue = folded([stored(4), changed(4, 9, MessageState::InFlight), removed(4)]);
     assert!(queue.messages.is_empty());
     assert_eq!(queue.next_number, 10, "also the place it was given");
     assert!(queue.removed_any);
@@ -72,17 +72,17 @@ fn a_message_that_came_and_went_is_never_written_but_its_number_counts() {
 
 #[test]
 fn a_new_message_is_written_once_in_its_newest_state() {
-    let queue = folded([stored(4), changed(4, 4, State::InFlight), changed(4, 5, State::Visible)]);
+    let queue = folded([stored(4), changed(4, 4, MessageState::InFlight), changed(4, 5, MessageState::Visible)]);
     let Some(MessageFold::Stored(stored)) = queue.messages.get(&4) else { panic!("stored") };
-    assert_eq!(stored.status, status(5, State::Visible));
+    assert_eq!(stored.status, status(5, MessageState::Visible));
     assert!(!queue.removed_any, "the row tells the number");
 }
 
 #[test]
 fn several_changes_become_one_and_nothing_comes_after_a_removal() {
-    let queue = folded([changed(4, 4, State::InFlight), changed(4, 5, State::Visible)]);
+    let queue = folded([changed(4, 4, MessageState::InFlight), changed(4, 5, MessageState::Visible)]);
     assert!(matches!(queue.messages[&4], MessageFold::Changed { status: now, .. } if now.order == 5));
-    let queue = folded([changed(4, 4, State::InFlight), removed(4), changed(4, 5, State::Visible)]);
+    let queue = folded([changed(4, 4, MessageState::InFlight), removed(4), changed(4, 5, MessageState::Visible)]);
     assert!(matches!(queue.messages[&4], MessageFold::Removed));
 }
 
@@ -103,7 +103,7 @@ fn the_newest_word_on_an_attempt_counts_with_the_deadlines_of_its_time() {
     let with_deadline = |at| Effect::Changed {
         slot: 3,
         number: 4,
-        status: Status { deadline: Some(Time(at)), ..status(4, State::InFlight) },
+        status: MessageStatus { deadline: Some(Time(at)), ..status(4, MessageState::InFlight) },
     };
     let queue = folded([with_deadline(50), attempted(4), with_deadline(60), attempted(4), with_deadline(70)]);
     assert_eq!(queue.attempts["a"].receipts[0].1, Some(Time(60)));

@@ -19,8 +19,8 @@ use super::shelves::{Shelves, ids_of, number_of, shelf_of};
 use super::write::STATES;
 use super::{PROGRESS_STEP, Progress, attributes, open};
 use crate::engine::{
-    ATTEMPT_WINDOW_MS, Attributes, Body, DEDUPLICATION_WINDOW_MS, DeduplicationScope, Effect, Extra, Message, Receipt,
-    Status, Stored, Time,
+    ATTEMPT_WINDOW_MS, Attributes, Body, DEDUPLICATION_WINDOW_MS, DeduplicationScope, Effect, Extra, Message,
+    MessageStatus, Receipt, StoredMessage, Time,
 };
 use crate::store::{DELETED_NAME_MS, Loaded, MoveTaskRecord, QueueRecord, StoreError};
 
@@ -535,11 +535,11 @@ struct MessageReader {
 
 impl MessageReader {
     /// One row of `messages`: its columns as `MESSAGES` has them, the checksum, the body.
-    fn read(&mut self, row: &Row<'_>, number: u64) -> rusqlite::Result<Stored> {
+    fn read(&mut self, row: &Row<'_>, number: u64) -> rusqlite::Result<StoredMessage> {
         let state = text(row, 3)?;
         let state = STATES.iter().find(|(_, word)| *word == state);
         let state = state.map(|(state, _)| *state).ok_or_else(|| damaged(3, "this is no state"))?;
-        let status = Status {
+        let status = MessageStatus {
             order: optional_whole(row, 2)?.unwrap_or(number),
             state,
             deadline: optional_time(row, 4)?,
@@ -564,7 +564,7 @@ impl MessageReader {
             first_received: status.first_received,
             receive_count: status.receive_count,
         };
-        Ok(Stored { slot: row.get(1)?, number, status, message })
+        Ok(StoredMessage { slot: row.get(1)?, number, status, message })
     }
 
     fn extra(&mut self, row: &Row<'_>) -> rusqlite::Result<Option<Arc<Extra>>> {
@@ -582,7 +582,7 @@ impl MessageReader {
             deduplication_id: row.get(13)?,
             dead_letter_source: shared(&mut self.source, row, 16)?,
             retained_from: None,
-            received_elsewhere: row.get::<_, Option<u32>>(17)?.unwrap_or(0),
+            receive_count_on_arrival: row.get::<_, Option<u32>>(17)?.unwrap_or(0),
         };
         Ok((extra != Extra::default()).then(|| Arc::new(extra)))
     }

@@ -10,7 +10,7 @@ use super::rows::{ATTEMPTS, COUNTERS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, 
 use super::shelves::{Shelves, ids_of};
 use super::upkeep;
 use super::{attributes, open};
-use crate::engine::{DeduplicationScope, State, Status, Stored, Time};
+use crate::engine::{DeduplicationScope, MessageState, MessageStatus, StoredMessage, Time};
 use crate::store::fold::{Attempted, Folded, MessageFold, QueueFold, Remembered};
 use crate::store::{MoveTaskRecord, QueueRecord, StoreError};
 
@@ -19,8 +19,8 @@ use crate::store::{MoveTaskRecord, QueueRecord, StoreError};
 const BODY_APART_FROM: usize = 2048;
 
 /// The words for `messages.state`.
-pub(super) const STATES: [(State, &str); 3] =
-    [(State::Visible, "visible"), (State::InFlight, "in flight"), (State::Delayed, "delayed")];
+pub(super) const STATES: [(MessageState, &str); 3] =
+    [(MessageState::Visible, "visible"), (MessageState::InFlight, "in flight"), (MessageState::Delayed, "delayed")];
 
 /// What goes wrong while a batch is written.
 enum Trouble {
@@ -254,8 +254,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn insert(&mut self, id: i64, stored: &Stored) -> rusqlite::Result<()> {
-        let Stored { slot, number, status, message } = stored;
+    fn insert(&mut self, id: i64, stored: &StoredMessage) -> rusqlite::Result<()> {
+        let StoredMessage { slot, number, status, message } = stored;
         let extra = message.extra.as_deref();
         let attributes = extra.and_then(|extra| extra.attributes.as_ref());
         let text = message.body.as_str();
@@ -278,7 +278,7 @@ impl Writer<'_> {
             extra.and_then(|extra| extra.sender.as_deref()),
             extra.and_then(|extra| extra.trace_header.as_deref()),
             extra.and_then(|extra| extra.dead_letter_source.as_deref()),
-            extra.map(|extra| extra.received_elsewhere).filter(|&count| count > 0),
+            extra.map(|extra| extra.receive_count_on_arrival).filter(|&count| count > 0),
             attributes.map(|attributes| attributes::to_json(&attributes.encoded)),
             attributes.map(|attributes| attributes.md5),
         ];
@@ -356,11 +356,11 @@ fn ms(time: Time) -> i64 {
     whole(time.as_ms())
 }
 
-fn word(state: State) -> &'static str {
+fn word(state: MessageState) -> &'static str {
     STATES.iter().find(|(known, _)| *known == state).map_or("visible", |(_, word)| word)
 }
 
 /// The place of most messages is their number, and then not worth a column's bytes.
-fn place(status: &Status, number: u64) -> Option<i64> {
+fn place(status: &MessageStatus, number: u64) -> Option<i64> {
     (status.order != number).then(|| whole(status.order))
 }

@@ -2,40 +2,40 @@
 //!
 //! The retention period is the same for all messages of a queue, so messages that arrive in the order of their
 //! retention start expire in that order: a list is enough. Dead letters of a standard queue keep the time they were
-//! first sent and may not fit; those stand in a set of their own.
+//! first sent and may not fit; those are in a sorted set of their own.
 
 use std::collections::BTreeSet;
 
 use super::arena::Arena;
-use super::list::{AGE, List};
+use super::list::{List, RETENTION};
 use super::slot::Slot;
 use super::time::Time;
 
 /// All messages of a queue by the start of their retention period, in whatever state they are.
-pub(super) struct Ages {
-    in_order: List<AGE>,
-    strays: BTreeSet<(Time, u32)>,
+pub(super) struct RetentionOrder {
+    in_order: List<RETENTION>,
+    out_of_order: BTreeSet<(Time, u32)>,
 }
 
-impl Ages {
-    pub(super) const fn new() -> Ages {
-        Ages { in_order: List::new(), strays: BTreeSet::new() }
+impl RetentionOrder {
+    pub(super) const fn new() -> RetentionOrder {
+        RetentionOrder { in_order: List::new(), out_of_order: BTreeSet::new() }
     }
 
     pub(super) fn add(&mut self, slots: &mut Arena<Slot>, slot: u32) {
         let start = slots[slot].retained_from();
         let fits = self.in_order.tail().is_none_or(|tail| slots[tail].retained_from() <= start);
-        slots[slot].stray = !fits;
+        slots[slot].out_of_order = !fits;
         if fits {
             self.in_order.push_back(slots, slot);
         } else {
-            self.strays.insert((start, slot));
+            self.out_of_order.insert((start, slot));
         }
     }
 
     pub(super) fn remove(&mut self, slots: &mut Arena<Slot>, slot: u32) {
-        if slots[slot].stray {
-            self.strays.remove(&(slots[slot].retained_from(), slot));
+        if slots[slot].out_of_order {
+            self.out_of_order.remove(&(slots[slot].retained_from(), slot));
         } else {
             self.in_order.remove(slots, slot);
         }
@@ -44,9 +44,9 @@ impl Ages {
     /// The message that expires first, and when its retention period started.
     pub(super) fn oldest(&self, slots: &Arena<Slot>) -> Option<(Time, u32)> {
         let in_order = self.in_order.head().map(|slot| (slots[slot].retained_from(), slot));
-        let stray = self.strays.first().copied();
-        match (in_order, stray) {
-            (Some(in_order), Some(stray)) => Some(in_order.min(stray)),
+        let out_of_order = self.out_of_order.first().copied();
+        match (in_order, out_of_order) {
+            (Some(in_order), Some(out_of_order)) => Some(in_order.min(out_of_order)),
             (one, other) => one.or(other),
         }
     }
