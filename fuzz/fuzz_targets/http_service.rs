@@ -6,7 +6,7 @@
 
 #![no_main]
 
-#[path = "../../tests/http/answers.rs"]
+#[path = "../../tests/support/answers.rs"]
 mod answers;
 
 use answers::{answer, check};

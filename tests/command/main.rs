@@ -1,10 +1,9 @@
 //! The real `kew` command, as a person or a container starts it.
 #![cfg(unix)]
 
-#[path = "../http/support.rs"]
-#[allow(dead_code, reason = "the HTTP tests use the rest")]
-mod http;
 mod kew;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod config_file;
 mod damage;
@@ -16,3 +15,5 @@ mod refusals;
 mod settings;
 mod starting;
 mod stopping;
+
+use support::http;

@@ -5,17 +5,17 @@
 //! when the server is killed; how threads take turns it cannot repeat.
 
 mod audit;
-mod client;
 mod content;
 mod drain;
 mod keeper;
 mod ops;
 mod server;
+#[path = "../support/mod.rs"]
+mod support;
 mod survey;
 mod worker;
 
 use audit::Audit;
-use client::now_ms;
 use drain::{TIME_LIMIT_MS, drain};
 use fastrand::Rng;
 use keeper::Keeper;
@@ -26,6 +26,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use support::client;
+use support::client::now_ms;
+use support::number;
 use survey::survey;
 use worker::Worker;
 
@@ -49,7 +52,6 @@ struct Run {
 
 impl Run {
     fn new(name: &str, durability: &'static str) -> Run {
-        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
         let seed = number("SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
         eprintln!("{name}: seed: {seed}, repeat with SEED={seed}");
         let directory: PathBuf =
@@ -179,7 +181,7 @@ impl Run {
 }
 
 fn rounds() -> u64 {
-    std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS_DEFAULT)
+    number("ROUNDS").unwrap_or(ROUNDS_DEFAULT)
 }
 
 fn crash_and_check(durability: &'static str) {

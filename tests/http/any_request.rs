@@ -1,6 +1,7 @@
 //! Any request at all, without a socket: no panic, no 500, and a well-formed answer.
 
 use crate::answers::{answer, check};
+use crate::support::hostile::{any_member, any_text, any_value, operations};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
@@ -8,140 +9,15 @@ use kew::Server;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const ACTIONS: &[&str] = &[
-    "AddPermission",
-    "CancelMessageMoveTask",
-    "ChangeMessageVisibility",
-    "ChangeMessageVisibilityBatch",
-    "CreateQueue",
-    "DeleteMessage",
-    "DeleteMessageBatch",
-    "DeleteQueue",
-    "GetQueueAttributes",
-    "GetQueueUrl",
-    "ListDeadLetterSourceQueues",
-    "ListMessageMoveTasks",
-    "ListQueueTags",
-    "ListQueues",
-    "PurgeQueue",
-    "ReceiveMessage",
-    "RemovePermission",
-    "SendMessage",
-    "SendMessageBatch",
-    "SetQueueAttributes",
-    "StartMessageMoveTask",
-    "TagQueue",
-    "UntagQueue",
-    "Bogus",
-    "",
-];
-
-const MEMBERS: &[&str] = &[
-    "QueueUrl",
-    "QueueName",
-    "MessageBody",
-    "DelaySeconds",
-    "MessageAttributes",
-    "MessageSystemAttributes",
-    "MessageGroupId",
-    "MessageDeduplicationId",
-    "Entries",
-    "Id",
-    "ReceiptHandle",
-    "VisibilityTimeout",
-    "MaxNumberOfMessages",
-    "WaitTimeSeconds",
-    "AttributeNames",
-    "MessageAttributeNames",
-    "MessageSystemAttributeNames",
-    "ReceiveRequestAttemptId",
-    "Attributes",
-    "tags",
-    "Tags",
-    "TagKeys",
-    "QueueNamePrefix",
-    "MaxResults",
-    "NextToken",
-    "SourceArn",
-    "DestinationArn",
-    "MaxNumberOfMessagesPerSecond",
-    "TaskHandle",
-    "Label",
-    "AWSAccountIds",
-    "Actions",
-    "DataType",
-    "StringValue",
-    "BinaryValue",
-    "RedrivePolicy",
-    "Policy",
-    "FifoQueue",
-    "AWSTraceHeader",
-];
-
-const TEXTS: &[&str] = &[
-    "q",
-    "jobs.fifo",
-    "nope",
-    "http://h/000000000000/q",
-    "/000000000000/jobs.fifo",
-    "arn:aws:sqs:us-east-1:000000000000:dead",
-    "All",
-    ".*",
-    "String",
-    "Number",
-    "Binary",
-    "Number.x",
-    "true",
-    "0",
-    "1",
-    "10",
-    "-1",
-    "43200",
-    "99999999999999999999",
-    "1e400",
-    "\u{0}\u{1}\u{1b}",
-    "\u{fffe}\u{ffff}",
-    "<a>&\"']]>",
-    "é☃😀",
-    "\r\n\t",
-    "{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:dead\",\"maxReceiveCount\":1}",
-    "{\"redrivePermission\":\"byQueue\",\"sourceQueueArns\":[]}",
-    "",
-];
-
-fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        4 => prop::sample::select(TEXTS).prop_map(str::to_owned),
-        1 => any::<String>(),
-        1 => (0..300_usize).prop_map(|length| "x".repeat(length)),
-    ]
-}
-
-fn member() -> impl Strategy<Value = String> {
-    prop_oneof![12 => prop::sample::select(MEMBERS).prop_map(str::to_owned), 1 => text()]
-}
-
-fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        6 => text().prop_map(Value::from),
-        2 => (-2..50_000_i64).prop_map(Value::from),
-        1 => any::<i64>().prop_map(Value::from),
-        1 => any::<f64>().prop_map(|number| json!(number)),
-        1 => any::<bool>().prop_map(Value::from),
-        1 => Just(Value::Null),
-    ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((member(), inner), 0..4).prop_map(|pairs| pairs.into_iter().collect()),
-        ]
-    })
+/// The operations, and two that are none.
+fn actions() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(operations().chain(["Bogus", ""]).collect::<Vec<_>>())
 }
 
 /// A parameter's name: members and numbers with dots between.
 fn parameter() -> impl Strategy<Value = String> {
     let number = prop_oneof![Just("1"), Just("2"), Just("0"), Just("99999999999999999999"), Just("member"), Just("")];
-    prop::collection::vec(prop_oneof![3 => member(), 2 => number.prop_map(str::to_owned)], 1..5)
+    prop::collection::vec(prop_oneof![3 => any_member(), 2 => number.prop_map(str::to_owned)], 1..5)
         .prop_map(|parts| parts.join("."))
 }
 
@@ -154,8 +30,8 @@ struct Any {
 }
 
 fn call() -> impl Strategy<Value = Any> {
-    let action = || prop::sample::select(ACTIONS);
-    let object = prop::collection::vec((member(), value()), 0..6);
+    let action = actions;
+    let object = prop::collection::vec((any_member(), any_value()), 0..6);
     let in_json = (action(), object, prop::bool::ANY).prop_map(|(action, members, on_queue)| {
         let mut members: serde_json::Map<String, Value> = members.into_iter().collect();
         if on_queue {
@@ -171,7 +47,7 @@ fn call() -> impl Strategy<Value = Any> {
             body: Value::from(members).to_string().into_bytes(),
         }
     });
-    let pairs = || prop::collection::vec((parameter(), text()), 0..10);
+    let pairs = || prop::collection::vec((parameter(), any_text()), 0..10);
     let encoded = |action: &str, pairs: Vec<(String, String)>| {
         let first = ("Action".to_owned(), action.to_owned());
         serde_urlencoded::to_string([vec![first], pairs].concat()).unwrap()
@@ -197,12 +73,12 @@ fn noise() -> impl Strategy<Value = Any> {
     let kinds = vec!["application/x-amz-json-1.0", "application/x-www-form-urlencoded", "text/plain", ""];
     let header = prop_oneof![
         prop::sample::select(kinds).prop_map(|kind| ("content-type", kind.to_owned())),
-        prop::sample::select(ACTIONS).prop_map(|action| ("x-amz-target", format!("AmazonSQS.{action}"))),
-        text().prop_map(|text| ("authorization", format!("AWS4-HMAC-SHA256 Credential={text}"))),
-        text().prop_map(|text| ("host", text)),
-        text().prop_map(|text| ("accept", text)),
-        text().prop_map(|text| ("x-amzn-trace-id", text)),
-        text().prop_map(|text| ("x-amz-target", text)),
+        actions().prop_map(|action| ("x-amz-target", format!("AmazonSQS.{action}"))),
+        any_text().prop_map(|text| ("authorization", format!("AWS4-HMAC-SHA256 Credential={text}"))),
+        any_text().prop_map(|text| ("host", text)),
+        any_text().prop_map(|text| ("accept", text)),
+        any_text().prop_map(|text| ("x-amzn-trace-id", text)),
+        any_text().prop_map(|text| ("x-amz-target", text)),
     ];
     let target = "[/?&=%a-zA-Z0-9._:;@+*-]{0,60}".prop_map(|rest| format!("/{rest}"));
     (methods, target, prop::collection::vec(header, 0..5), prop::collection::vec(any::<u8>(), 0..200))

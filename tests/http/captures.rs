@@ -1,16 +1,11 @@
 //! The requests that 28 real clients wrote, replayed to a server as it runs: each is answered as its scenario expects.
 
-#[path = "../wire/support.rs"]
-#[allow(dead_code, reason = "the tests of the wire use the rest")]
-mod recorded;
-
 use crate::answers::answer;
 use crate::support::*;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 use kew::Server;
-use recorded::{Raw, captures};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 //! The HTTP server under strain: raw sockets against an embedded server whose clock only the test turns.
 
-mod answers;
 mod any_request;
 mod captures;
 mod cors;
@@ -12,5 +11,8 @@ mod http1;
 mod limits;
 mod long_polls;
 mod queue_urls;
+#[path = "../support/mod.rs"]
 mod support;
 mod timeouts;
+
+use support::answers;

@@ -3,12 +3,10 @@
 //!
 //! A program of its own, because the allocator counts all that happens in a process, and one test at a time.
 
-#[path = "../http/answers.rs"]
-mod answers;
-mod json;
 mod query;
+#[path = "../support/mod.rs"]
+mod support;
 
-use answers::{answer, check};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
@@ -21,6 +19,8 @@ use peak_alloc::PeakAlloc;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
+use support::answers::{answer, check};
+use support::hostile::{self, Hostile};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -34,13 +34,6 @@ const ALLOWANCE: usize = 160 * 1024;
 const FORM_ALLOWANCE: usize = 640 * 1024;
 /// What a long poll may hold while it waits, whatever its request was.
 const PARKED_ALLOWANCE: usize = 96 * 1024;
-
-/// A request to measure: what it is, its action and its body.
-struct Hostile {
-    what: String,
-    action: &'static str,
-    body: Vec<u8>,
-}
 
 fn service() -> Service {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
@@ -104,9 +97,9 @@ impl Scales {
 fn no_json_request_holds_more_than_four_times_its_bytes() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut scales = Scales::default();
-    for action in json::ACTIONS {
+    for action in hostile::operations() {
         let service = service();
-        json::hostile(action, &mut |hostile| scales.weigh(&service, hostile, true));
+        hostile::json_bodies(action, &mut |hostile| scales.weigh(&service, hostile, true));
     }
     scales.verdict(1500);
 }
@@ -127,7 +120,7 @@ fn a_parked_receive_holds_no_more_than_its_limits() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut parked = 0;
     let mut too_much = Vec::new();
-    json::parked(&mut |hostile| {
+    hostile::long_polls(&mut |hostile| {
         let service = service();
         let before = MEMORY.current_usage() - hostile.body.capacity();
         let mut context = Context::from_waker(Waker::noop());

@@ -1,6 +1,6 @@
 //! Hostile bodies of the Query protocol.
 
-use crate::Hostile;
+use crate::support::hostile::Hostile;
 
 /// Bytes of each, about: what 4096 parameters may cost must not hide what grows with the bytes.
 const SIZE: usize = 256 * 1024;

@@ -1,6 +1,6 @@
 //! The three batch actions: errors of the whole batch, errors of an entry, and the answer.
 
-use crate::support::*;
+use crate::fixture::*;
 
 const ACTIONS: [&str; 3] = ["SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"];
 const BAD_ID: &str = "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at \
@@ -112,7 +112,7 @@ async fn send_results_come_in_the_order_of_the_entries_with_all_digests() {
     let xml = kew.query("SendMessageBatch", &batch(&kew, "q", entries)).ok();
     assert_eq!(xml.xml_all("Id"), (0..10).map(|n| format!("e{n}")).collect::<Vec<_>>());
     assert_eq!(xml.xml_all("SendMessageBatchResultEntry").len(), 10);
-    assert!(!xml.body.contains("BatchResultErrorEntry"));
+    assert!(!xml.text().contains("BatchResultErrorEntry"));
 }
 
 #[tokio::test]

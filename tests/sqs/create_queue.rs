@@ -1,6 +1,6 @@
 //! CreateQueue: names, attributes, and what happens if the queue is there already. The 60-second rules.
 
-use crate::support::*;
+use crate::fixture::*;
 
 const STANDARD_NAME: &str = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
 const FIFO_NAME: &str = "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, \

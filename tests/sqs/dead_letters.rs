@@ -1,6 +1,6 @@
 //! Dead letters: when a message moves, what is kept, and what a redrive policy may say.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 
 /// A queue `q` whose messages go to `dead` after so many receives, with a visibility timeout of one second.

@@ -1,6 +1,6 @@
 //! Deduplication of sends to FIFO queues.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::operation::send_message::SendMessageOutput;
 
 const CONTENT_BASED: (&str, &str) = ("ContentBasedDeduplication", "true");

@@ -1,6 +1,6 @@
 //! Fair queues: message groups on standard queues keep a noisy tenant from delaying the others.
 
-use crate::support::*;
+use crate::fixture::*;
 
 /// Sends so many messages of a tenant, each with the tenant's name as its body.
 fn send_many(kew: &Kew, tenant: &str, count: usize) {

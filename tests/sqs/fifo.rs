@@ -1,6 +1,6 @@
 //! FIFO queues: the lock of a group, the order between groups, sequence numbers, receive attempts.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::types::Message;
 
 async fn attempt(kew: &Kew, id: &str, max: i32) -> Vec<Message> {

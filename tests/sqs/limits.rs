@@ -1,6 +1,6 @@
 //! Sizes, characters, and the rules of message attributes.
 
-use crate::support::*;
+use crate::fixture::*;
 
 const MEBIBYTE: usize = 1_048_576;
 

@@ -1,6 +1,6 @@
 //! ListQueues and ListDeadLetterSourceQueues, page by page. Tags. Permissions.
 
-use crate::support::*;
+use crate::fixture::*;
 use std::collections::BTreeMap;
 
 fn urls(kew: &Kew, names: &[&str]) -> Vec<String> {

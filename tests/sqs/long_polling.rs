@@ -1,6 +1,6 @@
 //! Long polls: what wakes them, who comes first, and what ends them.
 
-use crate::support::*;
+use crate::fixture::*;
 use std::io::Write;
 use std::net::TcpStream;
 

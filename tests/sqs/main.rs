@@ -4,6 +4,7 @@
 
 mod addressing;
 mod batches;
+mod by_hand;
 mod checklist;
 mod checks;
 mod create_queue;
@@ -11,6 +12,7 @@ mod dead_letters;
 mod deduplication;
 mod fair_queues;
 mod fifo;
+mod fixture;
 mod limits;
 mod listing;
 mod long_polling;
@@ -19,6 +21,7 @@ mod move_tasks;
 mod queue_attributes;
 mod recorded;
 mod regions;
+#[path = "../support/mod.rs"]
 mod support;
 mod time_limits;
 mod transfers;

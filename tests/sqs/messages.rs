@@ -1,6 +1,6 @@
 //! What of a message comes back: digests, identifiers, system attributes, trace headers.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::types::{
     MessageSystemAttributeName, MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
 };
@@ -136,7 +136,7 @@ async fn a_body_comes_back_byte_for_byte_in_both_protocols() {
     assert_eq!(kew.receive_bodies("q", 1).await, [body]);
     let xml = kew.query("ReceiveMessage", &json!({"QueueUrl": kew.url("q")})).ok();
     assert_eq!(xml.xml("Body").as_deref(), Some(body));
-    assert!(!xml.body.split("<Body>").nth(1).unwrap().split("</Body>").next().unwrap().contains('\r'), "{xml:?}");
+    assert!(!xml.text().split("<Body>").nth(1).unwrap().split("</Body>").next().unwrap().contains('\r'), "{xml:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Message move tasks: the way back from a dead-letter queue.
 
-use crate::support::*;
+use crate::fixture::*;
 use std::time::Duration;
 
 /// `q` with its dead-letter queue `dead`, both standard.
@@ -389,7 +389,7 @@ async fn tasks_are_listed_newest_first_one_by_default_and_ten_at_most() {
     let times: Vec<i64> = tasks(&kew, "dead").iter().map(|t| t["StartedTimestamp"].as_i64().unwrap()).collect();
     started.reverse();
     assert_eq!(times, started[..10]);
-    assert_eq!(kew.json("ListMessageMoveTasks", &json!({"SourceArn": kew.arn("q")})).ok().body, "{}");
+    assert_eq!(kew.json("ListMessageMoveTasks", &json!({"SourceArn": kew.arn("q")})).ok().text(), "{}");
     for value in [-1, 0, 11] {
         let list = json!({"SourceArn": kew.arn("dead"), "MaxResults": value});
         let text =

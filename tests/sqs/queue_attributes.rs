@@ -1,6 +1,6 @@
 //! Queue attributes: what is set is echoed, what is wrong is said, and encryption.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 #[tokio::test]
@@ -77,8 +77,8 @@ async fn attributes_can_be_read_one_by_one() {
     // Known, but without a value here.
     assert_eq!(get(&["RedrivePolicy", "Policy", "FifoQueue", "KmsMasterKeyId"]), 0);
     let unset = json!({"QueueUrl": kew.url("q"), "AttributeNames": ["FifoQueue"]});
-    assert_eq!(kew.json("GetQueueAttributes", &unset).ok().body, "{}");
-    assert!(kew.query("GetQueueAttributes", &unset).ok().body.contains("<GetQueueAttributesResult/>"));
+    assert_eq!(kew.json("GetQueueAttributes", &unset).ok().text(), "{}");
+    assert!(kew.query("GetQueueAttributes", &unset).ok().text().contains("<GetQueueAttributesResult/>"));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Facts from exchanges that other people recorded with SQS itself, restated.
 
-use crate::support::*;
+use crate::fixture::*;
 
 /// A queue URL as the recorded programs wrote it: the host is none of SQS's, and the account is not the caller's.
 fn foreign(queue: &str) -> String {
@@ -31,10 +31,10 @@ async fn a_queue_is_made_ready_with_create_get_and_set() {
     );
     let set = json!({"Attributes": {"Policy": policy}, "QueueUrl": url});
     let answer = kew.json("SetQueueAttributes", &set).ok();
-    assert_eq!((answer.body.as_str(), answer.header("content-length")), ("", "0"));
+    assert_eq!((answer.text(), answer.header_or_empty("content-length")), ("", "0"));
     assert_eq!(kew.attribute("TopicAs-sub-1", "Policy").await, Some(policy));
     let answer = kew.json("DeleteQueue", &json!({"QueueUrl": url})).ok();
-    assert_eq!((answer.body.as_str(), answer.header("content-length")), ("", "0"));
+    assert_eq!((answer.text(), answer.header_or_empty("content-length")), ("", "0"));
 }
 
 #[tokio::test]
@@ -49,19 +49,19 @@ async fn answers_have_these_headers_and_members_in_alphabetical_order() {
         "{{\"Successful\":[{{\"Id\":\"0\",\"MD5OfMessageAttributes\":\"{md5}\",\"MD5OfMessageBody\":\
          \"5eb63bbbe01eeed093cb22bb8f5acdc3\",\"MessageId\":\"{id}\"}}]}}"
     );
-    assert_eq!(sent.body, expected);
+    assert_eq!(sent.text(), expected);
     let receive = json!({"AttributeNames": ["All"], "MaxNumberOfMessages": 1, "MessageAttributeNames": ["All"],
         "QueueUrl": kew.url("q")});
     let answer = kew.json("ReceiveMessage", &receive).ok();
     for (name, value) in
-        [("content-type", "application/x-amz-json-1.0"), ("content-length", &answer.body.len().to_string())]
+        [("content-type", "application/x-amz-json-1.0"), ("content-length", &answer.text().len().to_string())]
     {
-        assert_eq!(answer.header(name), value);
+        assert_eq!(answer.header_or_empty(name), value);
     }
-    assert_eq!(answer.header("x-amzn-requestid").len(), 36);
-    assert!(answer.header("date").ends_with(" GMT"));
-    assert_eq!(answer.header("x-amzn-errortype"), "");
-    let body = &answer.body;
+    assert_eq!(answer.header_or_empty("x-amzn-requestid").len(), 36);
+    assert!(answer.header_or_empty("date").ends_with(" GMT"));
+    assert_eq!(answer.header_or_empty("x-amzn-errortype"), "");
+    let body = answer.text();
     let at = |name: &str| body.find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("{name} in {body}"));
     let order = [
         "Attributes",
@@ -86,7 +86,7 @@ async fn an_empty_receive_is_an_empty_object() {
     let kew = Kew::holding(&[("q", &[])]).await;
     let receive = json!({"AttributeNames": ["All"], "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"],
         "QueueUrl": kew.url("q")});
-    assert_eq!(kew.json("ReceiveMessage", &receive).ok().body, "{}");
+    assert_eq!(kew.json("ReceiveMessage", &receive).ok().text(), "{}");
 }
 
 #[tokio::test]
@@ -99,10 +99,10 @@ async fn a_missing_queue_on_a_foreign_host_is_a_missing_queue() {
     for (action, members) in [("ReceiveMessage", receive), ("SendMessageBatch", send)] {
         let answer = kew.json(action, &members);
         assert_eq!(answer.status, 400);
-        assert_eq!(answer.header("x-amzn-query-error"), "AWS.SimpleQueueService.NonExistentQueue;Sender");
-        assert_eq!(answer.header("content-length"), "96");
+        assert_eq!(answer.header_or_empty("x-amzn-query-error"), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+        assert_eq!(answer.header_or_empty("content-length"), "96");
         assert_eq!(
-            answer.body,
+            answer.text(),
             r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}"#
         );
     }
@@ -133,7 +133,7 @@ async fn changing_the_visibility_of_deleted_messages_fails_by_entry_and_the_rest
         assert_eq!(entry, &json!({"Code": "ReceiptHandleIsInvalid", "Id": id, "Message": text, "SenderFault": true}));
         assert_eq!(keys(entry), ["Code", "Id", "Message", "SenderFault"]);
     }
-    assert!(answer.body.starts_with(r#"{"Failed":[{"Code":"#), "{answer:?}");
+    assert!(answer.text().starts_with(r#"{"Failed":[{"Code":"#), "{answer:?}");
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn changing_the_visibility_to_zero_in_a_batch_is_how_messages_are_given_ba
     let message = kew.receive_one("q").await;
     let change = json!({"Entries": [{"Id": "0", "ReceiptHandle": handle_of(&message), "VisibilityTimeout": 0}],
         "QueueUrl": kew.url("q")});
-    assert_eq!(kew.json("ChangeMessageVisibilityBatch", &change).ok().body, r#"{"Successful":[{"Id":"0"}]}"#);
+    assert_eq!(kew.json("ChangeMessageVisibilityBatch", &change).ok().text(), r#"{"Successful":[{"Id":"0"}]}"#);
     assert_eq!(kew.receive_bodies("q", 1).await, ["0"]);
 }
 
@@ -160,7 +160,7 @@ async fn deleting_a_batch_tells_only_what_succeeded() {
     // Deleting twice is recorded to succeed twice.
     for _ in 0..2 {
         let answer = kew.json("DeleteMessageBatch", &delete).ok();
-        assert_eq!(answer.body, r#"{"Successful":[{"Id":"0"},{"Id":"1"}]}"#);
+        assert_eq!(answer.text(), r#"{"Successful":[{"Id":"0"},{"Id":"1"}]}"#);
     }
 }
 
@@ -169,10 +169,10 @@ async fn a_fifo_batch_without_group_id_fails_as_a_whole() {
     let kew = Kew::holding(&[("top-1.fifo", &[("ContentBasedDeduplication", "true")])]).await;
     let send = json!({"Entries": [{"Id": "0", "MessageBody": "hello world"}], "QueueUrl": kew.url("top-1.fifo")});
     let answer = kew.json("SendMessageBatch", &send);
-    assert_eq!((answer.status, answer.header("x-amzn-query-error")), (400, "InvalidParameterValue;Sender"));
-    assert_eq!(answer.header("content-length"), "135");
+    assert_eq!((answer.status, answer.header_or_empty("x-amzn-query-error")), (400, "InvalidParameterValue;Sender"));
+    assert_eq!(answer.header_or_empty("content-length"), "135");
     assert_eq!(
-        answer.body,
+        answer.text(),
         "{\"__type\":\"com.amazon.coral.service#InvalidParameterValueException\",\"message\":\
          \"The request must contain the parameter MessageGroupId.\"}"
     );

@@ -1,7 +1,7 @@
 //! Regions and accounts in ARNs and URLs: in the default namespace all regions are one place and each caller sees its own, and an account
 //! that has no such queue is the caller's; with the namespace of AWS nothing is understood but what is written.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 

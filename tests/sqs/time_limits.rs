@@ -1,6 +1,6 @@
 //! Delay, retention, the limit in flight, and the counters that show them.
 
-use crate::support::*;
+use crate::fixture::*;
 use kew::internals::actions::Caller;
 use kew::internals::api::{ReceiveMessageRequest, Request, Response, SendMessageBatchEntry, SendMessageBatchRequest};
 

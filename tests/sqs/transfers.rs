@@ -1,7 +1,7 @@
 //! Messages that pass from one queue to another, while several worker threads serve requests: the order of a group holds, and
 //! none is lost or comes twice.
 
-use crate::support::*;
+use crate::fixture::*;
 use std::time::{Duration, Instant};
 
 /// Worker threads of the servers here.

@@ -1,6 +1,6 @@
 //! Visibility timeouts, and what becomes of receipt handles.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::types::Message;
 
 const HOURS_12: i32 = 43_200;

@@ -1,6 +1,6 @@
 //! A store that was written under another clock than the one it is read under: ahead by a year, or behind.
 
-use crate::support::*;
+use crate::fixture::*;
 
 const YEAR: u64 = 365;
 

@@ -6,13 +6,12 @@
 //! durability, what the clients choose to do and when the server is killed; how threads take turns it cannot repeat.
 
 mod audit;
-#[path = "../crash/client.rs"]
-#[allow(dead_code, reason = "shared with the crash test")]
-mod client;
 mod host;
 mod round;
 #[path = "../crash/server.rs"]
 mod server;
+#[path = "../support/mod.rs"]
+mod support;
 mod workers;
 
 use fastrand::Rng;
@@ -20,6 +19,7 @@ use host::Host;
 use round::Round;
 use std::fmt::Write;
 use std::path::Path;
+use support::{client, number};
 
 /// Rounds in a short run: each number of threads with each durability.
 const ROUNDS_DEFAULT: u64 = 6;
@@ -27,10 +27,6 @@ const THREADS: [usize; 3] = [2, 4, 8];
 const DURABILITIES: [&str; 2] = ["full", "process"];
 /// Violations of a round that are told.
 const TOLD_MAX: usize = 5;
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
 
 /// Plays rounds, each on a server of its own, and panics with what went wrong in them.
 fn play(name: &str, host: impl Fn(&Path, usize, u64) -> Host) {

@@ -8,4 +8,5 @@ mod leaves;
 mod members;
 mod model;
 mod recorded;
+#[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,7 @@
 //! tests, which a plain `cargo test` lists as ignored.
 
 use crate::errors::line;
-use crate::support::{json_request, query_request};
+use crate::support::{json_request, query, query_request};
 use kew::internals::api::{Operation, Request};
 use kew::internals::error::ErrorKind;
 use serde_json::{Map, Value, json};
@@ -17,34 +17,11 @@ fn read_model(variable: &str) -> Value {
     serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// One request in the making: the same values as JSON, as form pairs, and as they must show in the decoded request.
+/// One request in the making: the values as they must show in the decoded request.
 struct Sample<'m> {
     shapes: &'m Value,
-    pairs: Vec<(String, String)>,
     shown: Vec<String>,
     count: u32,
-}
-
-/// The Query protocol's name of a list or map member; scalars keep theirs.
-fn singular(shape: &str, member: &str) -> &'static str {
-    match (shape, member) {
-        ("SendMessageBatchRequest", "Entries") => "SendMessageBatchRequestEntry",
-        ("DeleteMessageBatchRequest", "Entries") => "DeleteMessageBatchRequestEntry",
-        ("ChangeMessageVisibilityBatchRequest", "Entries") => "ChangeMessageVisibilityBatchRequestEntry",
-        (_, "Attributes") => "Attribute",
-        (_, "AttributeNames") => "AttributeName",
-        (_, "MessageAttributeNames") => "MessageAttributeName",
-        (_, "MessageSystemAttributeNames") => "MessageSystemAttributeName",
-        (_, "MessageAttributes") => "MessageAttribute",
-        (_, "MessageSystemAttributes") => "MessageSystemAttribute",
-        (_, "StringListValues") => "StringListValue",
-        (_, "BinaryListValues") => "BinaryListValue",
-        (_, "tags" | "Tags") => "Tag",
-        (_, "TagKeys") => "TagKey",
-        (_, "AWSAccountIds") => "AWSAccountId",
-        (_, "Actions") => "ActionName",
-        other => panic!("no rule for the list or map {other:?}"),
-    }
 }
 
 impl Sample<'_> {
@@ -53,65 +30,52 @@ impl Sample<'_> {
         self.count
     }
 
-    fn pair(&mut self, name: &str, value: String) {
-        self.pairs.push((name.to_owned(), value));
-    }
-
-    /// A value of a shape, under a name of the Query protocol.
-    fn value(&mut self, shape_name: &str, name: &str) -> Value {
+    /// A value of a shape.
+    fn value(&mut self, shape_name: &str) -> Value {
         let shape = &self.shapes[shape_name];
         let number = self.next();
         match shape["type"].as_str().unwrap() {
             "string" => {
                 // With characters that both protocols must escape.
                 let text = format!("v{number} +&=%é");
-                self.pair(name, text.clone());
                 self.shown.push(format!("{text:?}"));
                 json!(text)
             }
             "integer" | "long" => {
-                self.pair(name, (70_000 + number).to_string());
                 self.shown.push((70_000 + number).to_string());
                 json!(70_000 + number)
             }
             "blob" => {
                 use base64::Engine;
                 let bytes = format!("b{number}").into_bytes();
-                let text = base64::engine::general_purpose::STANDARD.encode(&bytes);
-                self.pair(name, text.clone());
                 self.shown.push(format!("{bytes:?}"));
-                json!(text)
+                json!(base64::engine::general_purpose::STANDARD.encode(&bytes))
             }
             "list" => {
                 let member = shape["member"]["shape"].as_str().unwrap();
-                (1..=2).map(|i| self.value(member, &format!("{name}.{i}"))).collect()
+                (0..2).map(|_| self.value(member)).collect()
             }
             "map" => {
                 let value_shape = shape["value"]["shape"].as_str().unwrap();
-                let key_name = if shape_name == "TagMap" { "Key" } else { "Name" };
-                let entries = (1..=2).map(|i| {
+                let entries = (0..2).map(|_| {
                     let key = format!("k{}", self.next());
-                    self.pair(&format!("{name}.{i}.{key_name}"), key.clone());
                     self.shown.push(format!("{key:?}"));
-                    (key, self.value(value_shape, &format!("{name}.{i}.Value")))
+                    (key, self.value(value_shape))
                 });
                 entries.collect::<Map<_, _>>().into()
             }
-            "structure" => self.members(shape_name, &format!("{name}."), None),
+            "structure" => self.members(shape_name, None),
             other => panic!("{shape_name}: {other}"),
         }
     }
 
     /// A structure with all its members, or with one.
-    fn members(&mut self, shape_name: &str, prefix: &str, only: Option<&str>) -> Value {
+    fn members(&mut self, shape_name: &str, only: Option<&str>) -> Value {
         let members = self.shapes[shape_name]["members"].as_object().unwrap();
         let chosen = members.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
         let values = chosen.map(|(member, reference)| {
-            let shape = reference["shape"].as_str().unwrap();
-            let collection = matches!(self.shapes[shape]["type"].as_str(), Some("list" | "map"));
-            let name = if collection { singular(shape_name, member) } else { member };
             let shown = self.shown.len();
-            let value = self.value(shape, &format!("{prefix}{name}"));
+            let value = self.value(reference["shape"].as_str().unwrap());
             if matches!(member.as_str(), "StringListValues" | "BinaryListValues") {
                 // Only counted: SQS refuses them whatever they hold.
                 self.shown.truncate(shown);
@@ -124,13 +88,14 @@ impl Sample<'_> {
 
 /// Decodes the same values from both protocols; they must be equal, and must be all there.
 fn compare(model: &Value, operation: Operation, shape: &str, only: Option<&str>) -> Request {
-    let mut sample = Sample { shapes: &model["shapes"], pairs: Vec::new(), shown: Vec::new(), count: 0 };
-    let body = sample.members(shape, "", only).to_string();
+    let mut sample = Sample { shapes: &model["shapes"], shown: Vec::new(), count: 0 };
+    let members = sample.members(shape, only);
     let context = format!("{} {only:?}", operation.name());
-    let json = json_request(operation, &body).unwrap_or_else(|e| panic!("{context}: {e:?}"));
+    let json = json_request(operation, &members.to_string()).unwrap_or_else(|e| panic!("{context}: {e:?}"));
+    let mut pairs = query::pairs(operation.name(), &members);
     // The order of parameters means nothing.
-    sample.pairs.reverse();
-    let query = query_request(operation, &sample.pairs).unwrap_or_else(|e| panic!("{context}: {e:?}"));
+    pairs.reverse();
+    let query = query_request(operation, &pairs).unwrap_or_else(|e| panic!("{context}: {e:?}"));
     assert_eq!(json, query, "{context}");
     let seen = format!("{json:?}");
     for shown in &sample.shown {
@@ -243,7 +208,8 @@ fn names_and_codes_are_those_of_the_query_model() {
             };
             // TagQueue's map is named by its shape.
             let expected = location.as_str().or(target["locationName"].as_str()).unwrap();
-            assert_eq!(singular(name, member), expected, "{name} {member}");
+            let action = name.trim_end_matches("Request");
+            assert_eq!(query::element_name(action, member), expected, "{name} {member}");
             compared += 1;
         }
     }

@@ -1,6 +1,6 @@
 //! Lines 15 to 30 of the list: the messages.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn c16_too_large_is_worded_differently_in_send_and_in_a_batch() {
     assert_eq!(answer["Successful"][0]["Id"], "exact");
     let answer = kew.query("SendMessageBatch", &batch).ok();
     assert_eq!(answer.xml("Message").as_deref(), Some(text));
-    assert!(answer.body.contains("<SenderFault>true</SenderFault>"), "{answer:?}");
+    assert!(answer.text().contains("<SenderFault>true</SenderFault>"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -238,7 +238,7 @@ async fn c27_move_task_handle_list_fields_and_cancel_errors() {
     assert_eq!(list(&kew), running);
     let xml = kew.query("ListMessageMoveTasks", &json!({"SourceArn": kew.arn("dead")})).ok();
     assert_eq!(xml.xml("Status").as_deref(), Some("RUNNING"));
-    assert!(xml.body.contains("<ListMessageMoveTasksResultEntry>"), "{xml:?}");
+    assert!(xml.text().contains("<ListMessageMoveTasksResultEntry>"), "{xml:?}");
     kew.turn(10);
     let entry = list(&kew)["Results"][0].clone();
     assert_eq!((&entry["Status"], &entry["TaskHandle"]), (&json!("COMPLETED"), &Value::Null));

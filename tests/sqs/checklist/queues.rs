@@ -1,6 +1,6 @@
 //! Lines 1 to 14 of the list: the protocols and the queues.
 
-use crate::support::*;
+use crate::fixture::*;
 use aws_sdk_sqs::types::QueueAttributeName;
 use std::collections::BTreeSet;
 
@@ -45,15 +45,15 @@ async fn c02_actions_without_output_answer_200_with_an_empty_body_in_json() {
     ];
     for (action, members) in &calls[..] {
         let answer = kew.json(action, members).ok();
-        assert_eq!((answer.body.as_str(), answer.header("content-length")), ("", "0"), "{action}");
-        assert_eq!(answer.header("content-type"), "application/x-amz-json-1.0", "{action}");
-        assert_eq!(answer.header("x-amzn-requestid").len(), 36, "{action}");
+        assert_eq!((answer.text(), answer.header_or_empty("content-length")), ("", "0"), "{action}");
+        assert_eq!(answer.header_or_empty("content-type"), "application/x-amz-json-1.0", "{action}");
+        assert_eq!(answer.header_or_empty("x-amzn-requestid").len(), 36, "{action}");
     }
     kew.create("q", &[]).await;
     let answer = kew.query("PurgeQueue", &json!({"QueueUrl": url})).ok();
     let begin = "<?xml version=\"1.0\"?><PurgeQueueResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\">\
                  <ResponseMetadata><RequestId>";
-    assert!(answer.body.starts_with(begin) && !answer.body.contains("Result"), "{answer:?}");
+    assert!(answer.text().starts_with(begin) && !answer.text().contains("Result"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -61,12 +61,12 @@ async fn c03_nothing_to_say_is_an_empty_object() {
     let kew = Kew::holding(&[("q", &[])]).await;
     let q = json!({"QueueUrl": kew.url("q")});
     for action in ["ReceiveMessage", "ListQueueTags", "ListDeadLetterSourceQueues", "GetQueueAttributes"] {
-        assert_eq!(kew.json(action, &q).ok().body, "{}", "{action}");
-        assert!(kew.query(action, &q).ok().body.contains(&format!("<{action}Result/>")), "{action}");
+        assert_eq!(kew.json(action, &q).ok().text(), "{}", "{action}");
+        assert!(kew.query(action, &q).ok().text().contains(&format!("<{action}Result/>")), "{action}");
     }
     let none = json!({"QueueNamePrefix": "zzz"});
-    assert_eq!(kew.json("ListQueues", &none).ok().body, "{}");
-    assert!(kew.query("ListQueues", &none).ok().body.contains("<ListQueuesResult/>"));
+    assert_eq!(kew.json("ListQueues", &none).ok().text(), "{}");
+    assert!(kew.query("ListQueues", &none).ok().text().contains("<ListQueuesResult/>"));
     assert_eq!(kew.client.receive_message().queue_url(kew.url("q")).send().await.unwrap().messages, None);
 }
 
@@ -77,7 +77,7 @@ async fn c04_every_json_error_has_the_query_error_header() {
         let headers = [("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", target)];
         kew.raw("POST", "/", &headers, body)
     };
-    let header = |answer: Answer| answer.header("x-amzn-query-error").to_owned();
+    let header = |answer: Answer| answer.header_or_empty("x-amzn-query-error").to_owned();
     assert_eq!(header(post("AmazonSQS.Bogus", "{}")), "InvalidAction;Sender");
     assert_eq!(header(post("AmazonSQS.SendMessage", "{")), "MalformedInput;Sender");
     assert_eq!(header(post("AmazonSQS.SendMessage", "[]")), "MalformedInput;Sender");
@@ -96,7 +96,7 @@ async fn c05_a_missing_queue_has_one_text_for_each_protocol() {
     let gone = json!({"QueueUrl": kew.url("gone"), "MessageBody": "x"});
     let answer = kew.json("SendMessage", &gone);
     assert_eq!(
-        answer.body,
+        answer.text(),
         r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}"#
     );
     let answer = kew.query("SendMessage", &gone);
@@ -136,7 +136,7 @@ async fn c08_a_get_without_action_is_404_in_xml_even_for_json() {
     let kew = Kew::holding(&[("q", &[])]).await;
     for accept in ["*/*", "application/json"] {
         let answer = kew.raw("GET", &format!("/{ACCOUNT}/q"), &[("Accept", accept)], "");
-        assert_eq!((answer.status, answer.body.as_str()), (404, "<UnknownOperationException/>"), "{accept}");
+        assert_eq!((answer.status, answer.text()), (404, "<UnknownOperationException/>"), "{accept}");
     }
 }
 
@@ -177,7 +177,7 @@ async fn c11_get_queue_attributes_without_names_gives_nothing() {
     let answer = kew.client.get_queue_attributes().queue_url(kew.url("q")).send().await.unwrap();
     assert_eq!(answer.attributes, None);
     let empty = json!({"QueueUrl": kew.url("q"), "AttributeNames": []});
-    assert_eq!(kew.json("GetQueueAttributes", &empty).ok().body, "{}");
+    assert_eq!(kew.json("GetQueueAttributes", &empty).ok().text(), "{}");
 }
 
 #[tokio::test]

@@ -1,12 +1,16 @@
 //! A client that is nothing but a socket: it writes what it is told, byte for byte, and reads answers strictly.
+//!
+//! What a living server must not do ends the test. Where a server may be killed, [`Peer::connect`] and [`Peer::try_ask`]
+//! give errors of the connection back.
 
 use kew::Server;
-use std::io::{ErrorKind, Read, Write};
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// After this a test fails: something hangs. No test waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After this a test fails: something hangs. Longer than any long poll, and no test waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const AMZ_JSON: &str = "application/x-amz-json-1.0";
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -28,11 +32,15 @@ impl Peer {
     }
 
     pub fn at(address: SocketAddr) -> Peer {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Peer { stream, read: Vec::new() }
+        Peer::connect(address).unwrap()
+    }
+
+    pub fn connect(address: SocketAddr) -> io::Result<Peer> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Peer { stream, read: Vec::new() })
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Peer {
@@ -62,52 +70,73 @@ impl Peer {
     }
 
     /// Reads some bytes; 0 is the end of the connection, however it ended.
-    fn more(&mut self) -> usize {
+    fn more(&mut self) -> io::Result<usize> {
         let mut piece = [0; 64 * 1024];
         match self.stream.read(&mut piece) {
             Ok(count) => {
                 self.read.extend_from_slice(&piece[..count]);
-                count
+                Ok(count)
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                panic!("the server neither answers nor closes; so far: {}", String::from_utf8_lossy(&self.read))
+                Err(self.broken("the server neither answers nor closes"))
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => self.more(),
-            Err(_) => 0,
+            Err(_) => Ok(0),
         }
     }
 
-    fn head_end(&mut self) -> Option<usize> {
+    fn broken(&self, what: &str) -> io::Error {
+        io::Error::other(format!("{what}; so far: {:?}", String::from_utf8_lossy(&self.read)))
+    }
+
+    fn head_end(&mut self) -> io::Result<Option<usize>> {
         loop {
             if let Some(at) = self.read.windows(4).position(|w| w == b"\r\n\r\n") {
-                return Some(at + 4);
+                return Ok(Some(at + 4));
             }
-            if self.more() == 0 {
-                let rest = String::from_utf8_lossy(&self.read).into_owned();
-                assert!(rest.is_empty(), "the connection ended inside a head: {rest:?}");
-                return None;
+            if self.more()? == 0 {
+                return if self.read.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(self.broken("the connection ended inside a head"))
+                };
             }
         }
     }
 
-    fn read_answer(&mut self, with_body: bool) -> Option<Answer> {
-        let end = self.head_end()?;
+    /// The next answer, or `None` at the end of the connection.
+    fn try_answer(&mut self, with_body: bool) -> io::Result<Option<Answer>> {
+        let Some(end) = self.head_end()? else { return Ok(None) };
         let mut answer = Answer::head(&self.read[..end]);
         self.read.drain(..end);
         let length = answer.header("content-length").map(|length| length.parse::<usize>().unwrap());
         if answer.status == 100 || answer.status == 204 {
             assert_eq!(length.unwrap_or(0), 0, "{answer:?}");
-            return Some(answer);
+            return Ok(Some(answer));
         }
         // Answers are never chunked and never end with the connection.
         let length = length.unwrap_or_else(|| panic!("no content-length: {answer:?}"));
         if with_body {
             while self.read.len() < length {
-                assert_ne!(self.more(), 0, "the connection ended inside a body of {length} bytes: {answer:?}");
+                if self.more()? == 0 {
+                    return Err(
+                        self.broken(&format!("the connection ended inside a body of {length} bytes: {answer:?}"))
+                    );
+                }
             }
             answer.body = self.read.drain(..length).collect();
         }
-        Some(answer)
+        Ok(Some(answer))
+    }
+
+    /// Sends a request and reads its answer; an error if the connection ends before that is whole.
+    pub fn try_ask(&mut self, request: impl AsRef<[u8]>) -> io::Result<Answer> {
+        self.stream.write_all(request.as_ref())?;
+        self.try_answer(true)?.ok_or_else(|| ErrorKind::UnexpectedEof.into())
+    }
+
+    fn read_answer(&mut self, with_body: bool) -> Option<Answer> {
+        self.try_answer(with_body).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The next answer.
@@ -135,7 +164,7 @@ impl Peer {
         let mut count = self.read.len();
         loop {
             self.read.clear();
-            match self.more() {
+            match self.more().unwrap() {
                 0 => return count,
                 more => count += more,
             }
@@ -144,7 +173,7 @@ impl Peer {
 
     /// Asserts that the server has closed the connection without another byte.
     pub fn assert_closed(&mut self) {
-        while self.read.is_empty() && self.more() != 0 {}
+        while self.read.is_empty() && self.more().unwrap() != 0 {}
         assert!(self.read.is_empty(), "more than the last answer: {:?}", String::from_utf8_lossy(&self.read));
     }
 
@@ -172,12 +201,19 @@ pub fn let_it_work(server: &Server) {
 }
 
 /// An answer as it came.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     pub version: String,
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Answer { version, status, headers, body } = self;
+        write!(f, "{version} {status} {headers:?} {}", String::from_utf8_lossy(body))
+    }
 }
 
 impl Answer {
@@ -259,8 +295,13 @@ impl Answer {
 
 /// A request with `Host: door.internal:1234`, these headers, and a `Content-Length` if it has a body.
 pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    request_to("door.internal:1234", method, target, headers, body)
+}
+
+/// The same with another `Host`.
+pub fn request_to(host: &str, method: &str, target: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
-    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: door.internal:1234\r\n");
+    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n");
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }

@@ -1,5 +1,6 @@
-//! A server with a clock that stands, an SDK client for it, and requests by hand in both protocols.
+//! A server with a clock that stands, on a data directory if the environment says so, and an SDK client for it.
 
+pub use crate::by_hand::*;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{Credentials, Region};
 use aws_sdk_sqs::operation::send_message::SendMessageOutput;
@@ -11,19 +12,10 @@ use aws_sdk_sqs::types::{
 use base64::Engine;
 pub use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The account of callers with an ordinary access key.
 pub const ACCOUNT: &str = "000000000000";
-/// The text of the JSON protocol for a missing queue.
-pub const NO_QUEUE: &str = "The specified queue does not exist.";
-/// The code for it.
-pub const NO_QUEUE_CODE: &str = "AWS.SimpleQueueService.NonExistentQueue";
-
 /// Runs all of these tests against a data directory when set: `process` or `full`.
 const DURABILITY: &str = "KEW_TEST_DURABILITY";
 
@@ -33,26 +25,6 @@ pub struct Kew {
     pub client: Client,
     /// Kept for as long as the server, if it has one.
     _data: Option<tempfile::TempDir>,
-}
-
-/// An answer to a request made by hand.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: BTreeMap<String, String>,
-    pub body: String,
-}
-
-/// What an SDK user sees of an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    pub status: u16,
-    pub code: String,
-    pub message: String,
-}
-
-pub fn failure(status: u16, code: &str, message: &str) -> Failure {
-    Failure { status, code: code.to_owned(), message: message.to_owned() }
 }
 
 pub fn client_as(server: &kew::Server, access_key: &str, region: &str) -> Client {
@@ -320,244 +292,6 @@ impl Kew {
         let poll = self.poll(queue, seconds);
         self.waiting(queue, before + 1).await;
         poll
-    }
-
-    /// A request of any bytes, and its answer.
-    pub fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        raw(&self.server, method, path, headers, body)
-    }
-
-    /// Has several connections make the same request again and again, until what it gives back is dropped.
-    pub fn repeatedly(&self, connections: usize, action: &str, members: &Value) -> Repetition {
-        let body = members.to_string();
-        let request = format!(
-            "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.{action}\r\n\
-             Content-Type: application/x-amz-json-1.0\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let stop = Arc::new(AtomicBool::new(false));
-        let connection = |_| {
-            let stream = TcpStream::connect(self.server.addresses()[0]).expect("connects");
-            let (stop, request) = (stop.clone(), request.clone());
-            std::thread::spawn(move || repeat(stream, request.as_bytes(), &stop))
-        };
-        Repetition { threads: (0..connections).map(connection).collect(), stop }
-    }
-
-    /// An action over the JSON protocol.
-    pub fn json(&self, action: &str, members: &Value) -> Answer {
-        let target = format!("AmazonSQS.{action}");
-        let headers = [("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", target.as_str())];
-        self.raw("POST", "/", &headers, &members.to_string())
-    }
-
-    /// The same action over the Query protocol, its members flattened.
-    pub fn query(&self, action: &str, members: &Value) -> Answer {
-        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
-        self.raw("POST", "/", &headers, &form(action, members))
-    }
-
-    /// Both protocols refuse a request with the same status, code and text.
-    #[track_caller]
-    pub fn refuses(&self, action: &str, members: &Value, status: u16, code: &str, message: &str) {
-        self.refuses_in_json(action, members, status, code, message);
-        assert_eq!(self.query(action, members).xml_failure(), failure(status, code, message), "Query {members}");
-    }
-
-    /// For what a form cannot say, such as an empty list.
-    #[track_caller]
-    pub fn refuses_in_json(&self, action: &str, members: &Value, status: u16, code: &str, message: &str) {
-        assert_eq!(self.json(action, members).json_failure(), failure(status, code, message), "JSON {members}");
-    }
-
-    /// Both protocols refuse the value of a parameter.
-    #[track_caller]
-    pub fn invalid(&self, action: &str, members: &Value, message: &str) {
-        self.refuses(action, members, 400, "InvalidParameterValue", message);
-    }
-
-    /// Both protocols miss a parameter.
-    #[track_caller]
-    pub fn missing(&self, action: &str, members: &Value, name: &str) {
-        let text = format!("The request must contain the parameter {name}.");
-        self.refuses(action, members, 400, "MissingParameter", &text);
-    }
-}
-
-/// Requests that are made again and again; see [`Kew::repeatedly`].
-pub struct Repetition {
-    threads: Vec<std::thread::JoinHandle<()>>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Drop for Repetition {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        let ended: Vec<_> = self.threads.drain(..).map(std::thread::JoinHandle::join).collect();
-        assert!(std::thread::panicking() || ended.iter().all(Result::is_ok), "a connection was not served");
-    }
-}
-
-/// Writes the same request again and again on one connection, and reads the answers.
-fn repeat(mut stream: TcpStream, request: &[u8], stop: &AtomicBool) {
-    let mut answers = BufReader::new(stream.try_clone().expect("a second handle"));
-    while !stop.load(Ordering::SeqCst) {
-        stream.write_all(request).expect("writes");
-        let (mut line, mut length) = (String::new(), 0);
-        while line != "\r\n" {
-            line.clear();
-            assert!(answers.read_line(&mut line).expect("reads") > 0, "the server ended the connection");
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
-                length = value.trim().parse().expect("a number");
-            }
-        }
-        std::io::copy(&mut (&mut answers).take(length), &mut std::io::sink()).expect("reads");
-    }
-}
-
-/// One request on a connection of its own.
-pub fn raw(server: &kew::Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut stream = TcpStream::connect(server.addresses()[0]).expect("connects");
-    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-    if !headers.iter().any(|(name, _)| *name == "Host") {
-        head.push_str(&format!("Host: {}\r\n", server.addresses()[0]));
-    }
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    stream.write_all(format!("{head}\r\n{body}").as_bytes()).expect("writes");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("answers in UTF-8");
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-    let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
-    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
-    Answer { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
-}
-
-impl Answer {
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(String::as_str).unwrap_or_default()
-    }
-
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// The text of the first element of this name.
-    pub fn xml(&self, element: &str) -> Option<String> {
-        self.xml_all(element).into_iter().next()
-    }
-
-    /// The texts of all elements of this name.
-    pub fn xml_all(&self, element: &str) -> Vec<String> {
-        let (open, close) = (format!("<{element}>"), format!("</{element}>"));
-        let pieces = self.body.split(&open).skip(1).filter_map(|rest| rest.split_once(&close));
-        pieces.map(|(text, _)| unescape(text)).collect()
-    }
-
-    /// What an error of the JSON protocol says, after a look at its form.
-    #[track_caller]
-    pub fn json_failure(&self) -> Failure {
-        let body = self.json();
-        let (code, fault) = self.header("x-amzn-query-error").split_once(';').unwrap_or_default();
-        assert_eq!(fault, "Sender", "{self:?}");
-        assert_eq!(self.header("content-type"), "application/x-amz-json-1.0", "{self:?}");
-        assert_eq!(body["__type"], json_type(code), "{self:?}");
-        failure(self.status, code, body["message"].as_str().unwrap_or_default())
-    }
-
-    /// What an error of the Query protocol says, after a look at its form.
-    #[track_caller]
-    pub fn xml_failure(&self) -> Failure {
-        let begin =
-            "<?xml version=\"1.0\"?><ErrorResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><Error>";
-        assert!(self.body.starts_with(begin), "{self:?}");
-        assert!(self.body.contains("<Detail/></Error><RequestId>"), "{self:?}");
-        assert_eq!(self.xml("Type").as_deref(), Some("Sender"), "{self:?}");
-        assert_eq!(self.header("content-type"), "text/xml", "{self:?}");
-        let message = self.xml("Message").unwrap_or_default();
-        let message =
-            message.strip_suffix(" for this wsdl version.").map_or(message.clone(), |text| format!("{text}."));
-        failure(self.status, &self.xml("Code").unwrap_or_default(), &message)
-    }
-
-    #[track_caller]
-    pub fn ok(self) -> Answer {
-        assert_eq!(self.status, 200, "{self:?}");
-        self
-    }
-}
-
-/// The `__type` that goes with a code.
-fn json_type(code: &str) -> String {
-    let generic = |name: &str| format!("com.amazon.coral.service#{name}");
-    match code {
-        "InvalidParameterValue" => generic("InvalidParameterValueException"),
-        "MissingParameter" => generic("MissingRequiredParameterException"),
-        "InvalidAction" => generic("UnknownOperationException"),
-        "MalformedInput" => generic("SerializationException"),
-        NO_QUEUE_CODE => "com.amazonaws.sqs#QueueDoesNotExist".to_owned(),
-        "QueueAlreadyExists" => "com.amazonaws.sqs#QueueNameExists".to_owned(),
-        _ => format!("com.amazonaws.sqs#{}", code.trim_start_matches("AWS.SimpleQueueService.")),
-    }
-}
-
-fn unescape(text: &str) -> String {
-    let replaced = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
-    replaced.replace("&#13;", "\r").replace("&#xD;", "\r").replace("&amp;", "&")
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// The members of a request as the form of the Query protocol.
-pub fn form(action: &str, members: &Value) -> String {
-    let mut pairs = vec![("Action".to_owned(), action.to_owned()), ("Version".to_owned(), "2012-11-05".to_owned())];
-    for (name, value) in members.as_object().expect("a JSON object") {
-        flatten(action, name, value, "", &mut pairs);
-    }
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
-}
-
-fn flatten(action: &str, name: &str, value: &Value, prefix: &str, pairs: &mut Vec<(String, String)>) {
-    let singular = match name {
-        "Attributes" => "Attribute",
-        "tags" | "Tags" => "Tag",
-        "Entries" => &format!("{action}RequestEntry"),
-        "AWSAccountIds" => "AWSAccountId",
-        "Actions" => "ActionName",
-        other => other.strip_suffix('s').filter(|_| value.is_array() || value.is_object()).unwrap_or(other),
-    };
-    let key = if singular == "Tag" { "Key" } else { "Name" };
-    match value {
-        Value::Object(map) => {
-            for (index, (name, value)) in map.iter().enumerate() {
-                let item = format!("{prefix}{singular}.{}", index + 1);
-                pairs.push((format!("{item}.{key}"), name.clone()));
-                match value {
-                    Value::Object(fields) => pairs
-                        .extend(fields.iter().map(|(field, value)| (format!("{item}.Value.{field}"), plain(value)))),
-                    other => pairs.push((format!("{item}.Value"), plain(other))),
-                }
-            }
-        }
-        Value::Array(list) => {
-            for (index, value) in list.iter().enumerate() {
-                let item = format!("{prefix}{singular}.{}", index + 1);
-                match value {
-                    Value::Object(fields) => {
-                        for (field, value) in fields {
-                            flatten(action, field, value, &format!("{item}."), pairs);
-                        }
-                    }
-                    other => pairs.push((item, plain(other))),
-                }
-            }
-        }
-        other => pairs.push((format!("{prefix}{name}"), plain(other))),
     }
 }
 

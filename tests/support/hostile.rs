@@ -1,35 +1,23 @@
-//! Hostile bodies of the JSON protocol.
+//! What hostile requests are made of: short texts and values at random, and large JSON bodies for every action.
 
-use crate::Hostile;
+use kew::internals::api::Operation;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
-/// Bytes of each, about.
+/// Bytes of each large body, about.
 const SIZE: usize = 96 * 1024;
 
-pub const ACTIONS: &[&str] = &[
-    "AddPermission",
-    "CancelMessageMoveTask",
-    "ChangeMessageVisibility",
-    "ChangeMessageVisibilityBatch",
-    "CreateQueue",
-    "DeleteMessage",
-    "DeleteMessageBatch",
-    "DeleteQueue",
-    "GetQueueAttributes",
-    "GetQueueUrl",
-    "ListDeadLetterSourceQueues",
-    "ListMessageMoveTasks",
-    "ListQueueTags",
-    "ListQueues",
-    "PurgeQueue",
-    "ReceiveMessage",
-    "RemovePermission",
-    "SendMessage",
-    "SendMessageBatch",
-    "SetQueueAttributes",
-    "StartMessageMoveTask",
-    "TagQueue",
-    "UntagQueue",
-];
+/// A request to measure: what it is, its action and its body.
+pub struct Hostile {
+    pub what: String,
+    pub action: &'static str,
+    pub body: Vec<u8>,
+}
+
+/// The names of all operations.
+pub fn operations() -> impl Iterator<Item = &'static str> {
+    Operation::ALL.iter().map(|operation| operation.name())
+}
 
 /// The members that an action reads, each of which is given every hostile value; and one that none reads.
 fn members(action: &str) -> &'static [&'static str] {
@@ -175,7 +163,7 @@ fn policies() -> Vec<(String, String)> {
 }
 
 /// Hands out all hostile bodies of an action.
-pub fn hostile(action: &'static str, each: &mut dyn FnMut(Hostile)) {
+pub fn json_bodies(action: &'static str, each: &mut dyn FnMut(Hostile)) {
     let mut give = |what: String, member: &str, value: &str| {
         let queue = if member == "QueueUrl" { "" } else { "\"QueueUrl\":\"q\"," };
         let name = if member == "QueueName" || action != "CreateQueue" { "" } else { "\"QueueName\":\"n\"," };
@@ -252,7 +240,7 @@ pub fn hostile(action: &'static str, each: &mut dyn FnMut(Hostile)) {
 }
 
 /// Hands out long polls that are asked for in hostile ways.
-pub fn parked(each: &mut dyn FnMut(Hostile)) {
+pub fn long_polls(each: &mut dyn FnMut(Hostile)) {
     let long = "a".repeat(SIZE);
     let names = (0..SIZE / 8).map(|n| format!("\"{n:05}\"")).collect::<Vec<_>>().join(",");
     let selectors = vec![format!("\"{}\"", "b".repeat(SIZE / 100)); 100].join(",");
@@ -269,4 +257,111 @@ pub fn parked(each: &mut dyn FnMut(Hostile)) {
         let body = format!("{{{queue}\"WaitTimeSeconds\":20,{members}}}").into_bytes();
         each(Hostile { what: what.to_owned(), action: "ReceiveMessage", body });
     }
+}
+
+/// Members of all requests, and of what is in them.
+const MEMBERS: &[&str] = &[
+    "QueueUrl",
+    "QueueName",
+    "MessageBody",
+    "DelaySeconds",
+    "MessageAttributes",
+    "MessageSystemAttributes",
+    "MessageGroupId",
+    "MessageDeduplicationId",
+    "Entries",
+    "Id",
+    "ReceiptHandle",
+    "VisibilityTimeout",
+    "MaxNumberOfMessages",
+    "WaitTimeSeconds",
+    "AttributeNames",
+    "MessageAttributeNames",
+    "MessageSystemAttributeNames",
+    "ReceiveRequestAttemptId",
+    "Attributes",
+    "tags",
+    "Tags",
+    "TagKeys",
+    "QueueNamePrefix",
+    "MaxResults",
+    "NextToken",
+    "SourceArn",
+    "DestinationArn",
+    "MaxNumberOfMessagesPerSecond",
+    "TaskHandle",
+    "Label",
+    "AWSAccountIds",
+    "Actions",
+    "DataType",
+    "StringValue",
+    "BinaryValue",
+    "RedrivePolicy",
+    "Policy",
+    "FifoQueue",
+    "AWSTraceHeader",
+];
+
+/// Texts that mean something to some member, or are likely to be misunderstood.
+const TEXTS: &[&str] = &[
+    "q",
+    "jobs.fifo",
+    "nope",
+    "http://h/000000000000/q",
+    "/000000000000/jobs.fifo",
+    "arn:aws:sqs:us-east-1:000000000000:dead",
+    "All",
+    ".*",
+    "String",
+    "Number",
+    "Binary",
+    "Number.x",
+    "true",
+    "0",
+    "1",
+    "10",
+    "-1",
+    "43200",
+    "99999999999999999999",
+    "1e400",
+    "\u{0}\u{1}\u{1b}",
+    "\u{fffe}\u{ffff}",
+    "<a>&\"']]>",
+    "é☃😀",
+    "\r\n\t",
+    "{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:dead\",\"maxReceiveCount\":1}",
+    "{\"redrivePermission\":\"byQueue\",\"sourceQueueArns\":[]}",
+    "",
+];
+
+/// Any text, often one of [`TEXTS`].
+pub fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::sample::select(TEXTS).prop_map(str::to_owned),
+        1 => any::<String>(),
+        1 => (0..300_usize).prop_map(|length| "x".repeat(length)),
+    ]
+}
+
+/// The name of a member, seldom of none.
+pub fn any_member() -> impl Strategy<Value = String> {
+    prop_oneof![12 => prop::sample::select(MEMBERS).prop_map(str::to_owned), 1 => any_text()]
+}
+
+/// Any JSON value, a few levels deep.
+pub fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        6 => any_text().prop_map(Value::from),
+        2 => (-2..50_000_i64).prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => any::<f64>().prop_map(|number| json!(number)),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(Value::Null),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((any_member(), inner), 0..4).prop_map(|pairs| pairs.into_iter().collect()),
+        ]
+    })
 }
