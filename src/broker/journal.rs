@@ -6,7 +6,7 @@
 
 use crate::engine::{self, Cause, Effect, Time};
 use crate::error::Error;
-use crate::store::{Change, Committer, Ticket};
+use crate::store::{Change, CommitTicket, Committer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Readers {
 #[must_use]
 pub struct Pending<T> {
     value: T,
-    ticket: Option<Ticket>,
+    ticket: Option<CommitTicket>,
 }
 
 impl<T> Pending<T> {
@@ -54,7 +54,7 @@ impl<T> Pending<T> {
         Pending { value, ticket: None }
     }
 
-    pub(super) fn new(value: T, ticket: Option<Ticket>) -> Pending<T> {
+    pub(super) fn new(value: T, ticket: Option<CommitTicket>) -> Pending<T> {
         Pending { value, ticket }
     }
 
@@ -79,7 +79,7 @@ impl<T> Pending<T> {
     /// `InternalFailure` if the store has failed: nothing is acknowledged any more.
     pub async fn durable(self) -> Result<T, Error> {
         if let Some(ticket) = self.ticket {
-            ticket.settled().await.map_err(|poisoned| Error::internal(poisoned.to_string()))?;
+            ticket.durable().await.map_err(|poisoned| Error::internal(poisoned.to_string()))?;
         }
         Ok(self.value)
     }
@@ -93,9 +93,9 @@ pub(super) struct Journal {
     /// In the order in which they took place.
     entries: Vec<Entry>,
     /// Stands for everything that the store has got so far.
-    newest: Option<Ticket>,
+    newest: Option<CommitTicket>,
     /// The highest message number of each batch that is not durable yet, oldest first: numbers and batches both only rise.
-    unsettled: VecDeque<(u64, Ticket)>,
+    unsettled: VecDeque<(u64, CommitTicket)>,
 }
 
 impl engine::Journal for Journal {
@@ -170,13 +170,13 @@ impl Journal {
     }
 
     /// What has to be waited for before messages up to this number may be shown, or before it may be said that they are there.
-    pub(super) fn ticket_for(&self, number: u64) -> Option<Ticket> {
+    pub(super) fn ticket_for(&self, number: u64) -> Option<CommitTicket> {
         let at = self.unsettled.partition_point(|(highest, _)| *highest < number);
         self.unsettled.get(at).map(|(_, ticket)| ticket.clone()).filter(|ticket| !ticket.is_durable())
     }
 
     /// What has to be waited for before it may be said that everything up to now has been done.
-    pub(super) fn ticket(&self) -> Option<Ticket> {
+    pub(super) fn ticket(&self) -> Option<CommitTicket> {
         self.newest.clone().filter(|ticket| !ticket.is_durable())
     }
 

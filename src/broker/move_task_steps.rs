@@ -11,7 +11,7 @@ use super::shared::Broker;
 use crate::api::Arn;
 use crate::engine::{Message, Time};
 use crate::error::Error;
-use crate::store::{Change, Committer, Ticket};
+use crate::store::{Change, CommitTicket, Committer};
 use std::sync::Arc;
 
 /// Messages that are taken out under one lock of the source and put in under one lock of the destination.
@@ -36,7 +36,7 @@ enum Step {
 impl Broker {
     /// Lets the task of a source move what it may move now, up to a limit, and sets the wake-up for the rest. What it gives
     /// back has to be durable before the next turn.
-    pub fn move_task_turn(&self, source: &Arc<Queue>) -> Option<Ticket> {
+    pub fn move_task_turn(&self, source: &Arc<Queue>) -> Option<CommitTicket> {
         let mut next = Some(self.clock.now());
         for _ in 0..TRANSFERS_PER_TURN {
             // An error means that the source is gone, and its tasks with it.

@@ -10,7 +10,7 @@ use crate::engine::{
     VisibilityChange,
 };
 use crate::error::Error;
-use crate::store::{Change, Ticket};
+use crate::store::{Change, CommitTicket};
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
 use tokio::sync::oneshot;
@@ -279,7 +279,7 @@ impl OpenQueue<'_> {
     }
 
     /// The same, but what left the queue stays on its way; tells whether a thread has to see to it.
-    pub(super) fn close_and_leave_departures(mut self) -> (Option<Ticket>, bool) {
+    pub(super) fn close_and_leave_departures(mut self) -> (Option<CommitTicket>, bool) {
         self.finish();
         self.closed = true;
         (self.state.journal.ticket(), self.state.departures.need_a_mover())

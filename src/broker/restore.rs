@@ -5,7 +5,7 @@ use super::settings::QueueSettings;
 use super::shared::Broker;
 use super::skew::Skew;
 use crate::config::NamespaceMode;
-use crate::store::{Loaded, QueueRecord};
+use crate::store::{QueueRecord, StoredItem};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,22 +32,22 @@ pub struct Restoring<'a> {
 }
 
 impl Restoring<'_> {
-    /// Takes the next thing.
-    pub fn take(&mut self, loaded: Loaded) {
-        match loaded {
-            Loaded::Queue(record) => self.queue(record),
-            Loaded::DeletedName { account, region, name, mut at } => {
+    /// Takes back the next item.
+    pub fn apply(&mut self, item: StoredItem) {
+        match item {
+            StoredItem::Queue(record) => self.queue(record),
+            StoredItem::DeletedName { account, region, name, mut at } => {
                 self.skew.past(&mut at);
                 self.broker.namespace.close_name(&account, &region, &name, at);
             }
-            Loaded::Effect { queue, mut effect } => {
+            StoredItem::Effect { queue, mut effect } => {
                 // An effect of a queue that is not there is one that was on its way when the queue was deleted.
                 if let Some((queue, retention_seconds)) = self.queues.get(&queue) {
                     self.skew.effect(&mut effect, *retention_seconds);
                     queue.lock_as_is().engine.replay(effect);
                 }
             }
-            Loaded::MoveTask(mut record) => {
+            StoredItem::MoveTask(mut record) => {
                 if let Some((queue, _)) = self.queues.get(&record.queue) {
                     self.skew.move_task(&mut record);
                     self.broker.move_tasks.restore(queue, record, self.broker.clock.now());

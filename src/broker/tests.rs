@@ -7,7 +7,7 @@ use crate::api::fields::CoercedString;
 use crate::clock::Clock;
 use crate::config::NamespaceMode;
 use crate::engine::{Cause, DEAD_LETTERS_PER_CALL_MAX, ReceiveOptions, TICK_EVENTS_MAX, Time, tests::message};
-use crate::store::{Change, Committer, Loaded, Store, StoreError};
+use crate::store::{Change, Committer, Store, StoreError, StoredItem};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -113,7 +113,7 @@ fn a_guard_that_is_dropped_leaves_nothing_undone() {
 struct Reluctant(mpsc::Receiver<()>);
 
 impl Store for Reluctant {
-    fn load(&mut self, _: Time, _: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+    fn load(&mut self, _: Time, _: &mut dyn FnMut(StoredItem)) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::open::CATCH_UP_BYTES_MAX;
 use super::shared::Broker;
-use crate::store::Ticket;
+use crate::store::CommitTicket;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Broker {
             self.move_task_wakeups.wait(&self.clock).await;
             if let (_, Some(ticket)) = self.fire_due_move_tasks() {
                 // If the store fails, the server is about to end.
-                let _ = ticket.settled().await;
+                let _ = ticket.durable().await;
             }
             tokio::task::yield_now().await;
         }
@@ -48,7 +48,7 @@ impl Broker {
     }
 
     /// Lets the move tasks that are due now take a turn; whether there were any, and what they gave to the store.
-    fn fire_due_move_tasks(&self) -> (bool, Option<Ticket>) {
+    fn fire_due_move_tasks(&self) -> (bool, Option<CommitTicket>) {
         let _firing = self.firing.lock().unwrap_or_else(PoisonError::into_inner);
         let due = self.move_task_wakeups.take_due(self.clock.now(), WAKEUPS_PER_TURN);
         // The newest ticket vouches for the others.

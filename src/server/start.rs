@@ -22,14 +22,14 @@ pub(super) fn with_store(mut broker: Broker, dir: &Path, config: &Config) -> Res
     let mut store = SqliteStore::open(dir, config.durability)?;
     let mut restoring = broker.restore();
     let mut messages = 0_u64;
-    let loaded = store.load(clock.now(), &mut |loaded| {
-        if loaded.is_message() {
+    let loaded = store.load(clock.now(), &mut |item| {
+        if item.is_message() {
             messages += 1;
             if messages.is_multiple_of(MESSAGES_PER_REPORT) {
                 tracing::info!("loading: {messages} messages so far");
             }
         }
-        restoring.take(loaded);
+        restoring.apply(item);
     });
     loaded?;
     let queues = restoring.finish(&config.region).map_err(StartError::Namespace)?;

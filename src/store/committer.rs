@@ -1,15 +1,15 @@
 //! Group commit: one thread writes everything that came together while it was writing what came before.
 //!
-//! [`Committer::submit`] puts changes at the end of the newest batch and gives back a [`Ticket`] for it; it takes two
-//! short locks and never waits for the disk, so it may be called while a queue is locked, and must be, for the
-//! changes of one queue to be in order. The thread takes the oldest batch, commits it, and wakes those who wait for
-//! that batch, and nobody else.
+//! [`Committer::submit`] puts changes at the end of the newest batch and gives back a [`CommitTicket`] for it; it takes
+//! two short locks and never waits for the disk, so it may be called while a queue is locked, and must be, for the
+//! changes of one queue to be in order. The thread takes the oldest batch, commits it, and wakes the requests that wait
+//! for that batch, and no others.
 //!
-//! **Invariant:** batches settle in the order in which they were made. So a ticket that settled well also vouches for
-//! everything submitted before it.
+//! **Invariant:** batches are finished in the order in which they were made. So a ticket that is durable also vouches
+//! for everything submitted before it.
 //!
-//! **Invariant:** once a commit has failed, or the thread has died, every ticket that had not settled and every later
-//! one settles with [`Poisoned`], and the store is not touched again. What the failed commit left on the disk is
+//! **Invariant:** once a commit has failed, or the thread has died, every ticket that was not finished and every later
+//! one fails with [`Poisoned`], and the store is not touched again. What the failed commit left on the disk is
 //! uncertain (a failed sync may have dropped pages that a second one would report as written), so only a restart,
 //! which reads what is really there, can go on.
 
@@ -33,7 +33,8 @@ pub const PENDING_BYTES_MAX: usize = 64 << 20;
 /// it does not wait for all that come later.
 const BATCH_BYTES_MAX: usize = 8 << 20;
 
-/// Another program's write lock is waited for in attempts of about half a second; every so many of them the log says so.
+/// Another program's write lock is waited for in attempts of about half a second; every so many of them the log says
+/// so.
 const ATTEMPTS_PER_WARNING: u32 = 20;
 
 /// The store has failed, and acknowledges nothing any more.
@@ -51,41 +52,41 @@ impl fmt::Display for Poisoned {
 
 impl std::error::Error for Poisoned {}
 
-/// Those who wait for one batch, and what they wait for.
+/// The outcome of one commit, and the requests that wait for it.
 #[derive(Debug, Default)]
-struct Outcome {
+struct CommitOutcome {
     result: OnceLock<Result<(), Poisoned>>,
-    settled: Notify,
+    finished: Notify,
 }
 
-impl Outcome {
-    fn settle(&self, result: Result<(), Poisoned>) {
-        // A batch settles once: it is settled by whoever took it out of the line.
+impl CommitOutcome {
+    fn finish(&self, result: Result<(), Poisoned>) {
+        // A batch is finished once: by the thread that took it out of the list.
         let _ = self.result.set(result);
-        self.settled.notify_waiters();
+        self.finished.notify_waiters();
     }
 }
 
 /// Stands for everything submitted up to one moment. Cheap to clone and to keep.
 #[derive(Clone, Debug)]
-pub struct Ticket {
-    outcome: Arc<Outcome>,
+pub struct CommitTicket {
+    outcome: Arc<CommitOutcome>,
 }
 
-impl Ticket {
-    /// Whether it is known how the commit went; [`Ticket::settled`] then answers at once.
+impl CommitTicket {
+    /// Whether it is known how the commit went; [`CommitTicket::durable`] then answers at once.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub fn is_finished(&self) -> bool {
         self.outcome.result.get().is_some()
     }
 
     /// Whether both stand for the same commit.
     #[must_use]
-    pub fn is_same(&self, other: &Ticket) -> bool {
+    pub fn is_same(&self, other: &CommitTicket) -> bool {
         Arc::ptr_eq(&self.outcome, &other.outcome)
     }
 
-    /// Whether the changes are as durable as the store promises; [`Ticket::settled`] then succeeds at once.
+    /// Whether the changes are as durable as the store promises; [`CommitTicket::durable`] then succeeds at once.
     #[must_use]
     pub fn is_durable(&self) -> bool {
         matches!(self.outcome.result.get(), Some(Ok(())))
@@ -96,10 +97,10 @@ impl Ticket {
     /// # Errors
     ///
     /// If they may not be: the store failed at this batch or before.
-    pub async fn settled(&self) -> Result<(), Poisoned> {
+    pub async fn durable(&self) -> Result<(), Poisoned> {
         loop {
-            // Enlisted before the look, so that a settlement in between is not missed.
-            let notified = self.outcome.settled.notified();
+            // Enlisted before the check, so that a commit that is finished in between is not missed.
+            let notified = self.outcome.finished.notified();
             if let Some(result) = self.outcome.result.get() {
                 return result.clone();
             }
@@ -113,61 +114,62 @@ impl Ticket {
 struct Batch {
     changes: Vec<Change>,
     bytes: usize,
-    outcome: Arc<Outcome>,
+    outcome: Arc<CommitOutcome>,
 }
 
 /// The batch that is being committed, and its bytes.
-type UnderWay = (Arc<Outcome>, usize);
+type UnderWay = (Arc<CommitOutcome>, usize);
 
-struct Line {
-    /// The last one is still open. Empty batches are never in line.
-    batches: VecDeque<Batch>,
-    /// The outcome of the newest batch ever made, in line or not.
-    newest: Arc<Outcome>,
-    /// Set once; nothing is put in line after that.
+/// The batches to be committed, and how the committer stands.
+struct Batches {
+    /// Oldest first; the last one is still open. None is empty.
+    waiting: VecDeque<Batch>,
+    /// The outcome of the newest batch ever made, waiting or not.
+    newest: Arc<CommitOutcome>,
+    /// Set once; nothing is taken in after that.
     failed: Option<Poisoned>,
     closing: bool,
-    /// Nobody waits any more for another program that holds the store's write lock.
+    /// Another program that holds the store's write lock is not waited for any more.
     hurried: bool,
     /// The thread waits for work.
     idle: bool,
 }
 
 struct Shared {
-    line: Mutex<Line>,
+    batches: Mutex<Batches>,
     work: Condvar,
-    /// Bytes submitted and not settled.
+    /// Bytes submitted and not finished.
     pending_bytes: AtomicUsize,
-    /// Something settled, so there may be room.
+    /// A batch was finished, so there may be room.
     room: Notify,
-    /// Settles, with an error, when the store is poisoned.
-    poison: Outcome,
+    /// Finished, with an error, when the store is poisoned.
+    poison: CommitOutcome,
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Line> {
+    fn lock(&self) -> MutexGuard<'_, Batches> {
         // Nothing that can panic happens under this lock.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next batch to commit, or, if there is none, `None`: at once if `hurried`, otherwise when closing.
     fn next(&self, hurried: bool) -> Option<Batch> {
-        let mut line = self.lock();
+        let mut batches = self.lock();
         loop {
-            if let Some(batch) = line.batches.pop_front() {
+            if let Some(batch) = batches.waiting.pop_front() {
                 return Some(batch);
             }
-            if hurried || line.closing {
+            if hurried || batches.closing {
                 return None;
             }
-            line.idle = true;
-            line = self.work.wait(line).unwrap_or_else(PoisonError::into_inner);
-            line.idle = false;
+            batches.idle = true;
+            batches = self.work.wait(batches).unwrap_or_else(PoisonError::into_inner);
+            batches.idle = false;
         }
     }
 
-    fn settle(&self, batch: &Outcome, bytes: usize, result: Result<(), Poisoned>) {
-        batch.settle(result);
+    fn finish(&self, batch: &CommitOutcome, bytes: usize, result: Result<(), Poisoned>) {
+        batch.finish(result);
         self.pending_bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.room.notify_waiters();
     }
@@ -176,15 +178,15 @@ impl Shared {
     fn fail(&self, reason: StoreError, under_way: Option<UnderWay>) -> Poisoned {
         let poisoned = Poisoned { reason: Arc::new(reason) };
         let batches = {
-            let mut line = self.lock();
-            line.failed = Some(poisoned.clone());
-            std::mem::take(&mut line.batches)
+            let mut batches = self.lock();
+            batches.failed = Some(poisoned.clone());
+            std::mem::take(&mut batches.waiting)
         };
         let behind = batches.into_iter().map(|batch| (batch.outcome, batch.bytes));
         for (outcome, bytes) in under_way.into_iter().chain(behind) {
-            self.settle(&outcome, bytes, Err(poisoned.clone()));
+            self.finish(&outcome, bytes, Err(poisoned.clone()));
         }
-        self.poison.settle(Err(poisoned.clone()));
+        self.poison.finish(Err(poisoned.clone()));
         self.room.notify_waiters();
         poisoned
     }
@@ -203,12 +205,12 @@ impl Committer {
     ///
     /// If the system gives no thread.
     pub fn start(store: Box<dyn Store>, clock: Box<dyn Fn() -> Time + Send>) -> Result<Committer, StoreError> {
-        let newest = Arc::<Outcome>::default();
+        let newest = Arc::<CommitOutcome>::default();
         // There is nothing to wait for yet.
-        newest.settle(Ok(()));
+        newest.finish(Ok(()));
         let shared = Arc::new(Shared {
-            line: Mutex::new(Line {
-                batches: VecDeque::new(),
+            batches: Mutex::new(Batches {
+                waiting: VecDeque::new(),
                 newest,
                 failed: None,
                 closing: false,
@@ -218,7 +220,7 @@ impl Committer {
             work: Condvar::new(),
             pending_bytes: AtomicUsize::new(0),
             room: Notify::new(),
-            poison: Outcome::default(),
+            poison: CommitOutcome::default(),
         });
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -232,24 +234,24 @@ impl Committer {
     ///
     /// Call it while the queue that the changes are of is still locked. Without changes, the ticket stands for
     /// everything submitted so far.
-    pub fn submit(&self, changes: Vec<Change>) -> Ticket {
+    pub fn submit(&self, changes: Vec<Change>) -> CommitTicket {
         let bytes: usize = changes.iter().map(Change::weight).sum();
-        let mut line = self.shared.lock();
-        if let Some(poisoned) = &line.failed {
-            let outcome = Arc::<Outcome>::default();
-            outcome.settle(Err(poisoned.clone()));
-            return Ticket { outcome };
+        let mut batches = self.shared.lock();
+        if let Some(poisoned) = &batches.failed {
+            let outcome = Arc::<CommitOutcome>::default();
+            outcome.finish(Err(poisoned.clone()));
+            return CommitTicket { outcome };
         }
         if changes.is_empty() {
-            return Ticket { outcome: Arc::clone(&line.newest) };
+            return CommitTicket { outcome: Arc::clone(&batches.newest) };
         }
-        if line.batches.back().is_none_or(|batch| batch.bytes >= BATCH_BYTES_MAX) {
+        if batches.waiting.back().is_none_or(|batch| batch.bytes >= BATCH_BYTES_MAX) {
             let batch = Batch::default();
-            line.newest = Arc::clone(&batch.outcome);
-            line.batches.push_back(batch);
+            batches.newest = Arc::clone(&batch.outcome);
+            batches.waiting.push_back(batch);
         }
         self.shared.pending_bytes.fetch_add(bytes, Ordering::AcqRel);
-        if let Some(batch) = line.batches.back_mut() {
+        if let Some(batch) = batches.waiting.back_mut() {
             batch.bytes += bytes;
             if batch.changes.is_empty() {
                 batch.changes = changes;
@@ -257,11 +259,11 @@ impl Committer {
                 batch.changes.extend(changes);
             }
         }
-        let ticket = Ticket { outcome: Arc::clone(&line.newest) };
-        let wake = line.idle;
+        let ticket = CommitTicket { outcome: Arc::clone(&batches.newest) };
+        let wake = batches.idle;
         // Cleared here too, so that the next submitter does not wake the thread a second time.
-        line.idle = false;
-        drop(line);
+        batches.idle = false;
+        drop(batches);
         if wake {
             self.shared.work.notify_one();
         }
@@ -270,7 +272,7 @@ impl Committer {
 
     /// Stands for everything submitted so far.
     #[must_use]
-    pub fn newest(&self) -> Ticket {
+    pub fn newest(&self) -> CommitTicket {
         self.submit(Vec::new())
     }
 
@@ -308,7 +310,7 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         async move {
             loop {
-                let notified = shared.poison.settled.notified();
+                let notified = shared.poison.finished.notified();
                 if let Some(Err(poisoned)) = shared.poison.result.get() {
                     return poisoned.clone();
                 }
@@ -328,17 +330,17 @@ impl Committer {
         self.failure().map_or(Ok(()), Err)
     }
 
-    /// From now on another program's write lock is not waited for: the server is about to stop, and what is not committed yet
-    /// fails rather than hold it up.
+    /// From now on another program's write lock is not waited for: the server is about to stop, and what is not
+    /// committed yet fails rather than hold it up.
     pub fn hurry(&self) {
         self.shared.lock().hurried = true;
     }
 
     fn end(&mut self) {
         {
-            let mut line = self.shared.lock();
-            line.closing = true;
-            line.hurried = true;
+            let mut batches = self.shared.lock();
+            batches.closing = true;
+            batches.hurried = true;
         }
         self.shared.work.notify_one();
         if let Some(thread) = self.thread.take() {
@@ -362,7 +364,7 @@ impl fmt::Debug for Committer {
 
 fn run(shared: &Shared, mut store: Box<dyn Store>, clock: &dyn Fn() -> Time) {
     let mut under_way = None;
-    // Whatever ends the work, a panic in the store, the clock or the log included: those who wait must hear of it.
+    // However the work ends, also by a panic in the store, the clock or the log: waiting requests must be told.
     let ended = catch_unwind(AssertUnwindSafe(|| work(shared, &mut *store, clock, &mut under_way)));
     let reason = match ended {
         Ok(Ok(())) => return,
@@ -370,7 +372,7 @@ fn run(shared: &Shared, mut store: Box<dyn Store>, clock: &dyn Fn() -> Time) {
         Err(panic) => StoreError::Internal { detail: format!("the store panicked: {}", text_of(&*panic)) },
     };
     let poisoned = shared.fail(reason, under_way);
-    // Last of all, when nobody waits any more.
+    // Last of all, when no request waits any more.
     tracing::error!(error = %poisoned.reason, "the store has failed; nothing more is acknowledged");
 }
 
@@ -393,7 +395,7 @@ fn work(
         begin(shared, store)?;
         store.commit(clock(), batch.changes)?;
         if let Some((outcome, bytes)) = under_way.take() {
-            shared.settle(&outcome, bytes, Ok(()));
+            shared.finish(&outcome, bytes, Ok(()));
         }
         more_upkeep = store.upkeep(clock())?;
     }

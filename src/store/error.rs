@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why a store cannot be opened, read or written. The text is for the person who runs kew.
+/// Why a store cannot be opened, read or written. The text is for the operator of kew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -11,7 +11,7 @@ pub enum StoreError {
     InUse {
         /// The data directory.
         dir: PathBuf,
-        /// Who holds it, if that could be found out.
+        /// The process that holds it, if that could be found out.
         process: Option<u32>,
     },
     /// The directory or the file cannot be written.
@@ -108,7 +108,8 @@ impl fmt::Display for StoreError {
             StoreError::ReadOnly { path, detail } => {
                 write!(
                     f,
-                    "{} cannot be written ({detail}); give the user who runs kew the right to write there, or choose another directory",
+                    "{} cannot be written ({detail}); give the user who runs kew the right to write there, or choose \
+                     another directory",
                     path.display()
                 )
             }
@@ -122,7 +123,8 @@ impl fmt::Display for StoreError {
             StoreError::SyncFailed { path, detail } => {
                 write!(
                     f,
-                    "{} could not be brought to the disk ({detail}); check the disk, then start kew again: everything acknowledged before is there",
+                    "{} could not be brought to the disk ({detail}); check the disk, then start kew again: \
+                     everything acknowledged before is there",
                     path.display()
                 )
             }
@@ -145,20 +147,25 @@ impl fmt::Display for StoreError {
                 let (path, dir) = (path.display(), path.parent().unwrap_or(path).display());
                 write!(
                     f,
-                    "{path} is damaged ({detail}); kew does not start with less than was stored, and changed nothing: `kew check --data {dir}` tells more, `kew salvage --data {dir} --to NEWDIR` makes a new store of what can be read; or start from a copy made with `kew backup`"
+                    "{path} is damaged ({detail}); kew does not start with less than was stored, and changed \
+                     nothing: `kew check --data {dir}` tells more, `kew salvage --data {dir} --to NEWDIR` makes a \
+                     new store of what can be read; or start from a copy made with `kew backup`"
                 )
             }
             StoreError::Newer { path, found, known } => {
                 write!(
                     f,
-                    "{} was written by a newer kew (schema {found}, this one knows up to {known}); use that version or a newer one",
+                    "{} was written by a newer kew (schema {found}, this one knows up to {known}); use that version \
+                     or a newer one",
                     path.display()
                 )
             }
             StoreError::Foreign { path, detail } => {
                 write!(
                     f,
-                    "{} is not a store of kew, or its beginning is damaged ({detail}); choose another directory; if it was one, `kew check --data {dir}` tells more, `kew salvage --data {dir} --to NEWDIR` makes a new store of what can be read",
+                    "{} is not a store of kew, or its beginning is damaged ({detail}); choose another directory; if \
+                     it was one, `kew check --data {dir}` tells more, `kew salvage --data {dir} --to NEWDIR` makes a \
+                     new store of what can be read",
                     path.display(),
                     dir = path.parent().unwrap_or(path).display(),
                 )
@@ -166,7 +173,8 @@ impl fmt::Display for StoreError {
             StoreError::Busy { path } => {
                 write!(
                     f,
-                    "another program, such as `sqlite3` inside a transaction, holds the write lock of {}; end that transaction or close the program",
+                    "another program, such as `sqlite3` inside a transaction, holds the write lock of {}; end that \
+                     transaction or close the program",
                     path.display()
                 )
             }

@@ -1,24 +1,26 @@
 //! What survives a restart: the words between the broker and a durable store, and the trait a store fulfils.
 //!
 //! A store is the mirror of the state in memory. The broker turns everything that happens into [`Change`]s and hands
-//! them to the [`Committer`], whose one thread writes all that came together in one commit and then releases everyone
-//! who waited for it. Reading takes place once, at the start: [`Store::load`] tells everything as [`Loaded`].
+//! them to the [`Committer`], whose one thread writes all that came together in one commit and then releases the
+//! requests that wait for it. Reading takes place once, at the start: [`Store::load`] visits everything as a
+//! [`StoredItem`].
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `committer.rs` | group commit: the thread, tickets, poisoning, the bound on what may pend |
-//! | `fold.rs` | many changes become few: a message stored and removed in one batch is never written |
+//! | `compact.rs` | many changes become few: a message stored and removed in one batch is never written |
 //! | `error.rs` | what can go wrong, each with a sentence that says what to do |
 //! | `sqlite/` | the store of `--data DIR` (feature `store`) |
 //!
-//! **Invariant:** `store/` knows only the engine. It decides nothing about queues; it writes down what it is told.
+//! **Invariant:** `store/` knows only the engine. It decides nothing about queues; it writes down what happened to
+//! them.
 //!
 //! **Invariant:** batches are committed whole and in the order in which they were submitted, and after a commit has
 //! failed nothing is ever acknowledged again.
 
 mod committer;
+pub mod compact;
 mod error;
-pub mod fold;
 #[cfg(feature = "store")]
 pub mod sqlite;
 
@@ -27,7 +29,7 @@ use std::collections::BTreeMap;
 pub use crate::config::Durability;
 use crate::engine::{DeduplicationScope, Effect, Time};
 
-pub use committer::{Committer, PENDING_BYTES_MAX, Poisoned, Ticket};
+pub use committer::{CommitTicket, Committer, PENDING_BYTES_MAX, Poisoned};
 pub use error::StoreError;
 #[cfg(feature = "store")]
 pub use sqlite::{Report, SqliteStore, backup, check, salvage};
@@ -91,7 +93,7 @@ pub struct MoveTaskRecord {
     pub failure: Option<String>,
 }
 
-/// One thing that is to survive.
+/// One thing that is to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A queue was created, or something of its record changed.
@@ -144,13 +146,13 @@ impl Change {
     }
 }
 
-/// One thing that had survived.
+/// One thing that a store holds.
 ///
 /// The order: for each queue its record, its messages by ascending number (as `Stored`), what it remembers by
 /// ascending time (`Remembered`, then `Attempted`) and its `Counter`; after all queues the move tasks, then the
 /// deleted names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Loaded {
+pub enum StoredItem {
     /// A queue.
     Queue(QueueRecord),
     /// A queue of this name was deleted less than [`DELETED_NAME_MS`] ago.
@@ -175,31 +177,31 @@ pub enum Loaded {
     MoveTask(MoveTaskRecord),
 }
 
-impl Loaded {
+impl StoredItem {
     /// Whether this is a message.
     #[must_use]
     pub fn is_message(&self) -> bool {
-        matches!(self, Loaded::Effect { effect: Effect::Stored(_), .. })
+        matches!(self, StoredItem::Effect { effect: Effect::Stored(_), .. })
     }
 }
 
 /// Where state survives. Narrow on purpose: load everything, commit a batch.
 pub trait Store: Send {
-    /// Tells everything there is, in the order described at [`Loaded`]. `now` decides what is too old to count.
+    /// Visits everything there is, in the order described at [`StoredItem`]. `now` decides what is too old to count.
     ///
     /// To be called once, before the first commit.
     ///
     /// # Errors
     ///
-    /// If anything cannot be read; what was told so far is then incomplete and must not be used.
-    fn load(&mut self, now: Time, visit: &mut dyn FnMut(Loaded)) -> Result<(), StoreError>;
+    /// If anything cannot be read; what was visited so far is then incomplete and must not be used.
+    fn load(&mut self, now: Time, visit: &mut dyn FnMut(StoredItem)) -> Result<(), StoreError>;
 
     /// Takes the write lock for the next commit. Without it the commit takes the lock itself.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Busy`] if another program has held it for a moment: nothing was written, and this may be called again.
-    /// After any other nothing must be committed.
+    /// [`StoreError::Busy`] if another program has held it for a moment: nothing was written, and this may be called
+    /// again. After any other nothing must be committed.
     fn begin(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -211,8 +213,8 @@ pub trait Store: Send {
     /// If it cannot be sure. Nothing must be committed after that.
     fn commit(&mut self, now: Time, batch: Vec<Change>) -> Result<(), StoreError>;
 
-    /// One small step of upkeep: forgetting what is too old, giving space back. Called between commits, after those
-    /// who waited have been released. Returns whether more is due.
+    /// One small step of upkeep: deleting what has expired, giving space back. Called between commits, after the
+    /// requests that waited for the last one have been released. Returns whether more is due.
     ///
     /// # Errors
     ///

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use kew::internals::engine::Effect;
-use kew::internals::store::{Durability, Loaded, Store, StoreError, backup, check, salvage};
+use kew::internals::store::{Durability, Store, StoreError, StoredItem, backup, check, salvage};
 
-use crate::kit::*;
+use crate::support::*;
 use crate::varied::{self, BOOT, FILES, Files};
 
 const DATABASE: &str = FILES[0];
@@ -15,7 +15,7 @@ const LOG: &str = FILES[1];
 const NOTE: &str = FILES[2];
 
 /// A start with these files.
-fn start(files: &Files, durability: Durability, boot: &str) -> Result<Vec<Loaded>, StoreError> {
+fn start(files: &Files, durability: Durability, boot: &str) -> Result<Vec<StoredItem>, StoreError> {
     let dir = tempfile::tempdir().unwrap();
     varied::put(dir.path(), files);
     let told = varied::open_with(dir.path(), durability, boot).and_then(|mut store| varied::told(&mut store));
@@ -118,7 +118,7 @@ fn after_a_loss_of_power_only_the_last_commit_may_be_torn() {
     // It reached the disk, and later ones did not.
     let note = fs::read(dir.path().join(NOTE)).unwrap();
     for number in 1..=20 {
-        store.commit(NOW, vec![crate::kit::store(7, number, &"x".repeat(3_000))]).unwrap();
+        store.commit(NOW, vec![crate::support::store(7, number, &"x".repeat(3_000))]).unwrap();
     }
     let mut files = varied::files(dir.path());
     drop(store);
@@ -219,7 +219,7 @@ fn a_sound_store_is_found_sound_and_left_alone() {
 }
 
 /// What `salvage` makes of some files: the lines it said, and what is in the new store.
-fn salvaged(files: &Files) -> (String, Vec<Loaded>) {
+fn salvaged(files: &Files) -> (String, Vec<StoredItem>) {
     let (dir, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     varied::put(dir.path(), files);
     let report = salvage(dir.path(), to.path()).unwrap();
@@ -232,9 +232,9 @@ fn salvaged(files: &Files) -> (String, Vec<Loaded>) {
 }
 
 /// The messages, whole, by what their effects say.
-fn messages(all: &[Loaded]) -> BTreeSet<String> {
-    let message = |loaded: &Loaded| match loaded {
-        Loaded::Effect { effect: Effect::Stored(stored), .. } => Some(format!("{stored:?}")),
+fn messages(all: &[StoredItem]) -> BTreeSet<String> {
+    let message = |loaded: &StoredItem| match loaded {
+        StoredItem::Effect { effect: Effect::Stored(stored), .. } => Some(format!("{stored:?}")),
         _ => None,
     };
     all.iter().filter_map(message).collect()
@@ -246,7 +246,7 @@ fn a_sound_store_is_salvaged_whole() {
         let (report, told) = salvaged(&files);
         assert!(!report.contains("damaged"), "{report}");
         // The minute for which the name is closed is not carried over.
-        content.retain(|loaded| !matches!(loaded, Loaded::DeletedName { .. }));
+        content.retain(|loaded| !matches!(loaded, StoredItem::DeletedName { .. }));
         assert!(told == content, "{report}");
     }
 }

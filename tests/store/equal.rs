@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
 
-use crate::kit::*;
+use crate::support::*;
 
 /// Two standard queues, and a FIFO queue for each deduplication scope.
 const QUEUES: [(bool, DeduplicationScope); 4] = [

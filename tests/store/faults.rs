@@ -7,7 +7,7 @@ use kew::internals::store::sqlite::Options;
 use kew::internals::store::{Durability, SqliteStore, Store, StoreError};
 use rusqlite::Connection;
 
-use crate::kit::*;
+use crate::support::*;
 
 fn refused(dir: &Path) -> StoreError {
     let opened = SqliteStore::open(dir, Durability::Full);
@@ -20,7 +20,7 @@ fn filled(dir: &Path) {
     let mut store = open(dir);
     let body = "body ".repeat(60);
     store.commit(NOW, vec![queue(7)]).unwrap();
-    store.commit(NOW, (1..=500).map(|number| crate::kit::store(7, number, &body)).collect()).unwrap();
+    store.commit(NOW, (1..=500).map(|number| crate::support::store(7, number, &body)).collect()).unwrap();
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn on_a_full_disk_the_batch_fails_whole_and_nothing_follows() {
     let mut acknowledged = 0;
     let error = loop {
         let from = acknowledged + 1;
-        let batch = (from..from + 20).map(|number| crate::kit::store(7, number, &"x".repeat(900))).collect();
+        let batch = (from..from + 20).map(|number| crate::support::store(7, number, &"x".repeat(900))).collect();
         match store.commit(NOW, batch) {
             Ok(()) => acknowledged += 20,
             Err(error) => break error,
@@ -181,7 +181,7 @@ fn a_killed_process_loses_nothing() {
     let mut live = open(dir.path());
     live.commit(NOW, vec![queue(7)]).unwrap();
     for number in 1..=40 {
-        live.commit(NOW, vec![crate::kit::store(7, number, "x")]).unwrap();
+        live.commit(NOW, vec![crate::support::store(7, number, "x")]).unwrap();
         // What the operating system holds at this moment is what a killed process leaves behind.
         for file in ["kew.sqlite3", "kew.sqlite3-wal"] {
             fs::copy(dir.path().join(file), copy.path().join(file)).unwrap();
@@ -195,7 +195,7 @@ fn another_programs_write_lock_fails_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { busy: Some(std::time::Duration::ZERO), ..Options::default() };
     let mut store = SqliteStore::open_with(dir.path(), Durability::Full, options).unwrap();
-    store.commit(NOW, vec![queue(7), queue(8), crate::kit::store(7, 1, "x")]).unwrap();
+    store.commit(NOW, vec![queue(7), queue(8), crate::support::store(7, 1, "x")]).unwrap();
     store.commit(NOW, vec![purge(7, 2)]).unwrap();
     let other = Connection::open(dir.path().join("kew.sqlite3")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -205,7 +205,7 @@ fn another_programs_write_lock_fails_nothing() {
     }
     other.execute_batch("COMMIT").unwrap();
     store.begin().unwrap();
-    store.commit(NOW, vec![crate::kit::store(8, 1, "y")]).unwrap();
+    store.commit(NOW, vec![crate::support::store(8, 1, "y")]).unwrap();
     tidy(&mut store, NOW);
     drop(store);
     let (_, world) = reopen(dir.path());

@@ -4,9 +4,9 @@
 
 use std::fs;
 
-use kew::internals::store::{Change, Durability, Loaded, Store, StoreError, check, salvage};
+use kew::internals::store::{Change, Durability, Store, StoreError, StoredItem, check, salvage};
 
-use crate::kit::*;
+use crate::support::*;
 use crate::varied::{self, BOOT, FILES, Files};
 
 /// Rounds in a normal run of the tests.
@@ -35,7 +35,7 @@ fn pick(random: &mut Random, files: &Files) -> (&'static str, usize) {
     }
 }
 
-fn run(what: &str, make: fn(u64) -> (Files, Vec<Loaded>)) {
+fn run(what: &str, make: fn(u64) -> (Files, Vec<StoredItem>)) {
     let (rounds, seed) = (number("ROUNDS", ROUNDS), number("SEED", 1));
     let mut random = Random(seed);
     let (whole, content) = make(seed);
@@ -72,14 +72,14 @@ fn run(what: &str, make: fn(u64) -> (Files, Vec<Loaded>)) {
 }
 
 /// What is told after more was written, and the store was closed and opened again.
-fn used(files: &Files) -> Vec<Loaded> {
+fn used(files: &Files) -> Vec<StoredItem> {
     let dir = tempfile::tempdir().unwrap();
     varied::put(dir.path(), files);
     let mut store = varied::open_with(dir.path(), Durability::Process, BOOT).unwrap();
     varied::told(&mut store).unwrap();
     tidy(&mut store, NOW);
     let removed = (1..60).map(|number| remove(7, number));
-    let sent = (60..90).map(|number| crate::kit::store(8, number, "later"));
+    let sent = (60..90).map(|number| crate::support::store(8, number, "later"));
     store.commit(NOW, removed.chain(sent).collect::<Vec<Change>>()).unwrap();
     store.commit(NOW, vec![queue(11), Change::QueueDeleted { uid: 9, at: NOW }]).unwrap();
     tidy(&mut store, NOW);
@@ -89,7 +89,7 @@ fn used(files: &Files) -> Vec<Loaded> {
 }
 
 /// What is refused is reported, and what is salvaged was there; nothing of it panics.
-fn reported(place: &str, dir: &std::path::Path, content: &[Loaded], round: u64) {
+fn reported(place: &str, dir: &std::path::Path, content: &[StoredItem], round: u64) {
     if round.is_multiple_of(5) {
         // A check reads more loosely than a start.
         match check(dir) {
@@ -110,8 +110,9 @@ fn reported(place: &str, dir: &std::path::Path, content: &[Loaded], round: u64) 
         let mut store = varied::open_with(to.path(), Durability::Process, BOOT).unwrap();
         let salvaged = varied::told(&mut store).unwrap();
         for message in salvaged.iter().filter(|loaded| loaded.is_message()) {
-            let Loaded::Effect { effect, .. } = message else { unreachable!() };
-            let same = |loaded: &Loaded| matches!(loaded, Loaded::Effect { effect: known, .. } if known == effect);
+            let StoredItem::Effect { effect, .. } = message else { unreachable!() };
+            let same =
+                |loaded: &StoredItem| matches!(loaded, StoredItem::Effect { effect: known, .. } if known == effect);
             assert!(may_be_older || content.iter().any(same), "{place}: {message:?} was not there");
         }
         let left = fs::read_dir(to.path()).unwrap().count();

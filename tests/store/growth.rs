@@ -6,7 +6,7 @@ use std::path::Path;
 use kew::internals::engine::{Effect, MessageId, Time};
 use kew::internals::store::{Change, Durability, SqliteStore, Store};
 
-use crate::kit::*;
+use crate::support::*;
 
 fn size(dir: &Path, file: &str) -> u64 {
     fs::metadata(dir.join(file)).map_or(0, |file| file.len())

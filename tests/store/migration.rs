@@ -6,7 +6,7 @@ use std::path::Path;
 use kew::internals::store::{Durability, SqliteStore, Store, StoreError, check};
 use rusqlite::Connection;
 
-use crate::kit::*;
+use crate::support::*;
 use crate::varied::{self, BOOT};
 
 /// The schema as it was without checksums.
@@ -46,7 +46,7 @@ fn as_version_1(dir: &Path, to: &Path) {
     old.execute_batch("DETACH new; PRAGMA user_version = 1; PRAGMA application_id = 0x6b657771").unwrap();
 }
 
-fn filled() -> (tempfile::TempDir, Vec<kew::internals::store::Loaded>) {
+fn filled() -> (tempfile::TempDir, Vec<kew::internals::store::StoredItem>) {
     let (new, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (files, content) = varied::closed(3);
     varied::put(new.path(), &files);

@@ -9,11 +9,11 @@ use kew::internals::actions::{Actions, Caller};
 use kew::internals::api::{Request, Response};
 use kew::internals::broker::{Broker, BrokerOptions};
 use kew::internals::engine::Time;
-use kew::internals::store::{Change, Committer, Loaded, Store, StoreError};
+use kew::internals::store::{Change, Committer, Store, StoreError, StoredItem};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::kit::NOW;
+use crate::support::NOW;
 
 const MESSAGES: usize = 96;
 const BODY_BYTES: usize = 1 << 20;
@@ -53,7 +53,7 @@ impl Drop for Opening<'_> {
 }
 
 impl Store for Gate {
-    fn load(&mut self, _: Time, _: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+    fn load(&mut self, _: Time, _: &mut dyn FnMut(StoredItem)) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use kew::internals::store::sqlite::Options;
 use kew::internals::store::{Change, Durability, SqliteStore, Store, StoreError};
 use sqlite_vfs::{DatabaseHandle, LockKind, OpenKind, OpenOptions, Vfs, wip};
 
-use crate::kit::*;
+use crate::support::*;
 
 const SECTOR: usize = 512;
 

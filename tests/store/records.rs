@@ -10,7 +10,7 @@ use kew::internals::store::sqlite::Options;
 use kew::internals::store::{Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, backup};
 use rusqlite::Connection;
 
-use crate::kit::*;
+use crate::support::*;
 
 fn effect(queue: u64, effect: Effect) -> Change {
     Change::Effect { queue, effect }
@@ -309,12 +309,12 @@ fn a_new_queue_finds_a_place_however_many_deleted_ones_wait_to_be_cleared_away()
     let options = Options { queues_max: Some(3), ..Options::default() };
     let mut store = SqliteStore::open_with(dir.path(), Durability::Process, options).unwrap();
     let delete = |uid| Change::QueueDeleted { uid, at: NOW };
-    let send = |uid| (1..=5_000).map(move |number| crate::kit::store(uid, number, "x"));
+    let send = |uid| (1..=5_000).map(move |number| crate::support::store(uid, number, "x"));
     for uid in [7, 8, 9] {
         store.commit(NOW, [queue(uid)].into_iter().chain(send(uid)).collect()).unwrap();
     }
     // In one batch with its deletion, whichever of the two has the smaller number, and without upkeep in between.
-    store.commit(NOW, vec![delete(9), queue(1), crate::kit::store(1, 1, "new")]).unwrap();
+    store.commit(NOW, vec![delete(9), queue(1), crate::support::store(1, 1, "new")]).unwrap();
     store.commit(NOW, vec![delete(7), delete(8), queue(2), queue(10)]).unwrap();
     tidy(&mut store, NOW);
     drop(store);
@@ -330,7 +330,7 @@ fn many_deleted_queues_are_cleared_away_in_few_steps() {
     let mut store = open(dir.path());
     tidy(&mut store, NOW);
     let uids = 1_u64..=1_000;
-    let made = uids.clone().flat_map(|uid| [queue(uid), crate::kit::store(uid, 1, "x")]);
+    let made = uids.clone().flat_map(|uid| [queue(uid), crate::support::store(uid, 1, "x")]);
     store.commit(NOW, made.collect()).unwrap();
     store.commit(NOW, uids.map(|uid| Change::QueueDeleted { uid, at: NOW }).collect()).unwrap();
     let steps = std::iter::repeat_with(|| store.upkeep(NOW).unwrap()).take_while(|more| *more).count();
@@ -363,7 +363,7 @@ fn what_a_clock_that_was_ahead_left_behind_does_not_stay_for_as_long() {
     let (mut store, world) = reopen(dir.path());
     assert_eq!(world.deleted.len(), 1);
     let soon = NOW.plus_seconds(301);
-    store.commit(soon, vec![crate::kit::store(7, 2, "x")]).unwrap();
+    store.commit(soon, vec![crate::support::store(7, 2, "x")]).unwrap();
     let file = Connection::open(dir.path().join("kew.sqlite3")).unwrap();
     for table in ["deduplication", "attempts", "deleted_queues"] {
         let left: i64 = file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();

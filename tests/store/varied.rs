@@ -10,9 +10,11 @@ use kew::internals::engine::{
     StoredMessage, Time,
 };
 use kew::internals::store::sqlite::Options;
-use kew::internals::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
+use kew::internals::store::{
+    Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError, StoredItem,
+};
 
-use crate::kit::*;
+use crate::support::*;
 
 /// What a start of the system is called, so that the tests do not depend on the system.
 pub const BOOT: &str = "this-one";
@@ -49,7 +51,7 @@ pub fn open_with(dir: &Path, durability: Durability, boot: &str) -> Result<Sqlit
 }
 
 /// Everything a store tells, in its order.
-pub fn told(store: &mut SqliteStore) -> Result<Vec<Loaded>, StoreError> {
+pub fn told(store: &mut SqliteStore) -> Result<Vec<StoredItem>, StoreError> {
     let mut all = Vec::new();
     store.load(NOW, &mut |loaded| all.push(loaded))?;
     Ok(all)
@@ -189,7 +191,7 @@ fn store_of(uid: u64, number: u64) -> Change {
 }
 
 /// The files of a store that was closed, and what it told.
-pub fn closed(seed: u64) -> (Files, Vec<Loaded>) {
+pub fn closed(seed: u64) -> (Files, Vec<StoredItem>) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open_with(dir.path(), Durability::Full, BOOT).unwrap();
     work(&mut store, seed);
@@ -200,11 +202,11 @@ pub fn closed(seed: u64) -> (Files, Vec<Loaded>) {
 }
 
 /// The files of a store whose process was killed, with a log full of commits, and what it told.
-pub fn killed(seed: u64) -> (Files, Vec<Loaded>) {
+pub fn killed(seed: u64) -> (Files, Vec<StoredItem>) {
     killed_with(seed, Durability::Full)
 }
 
-pub fn killed_with(seed: u64, durability: Durability) -> (Files, Vec<Loaded>) {
+pub fn killed_with(seed: u64, durability: Durability) -> (Files, Vec<StoredItem>) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open_with(dir.path(), durability, BOOT).unwrap();
     work(&mut store, seed);
@@ -215,6 +217,6 @@ pub fn killed_with(seed: u64, durability: Durability) -> (Files, Vec<Loaded>) {
     (files, all(dir.path()))
 }
 
-fn all(dir: &Path) -> Vec<Loaded> {
+fn all(dir: &Path) -> Vec<StoredItem> {
     told(&mut open_with(dir, Durability::Process, BOOT).unwrap()).unwrap()
 }

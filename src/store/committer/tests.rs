@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::*;
 use crate::engine::Effect;
-use crate::store::Loaded;
+use crate::store::StoredItem;
 
 /// What a commit is told to do.
 enum Answer {
@@ -14,7 +14,7 @@ enum Answer {
 }
 
 /// Tells which batches arrive, and answers each as it is told.
-struct Double {
+struct ScriptedStore {
     batches: Sender<Vec<u64>>,
     answers: Receiver<Answer>,
     upkeep_fails: bool,
@@ -22,8 +22,8 @@ struct Double {
     busy: Option<Receiver<bool>>,
 }
 
-impl Store for Double {
-    fn load(&mut self, _: Time, _: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+impl Store for ScriptedStore {
+    fn load(&mut self, _: Time, _: &mut dyn FnMut(StoredItem)) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -51,28 +51,33 @@ impl Store for Double {
     }
 }
 
-struct Desk {
+struct CommitterFixture {
     committer: Committer,
     batches: Receiver<Vec<u64>>,
     answers: Sender<Answer>,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Desk {
-    fn new() -> Desk {
+impl CommitterFixture {
+    fn new() -> CommitterFixture {
         let (to_batches, batches) = mpsc::channel();
         let (answers, from_answers) = mpsc::channel();
-        let store = Double { batches: to_batches, answers: from_answers, upkeep_fails: false, busy: None };
+        let store = ScriptedStore { batches: to_batches, answers: from_answers, upkeep_fails: false, busy: None };
         let committer = Committer::start(Box::new(store), Box::new(|| Time(77))).unwrap();
-        Desk { committer, batches, answers, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
+        CommitterFixture {
+            committer,
+            batches,
+            answers,
+            runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
+        }
     }
 
-    fn submit(&self, number: u64) -> Ticket {
+    fn submit(&self, number: u64) -> CommitTicket {
         self.committer.submit(vec![change(number)])
     }
 
-    fn settled(&self, ticket: &Ticket) -> Result<(), Poisoned> {
-        self.runtime.block_on(ticket.settled())
+    fn durable(&self, ticket: &CommitTicket) -> Result<(), Poisoned> {
+        self.runtime.block_on(ticket.durable())
     }
 }
 
@@ -82,49 +87,49 @@ fn change(number: u64) -> Change {
 
 #[test]
 fn what_arrives_during_a_commit_is_the_next_batch() {
-    let desk = Desk::new();
-    let first = desk.submit(1);
-    assert_eq!(desk.batches.recv(), Ok(vec![1]));
-    let later: Vec<Ticket> = (2..5).map(|number| desk.submit(number)).collect();
-    let all = desk.committer.submit(Vec::new());
-    assert!(!first.is_settled());
-    desk.answers.send(Answer::Succeed).unwrap();
-    assert_eq!(desk.settled(&first), Ok(()));
-    assert_eq!(desk.batches.recv(), Ok(vec![2, 3, 4]));
-    assert!(!later[0].is_settled() && !all.is_settled());
-    desk.answers.send(Answer::Succeed).unwrap();
+    let fixture = CommitterFixture::new();
+    let first = fixture.submit(1);
+    assert_eq!(fixture.batches.recv(), Ok(vec![1]));
+    let later: Vec<CommitTicket> = (2..5).map(|number| fixture.submit(number)).collect();
+    let all = fixture.committer.submit(Vec::new());
+    assert!(!first.is_finished());
+    fixture.answers.send(Answer::Succeed).unwrap();
+    assert_eq!(fixture.durable(&first), Ok(()));
+    assert_eq!(fixture.batches.recv(), Ok(vec![2, 3, 4]));
+    assert!(!later[0].is_finished() && !all.is_finished());
+    fixture.answers.send(Answer::Succeed).unwrap();
     for ticket in later.iter().chain([&all]) {
-        assert_eq!(desk.settled(ticket), Ok(()));
+        assert_eq!(fixture.durable(ticket), Ok(()));
     }
-    assert!(desk.committer.submit(Vec::new()).is_settled(), "nothing is under way");
-    assert_eq!(desk.committer.pending_bytes(), 0);
+    assert!(fixture.committer.submit(Vec::new()).is_finished(), "nothing is under way");
+    assert_eq!(fixture.committer.pending_bytes(), 0);
 }
 
 #[test]
 fn nothing_is_acknowledged_after_a_failed_commit() {
     for (answer, is_full) in [(Answer::Fail, true), (Answer::Panic, false)] {
-        let desk = Desk::new();
-        let good = desk.submit(1);
-        desk.answers.send(Answer::Succeed).unwrap();
-        assert_eq!(desk.settled(&good), Ok(()));
-        desk.batches.recv().unwrap();
+        let fixture = CommitterFixture::new();
+        let good = fixture.submit(1);
+        fixture.answers.send(Answer::Succeed).unwrap();
+        assert_eq!(fixture.durable(&good), Ok(()));
+        fixture.batches.recv().unwrap();
 
-        let failing = desk.submit(2);
-        desk.batches.recv().unwrap();
-        let behind = desk.submit(3);
-        assert_eq!(desk.committer.failure(), None);
-        let told = desk.committer.poisoned();
-        desk.answers.send(answer).unwrap();
-        let poisoned = desk.settled(&failing).unwrap_err();
+        let failing = fixture.submit(2);
+        fixture.batches.recv().unwrap();
+        let behind = fixture.submit(3);
+        assert_eq!(fixture.committer.failure(), None);
+        let told = fixture.committer.poisoned();
+        fixture.answers.send(answer).unwrap();
+        let poisoned = fixture.durable(&failing).unwrap_err();
         assert_eq!(matches!(*poisoned.reason, StoreError::DiskFull { .. }), is_full);
-        assert_eq!(desk.settled(&behind), Err(poisoned.clone()));
-        assert_eq!(desk.settled(&desk.submit(4)), Err(poisoned.clone()));
-        assert_eq!(desk.settled(&desk.committer.submit(Vec::new())), Err(poisoned.clone()));
-        assert_eq!(desk.runtime.block_on(told), poisoned);
-        assert_eq!(desk.settled(&good), Ok(()), "what was acknowledged stays so");
-        desk.runtime.block_on(desk.committer.ready());
-        assert_eq!(desk.committer.close(), Err(poisoned));
-        assert!(desk.batches.recv().is_err(), "the store was not touched again");
+        assert_eq!(fixture.durable(&behind), Err(poisoned.clone()));
+        assert_eq!(fixture.durable(&fixture.submit(4)), Err(poisoned.clone()));
+        assert_eq!(fixture.durable(&fixture.committer.submit(Vec::new())), Err(poisoned.clone()));
+        assert_eq!(fixture.runtime.block_on(told), poisoned);
+        assert_eq!(fixture.durable(&good), Ok(()), "what was acknowledged stays so");
+        fixture.runtime.block_on(fixture.committer.ready());
+        assert_eq!(fixture.committer.close(), Err(poisoned));
+        assert!(fixture.batches.recv().is_err(), "the store was not touched again");
     }
 }
 
@@ -132,61 +137,61 @@ fn nothing_is_acknowledged_after_a_failed_commit() {
 fn failed_upkeep_poisons_too() {
     let (batches, _batches) = mpsc::channel();
     let (_, answers) = mpsc::channel();
-    let store = Double { batches, answers, upkeep_fails: true, busy: None };
+    let store = ScriptedStore { batches, answers, upkeep_fails: true, busy: None };
     let committer = Committer::start(Box::new(store), Box::new(|| Time(77))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let poisoned = runtime.block_on(committer.poisoned());
     assert_eq!(poisoned.reason, Arc::new(StoreError::DiskFull { path: "upkeep".into() }));
-    assert_eq!(runtime.block_on(committer.submit(vec![change(1)]).settled()), Err(poisoned));
+    assert_eq!(runtime.block_on(committer.submit(vec![change(1)]).durable()), Err(poisoned));
 }
 
 #[test]
 fn closing_commits_what_is_there() {
-    let desk = Desk::new();
-    let tickets: Vec<Ticket> = (1..4).map(|number| desk.submit(number)).collect();
+    let fixture = CommitterFixture::new();
+    let tickets: Vec<CommitTicket> = (1..4).map(|number| fixture.submit(number)).collect();
     // Without answers every commit succeeds.
-    drop(desk.answers);
-    assert_eq!(desk.committer.close(), Ok(()));
-    assert!(tickets.iter().all(Ticket::is_settled));
-    assert_eq!(desk.batches.iter().flatten().collect::<Vec<_>>(), [1, 2, 3]);
+    drop(fixture.answers);
+    assert_eq!(fixture.committer.close(), Ok(()));
+    assert!(tickets.iter().all(CommitTicket::is_finished));
+    assert_eq!(fixture.batches.iter().flatten().collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 #[test]
 fn too_much_that_waits_holds_new_requests_back() {
-    let desk = Desk::new();
-    desk.submit(0);
-    desk.batches.recv().unwrap();
+    let fixture = CommitterFixture::new();
+    fixture.submit(0);
+    fixture.batches.recv().unwrap();
     let one = change(1).weight();
     let mut submitted = one;
     while submitted < PENDING_BYTES_MAX {
         let changes: Vec<Change> = (0..10_000).map(change).collect();
         submitted += one * changes.len();
-        desk.committer.submit(changes);
+        fixture.committer.submit(changes);
     }
-    let shared = Arc::clone(&desk.committer.shared);
-    let batches = shared.lock().batches.iter().map(|batch| batch.bytes).collect::<Vec<_>>();
+    let shared = Arc::clone(&fixture.committer.shared);
+    let batches = shared.lock().waiting.iter().map(|batch| batch.bytes).collect::<Vec<_>>();
     assert!(batches.iter().all(|&bytes| bytes < BATCH_BYTES_MAX + one * 10_000), "transactions stay bounded");
-    let ready = desk.committer.ready();
+    let ready = fixture.committer.ready();
     let mut ready = std::pin::pin!(ready);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(ready.as_mut().poll(&mut context).is_pending());
-    drop(desk.answers);
-    desk.runtime.block_on(ready);
-    assert!(desk.committer.pending_bytes() < PENDING_BYTES_MAX);
+    drop(fixture.answers);
+    fixture.runtime.block_on(ready);
+    assert!(fixture.committer.pending_bytes() < PENDING_BYTES_MAX);
 }
 
 #[test]
 fn many_wait_for_one_batch() {
-    let desk = Desk::new();
-    let ticket = desk.submit(1);
+    let fixture = CommitterFixture::new();
+    let ticket = fixture.submit(1);
     let waiters = (0..100).map(|_| {
         let ticket = ticket.clone();
-        desk.runtime.spawn(async move { ticket.settled().await })
+        fixture.runtime.spawn(async move { ticket.durable().await })
     });
     let waiters: Vec<_> = waiters.collect();
-    desk.answers.send(Answer::Succeed).unwrap();
+    fixture.answers.send(Answer::Succeed).unwrap();
     for waiter in waiters {
-        assert_eq!(desk.runtime.block_on(waiter).unwrap(), Ok(()));
+        assert_eq!(fixture.runtime.block_on(waiter).unwrap(), Ok(()));
     }
 }
 
@@ -211,31 +216,33 @@ impl tracing::Subscriber for BrittleLog {
 
 #[test]
 fn a_log_that_panics_leaves_nobody_waiting() {
-    // For all tests of the process, as the thread that commits is not this one; others log no errors, or bear it as well.
+    // For all tests of the process, as the thread that commits is not this one; others log no errors, or bear it as
+    // well.
     let _ = tracing::subscriber::set_global_default(BrittleLog);
-    let desk = Desk::new();
-    let failing = desk.submit(1);
-    desk.batches.recv().unwrap();
-    let behind = desk.submit(2);
-    let told = desk.committer.poisoned();
-    desk.answers.send(Answer::Fail).unwrap();
-    let poisoned = desk.runtime.block_on(told);
-    assert_eq!(desk.settled(&failing), Err(poisoned.clone()));
-    assert_eq!(desk.settled(&behind), Err(poisoned.clone()));
-    assert_eq!(desk.committer.close(), Err(poisoned));
+    let fixture = CommitterFixture::new();
+    let failing = fixture.submit(1);
+    fixture.batches.recv().unwrap();
+    let behind = fixture.submit(2);
+    let told = fixture.committer.poisoned();
+    fixture.answers.send(Answer::Fail).unwrap();
+    let poisoned = fixture.runtime.block_on(told);
+    assert_eq!(fixture.durable(&failing), Err(poisoned.clone()));
+    assert_eq!(fixture.durable(&behind), Err(poisoned.clone()));
+    assert_eq!(fixture.committer.close(), Err(poisoned));
 }
 
 #[test]
 fn another_programs_write_lock_is_waited_for() {
     let (to_batches, batches) = mpsc::channel();
     let (busy, is_busy) = mpsc::channel();
-    let store = Double { batches: to_batches, answers: mpsc::channel().1, upkeep_fails: false, busy: Some(is_busy) };
+    let store =
+        ScriptedStore { batches: to_batches, answers: mpsc::channel().1, upkeep_fails: false, busy: Some(is_busy) };
     let committer = Committer::start(Box::new(store), Box::new(|| Time(77))).unwrap();
     let ticket = committer.submit(vec![change(1)]);
     for _ in 0..100 {
         busy.send(true).unwrap();
     }
-    assert!(!ticket.is_settled() && batches.try_recv().is_err());
+    assert!(!ticket.is_finished() && batches.try_recv().is_err());
     busy.send(false).unwrap();
     assert_eq!(batches.recv(), Ok(vec![1]));
     // A server that stops does not wait: what is not committed was acknowledged to nobody.
@@ -243,7 +250,7 @@ fn another_programs_write_lock_is_waited_for() {
     committer.hurry();
     busy.send(true).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let poisoned = runtime.block_on(late.settled()).unwrap_err();
+    let poisoned = runtime.block_on(late.durable()).unwrap_err();
     assert!(matches!(*poisoned.reason, StoreError::Busy { .. }), "{poisoned}");
-    assert_eq!(runtime.block_on(ticket.settled()), Ok(()));
+    assert_eq!(runtime.block_on(ticket.durable()), Ok(()));
 }

@@ -2,7 +2,7 @@
 //!
 //! The engine carries attributes in the canonical form over which SQS computes its digest: for each attribute, by the
 //! bytes of its name, length (32 bit, big endian) and name, length and data type, `1` for a text or `2` for bytes,
-//! length and value. Whatever is not in this form, or would not come back the same, is written as base64 of the whole.
+//! length and value. Bytes that are not in this form, or would not come back the same, are written as base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,7 +55,7 @@ fn to_bytes(value: &Value) -> Option<Vec<u8>> {
     if let Value::String(whole) = value {
         return STANDARD.decode(whole).ok();
     }
-    // By the bytes of the name, whatever order the map keeps.
+    // By the bytes of the name; the map may keep another order.
     let mut attributes: Vec<_> = value.as_object()?.iter().collect();
     attributes.sort_by_key(|(name, _)| name.as_bytes());
     let mut out = Vec::new();
@@ -119,7 +119,9 @@ mod tests {
         }
 
         #[test]
-        fn any_attributes_come_back(map in proptest::collection::btree_map("\\PC{1,5}", ("\\PC{0,5}", any::<bool>(), "\\PC{0,9}"), 0..5)) {
+        fn any_attributes_come_back(
+            map in proptest::collection::btree_map("\\PC{1,5}", ("\\PC{0,5}", any::<bool>(), "\\PC{0,9}"), 0..5)
+        ) {
             let encoded: Vec<u8> = map
                 .iter()
                 .flat_map(|(name, (data_type, binary, value))| {

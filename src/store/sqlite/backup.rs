@@ -43,7 +43,7 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     // A copy that was broken off.
     let _ = fs::remove_file(&partial);
 
-    // Not read-only, because of a log that nobody has recovered yet.
+    // Not read-only: a log may have to be recovered first.
     let source = open::connect(&from, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
     let version = open::check_is_ours(&source, &from)?;
     let made = private::open_options().write(true).create_new(true).open(&partial);
@@ -67,9 +67,9 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
         return Err(error);
     }
 
-    let told = |error: std::io::Error| open::file_error(&partial, &error);
-    fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(told)?;
-    fs::rename(&partial, &target).map_err(told)?;
+    let with_context = |error: std::io::Error| open::file_error(&partial, &error);
+    fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(with_context)?;
+    fs::rename(&partial, &target).map_err(with_context)?;
     open::sync_dir(to);
     Ok(())
 }

@@ -10,11 +10,11 @@ use rusqlite::{Connection, OpenFlags};
 use super::manifest::Manifest;
 use super::open::{self, Files};
 use super::read::Loading;
+use super::row_ids::RowRanges;
 use super::rows::Totals;
 use super::schema::CHECKSUMS_FROM;
-use super::shelves::Shelves;
 use crate::engine::Time;
-use crate::store::{Loaded, StoreError};
+use crate::store::{StoreError, StoredItem};
 
 /// Something that is not as it was written, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +49,9 @@ impl Report {
         self.findings.push(Finding { text });
     }
 
-    pub(super) fn count(&mut self, loaded: &Loaded) {
-        self.queues += u64::from(matches!(loaded, Loaded::Queue(_)));
-        self.messages += u64::from(loaded.is_message());
+    pub(super) fn count(&mut self, item: &StoredItem) {
+        self.queues += u64::from(matches!(item, StoredItem::Queue(_)));
+        self.messages += u64::from(item.is_message());
     }
 }
 
@@ -98,12 +98,12 @@ pub fn check(dir: &Path) -> Result<Report, StoreError> {
     Ok(report)
 }
 
-/// Keeps other kews from starting, without writing who does.
+/// Keeps other kews from starting; does not write the lock file.
 pub(super) fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
     let path = dir.join(open::LOCK_FILE);
     let mut file = match File::open(&path) {
         Ok(file) => file,
-        // No kew was ever here, or somebody tidied up.
+        // No kew was ever here, or the lock file was removed.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(open::file_error(&path, &error)),
     };
@@ -183,21 +183,21 @@ pub(super) fn read(
     has_checksums: bool,
     manifest: Option<Manifest>,
     report: &mut Report,
-    visit: &mut dyn FnMut(Loaded),
+    visit: &mut dyn FnMut(StoredItem),
 ) -> Result<(), StoreError> {
     let mut findings = Report::default();
     let mut counts = Report::default();
     let mut loading = Loading {
         connection,
         path,
-        shelves: &mut Shelves::default(),
+        ranges: &mut RowRanges::default(),
         has_checksums,
         manifest,
         progress: None,
         now: Time(u64::MAX),
-        visit: &mut |loaded| {
-            counts.count(&loaded);
-            visit(loaded);
+        visit: &mut |item| {
+            counts.count(&item);
+            visit(item);
         },
         damage: &mut |error| {
             findings.add(&error);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-use super::schema::SHELF_MAX;
+use super::schema::RANGES_MAX;
 use crate::engine::{MessageId, Time};
 
 /// The error for a value that cannot be.
@@ -20,10 +20,10 @@ pub(super) fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
 }
 
-/// The number of a shelf.
-pub(super) fn shelf(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
+/// The number of a range.
+pub(super) fn range(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
     let value = row.get(column)?;
-    if (1..=SHELF_MAX).contains(&value) {
+    if (1..=RANGES_MAX).contains(&value) {
         Ok(value)
     } else {
         Err(rusqlite::Error::IntegralValueOutOfRange(column, value))

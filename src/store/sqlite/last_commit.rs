@@ -3,7 +3,7 @@
 //! SQLite takes a log that ends early for one whose last commit never took place. So kew notes after each commit, in a
 //! file of one line, how far it came. The note is not synced, for that would double the cost of a commit:
 //!
-//! - As long as the machine runs, the operating system has it, whatever becomes of the process. It is then exact.
+//! - As long as the machine runs, the operating system has it, even if the process dies. It is then exact.
 //! - After a loss of power it may be an older one, which vouches for less. With `full` durability each commit was
 //!   synced before its number was noted, so what is noted must be there.
 //! - With `process` durability a loss of power may also take commits that are noted: some are then rightly missing.

@@ -22,9 +22,9 @@ pub(super) struct Manifest {
 }
 
 /// All that the schema is made of, by name. Other tables and views in the file are not kew's.
-const SCHEMA: &str = "SELECT name, sql FROM sqlite_schema WHERE name IN ('queues', 'counters', 'messages', 'long_bodies', \
-    'deduplication', 'attempts', 'attempts_by_time', 'discarded', 'move_tasks', 'deleted_queues', 'manifest', \
-    'message', 'queue') ORDER BY name";
+const SCHEMA: &str = "SELECT name, sql FROM sqlite_schema WHERE name IN \
+    ('queues', 'counters', 'messages', 'long_bodies', 'deduplication', 'attempts', 'attempts_by_time', 'discarded', \
+    'move_tasks', 'deleted_queues', 'manifest', 'message', 'queue') ORDER BY name";
 
 impl Manifest {
     /// Reads the row, and checks that the schema is the one it was written for.

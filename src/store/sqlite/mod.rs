@@ -9,8 +9,8 @@
 //! | `log.rs` | SQLite's write-ahead log, read without SQLite |
 //! | `open.rs` | the lock of the directory, the checks, the settings of SQLite, its errors in our words |
 //! | `read.rs` `columns.rs` | loading: rows become effects |
-//! | `write.rs` | committing: a folded batch becomes one transaction |
-//! | `shelves.rs` | what is known of each queue between commits |
+//! | `write.rs` | committing: the summary of a batch becomes one transaction |
+//! | `row_ids.rs` | row ids, and what is known of each queue between commits |
 //! | `upkeep.rs` | checkpoints, clearing away, giving space back |
 //! | `attributes.rs` | message attributes as readable JSON |
 //! | `backup.rs` | a copy of a live store |
@@ -23,7 +23,7 @@
 //! is empty of meaning when no kew runs.
 //!
 //! **Invariant:** the file holds everything that was acknowledged, or the store does not open. A file that is
-//! damaged, foreign or of a newer schema is refused, never repaired or replaced in silence, and no byte of the database
+//! damaged, foreign or of a newer schema is refused, never repaired or replaced silently, and no byte of the database
 //! or its log is written before both have been found to be whole.
 //!
 //! **Invariant:** the size of a transaction is bounded by its batch. What would not be (a purge, a deleted queue) is
@@ -39,10 +39,10 @@ mod manifest;
 mod open;
 mod private;
 mod read;
+mod row_ids;
 mod rows;
 mod salvage;
 mod schema;
-mod shelves;
 mod upkeep;
 mod write;
 
@@ -53,11 +53,12 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{Change, Durability, Loaded, Store, StoreError, fold};
+use super::{Change, Durability, Store, StoreError, StoredItem, compact};
 use crate::engine::Time;
 use manifest::Manifest;
+use row_ids::RowRanges;
 use rows::Totals;
-use shelves::Shelves;
+use upkeep::Upkeep;
 
 pub use backup::backup;
 pub use check::{Finding, Report, check};
@@ -82,7 +83,7 @@ pub type Progress = Box<dyn FnMut(u64) + Send>;
 /// After this many messages, loading tells how far it has come.
 pub const PROGRESS_STEP: u64 = 100_000;
 
-/// What is seldom needed when a store is opened.
+/// Options for opening a store.
 #[derive(Default)]
 pub struct Options {
     /// Told how far loading has come.
@@ -121,18 +122,18 @@ pub struct SqliteStore {
     dir: PathBuf,
     durability: Durability,
     boot: String,
-    shelves: Shelves,
+    ranges: RowRanges,
     manifest: Manifest,
     /// Notes each commit, as soon as the store has been found to be whole.
     last_commit: Option<last_commit::Writer>,
-    upkeep: upkeep::State,
+    upkeep: Upkeep,
     progress: Option<Progress>,
     failed: Option<StoreError>,
     _lock: File,
 }
 
 impl SqliteStore {
-    /// Opens the store of a directory, or makes a new one. Nobody else may use the directory until it is dropped.
+    /// Opens the store of a directory, or makes a new one. The directory is locked until the store is dropped.
     ///
     /// # Errors
     ///
@@ -142,7 +143,7 @@ impl SqliteStore {
         SqliteStore::open_with(dir, durability, Options::default())
     }
 
-    /// The same, with more to say.
+    /// The same, with options.
     ///
     /// # Errors
     ///
@@ -152,9 +153,9 @@ impl SqliteStore {
         let files = open::Files::look(dir, options.boot.as_deref())?;
         let (connection, manifest) = open::database(dir, durability, &options, &files)?;
         let open::Files { database: path, boot, .. } = files;
-        let shelves = Shelves::read(&connection, options.queues_max).map_err(|error| open::sql_error(&path, &error))?;
-        let upkeep =
-            upkeep::State::new(&connection, options.log_pages).map_err(|error| open::sql_error(&path, &error))?;
+        let ranges =
+            RowRanges::read(&connection, options.queues_max).map_err(|error| open::sql_error(&path, &error))?;
+        let upkeep = Upkeep::new(&connection, options.log_pages).map_err(|error| open::sql_error(&path, &error))?;
         let busy = options.busy.unwrap_or(open::BUSY);
         connection.busy_timeout(busy).map_err(|error| open::sql_error(&path, &error))?;
         Ok(SqliteStore {
@@ -163,7 +164,7 @@ impl SqliteStore {
             dir: dir.into(),
             durability,
             boot,
-            shelves,
+            ranges,
             manifest,
             last_commit: None,
             upkeep,
@@ -175,10 +176,10 @@ impl SqliteStore {
 
     /// The store is whole: from now on it may be written.
     fn allow_writing(&mut self) -> Result<(), StoreError> {
-        let told = |error: rusqlite::Error| open::sql_error(&self.path, &error);
-        open::keep_log_on_close(&self.connection, false).map_err(told)?;
+        let with_context = |error: rusqlite::Error| open::sql_error(&self.path, &error);
+        open::keep_log_on_close(&self.connection, false).map_err(with_context)?;
         // So that the log holds nothing of a commit that was broken off. A reader may prevent it; then it stays.
-        upkeep::empty_log(&self.connection).map_err(told)?;
+        upkeep::empty_log(&self.connection).map_err(with_context)?;
         let commit = self.manifest.last_commit;
         let writer = last_commit::Writer::open(&self.dir, commit, self.durability, self.boot.clone())?;
         self.last_commit = Some(writer);
@@ -207,11 +208,11 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn load(&mut self, now: Time, visit: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+    fn load(&mut self, now: Time, visit: &mut dyn FnMut(StoredItem)) -> Result<(), StoreError> {
         let mut loading = read::Loading {
             connection: &self.connection,
             path: &self.path,
-            shelves: &mut self.shelves,
+            ranges: &mut self.ranges,
             has_checksums: true,
             manifest: Some(self.manifest.clone()),
             progress: self.progress.as_mut(),
@@ -249,16 +250,16 @@ impl Store for SqliteStore {
         {
             return Err(self.fail(error));
         }
-        let folded = fold::fold(batch);
-        let SqliteStore { connection, path, shelves, manifest, upkeep, .. } = self;
-        write::commit(connection, path, shelves, manifest, upkeep, now, folded)
+        let summary = compact::compact(batch);
+        let SqliteStore { connection, path, ranges, manifest, upkeep, .. } = self;
+        write::commit(connection, path, ranges, manifest, upkeep, now, summary)
             .and_then(|()| self.note())
             .map_err(|error| self.fail(error))
     }
 
     fn upkeep(&mut self, _: Time) -> Result<bool, StoreError> {
         self.unless_failed()?;
-        let done = self.upkeep.step(&self.connection, &mut self.shelves, &mut self.manifest);
+        let done = self.upkeep.step(&self.connection, &mut self.ranges, &mut self.manifest);
         let done = done.or_else(|error| match open::sql_error(&self.path, &error) {
             // What another program keeps from being tidied up can wait.
             StoreError::Busy { .. } => Ok(true),

@@ -13,9 +13,9 @@ use super::last_commit::{self, Note, Verdict};
 use super::log::Log;
 use super::manifest::Manifest;
 use super::read::Loading;
+use super::row_ids::RowRanges;
 use super::rows::Totals;
 use super::schema::{self, APPLICATION_ID, VERSION};
-use super::shelves::Shelves;
 use super::{Durability, Options, private};
 use crate::engine::Time;
 use crate::store::StoreError;
@@ -26,7 +26,7 @@ pub(super) const FILE: &str = "kew.sqlite3";
 /// Locked for as long as a kew uses the directory; holds its process id.
 pub(super) const LOCK_FILE: &str = "kew.lock";
 
-/// How long an opening store waits for another program that writes to the file, such as `sqlite3` in somebody's hand.
+/// How long an opening store waits for another program that writes to the file, such as a `sqlite3` shell.
 const BUSY_AT_START: Duration = Duration::from_secs(10);
 
 /// The same for each attempt to begin a commit. A kew that is told to stop waits no longer than this.
@@ -123,7 +123,7 @@ impl Files {
         let noted = self.note.as_ref().map_or(0, |note| note.commit);
         let missing = noted.saturating_sub(last_commit);
         match verdict {
-            // Whatever else the log may hold, it was never promised.
+            // What else the log may hold was never acknowledged.
             Verdict::Complete => Ok(()),
             Verdict::Missing => {
                 let mut detail = format!("the last {missing} of {noted} commits are missing");
@@ -136,7 +136,8 @@ impl Files {
             }
             Verdict::MayBeMissing => {
                 tracing::warn!(
-                    "the last {missing} of {noted} commits are missing, as a loss of power may take them without --durability full"
+                    "the last {missing} of {noted} commits are missing, as a loss of power may take them without \
+                     --durability full"
                 );
                 Ok(())
             }
@@ -167,7 +168,7 @@ pub(super) fn database(
     }
     let path = &files.database;
     if files.bytes > 0 && files.log.bytes == 0 {
-        // SQLite makes a log as soon as it reads, unless it is told that nobody writes.
+        // SQLite makes a log as soon as it reads, unless the file is opened as immutable.
         let connection = connect_immutable(path)?;
         let manifest = read_manifest(&connection, check_is_ours(&connection, path)?, files)?;
         files.lost_commits(manifest.map_or(0, |manifest| manifest.last_commit))?;
@@ -179,18 +180,18 @@ pub(super) fn database(
         made.map_err(|error| file_error(path, &error))?;
     }
     let mut connection = connect(path, OpenFlags::default(), options.vfs.as_deref())?;
-    let told = |error: rusqlite::Error| sql_error(path, &error);
+    let with_context = |error: rusqlite::Error| sql_error(path, &error);
     let version = check_is_ours(&connection, path)?;
     let manifest = read_manifest(&connection, version, files)?;
     files.lost_commits(manifest.as_ref().map_or(0, |manifest| manifest.last_commit))?;
     if version > 0 && manifest.is_none() {
         check_old(&connection, path)?;
     }
-    configure(&connection, version, durability, options).map_err(told)?;
+    configure(&connection, version, durability, options).map_err(with_context)?;
     let Some(manifest) = manifest else {
-        schema::migrate(&mut connection, version).map_err(told)?;
+        schema::migrate(&mut connection, version).map_err(with_context)?;
         sync_dir(dir);
-        let manifest = Manifest::read(&connection).map_err(told)?;
+        let manifest = Manifest::read(&connection).map_err(with_context)?;
         return Ok((connection, manifest));
     };
     Ok((connection, manifest))
@@ -217,7 +218,7 @@ fn check_old(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let mut loading = Loading {
         connection,
         path,
-        shelves: &mut Shelves::default(),
+        ranges: &mut RowRanges::default(),
         has_checksums: false,
         manifest: None,
         progress: None,
@@ -264,9 +265,9 @@ pub(super) fn keep_log_on_close(connection: &Connection, keep: bool) -> rusqlite
 
 /// Refuses what is not a store, or a newer one. Returns the schema version, 0 for an empty file.
 pub(super) fn check_is_ours(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let told = |error: rusqlite::Error| sql_error(path, &error);
+    let with_context = |error: rusqlite::Error| sql_error(path, &error);
     let number = |name: &str| -> Result<i64, StoreError> {
-        connection.pragma_query_value(None, name, |row| row.get(0)).map_err(told)
+        connection.pragma_query_value(None, name, |row| row.get(0)).map_err(with_context)
     };
     let (id, version) = (number("application_id")?, number("user_version")?);
     if id == APPLICATION_ID {
@@ -278,7 +279,8 @@ pub(super) fn check_is_ours(connection: &Connection, path: &Path) -> Result<i64,
         }
         return Err(StoreError::Corrupt { path: path.into(), detail: format!("its schema version is {version}") });
     }
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(told)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(with_context)?;
     if id == 0 && version == 0 && tables == 0 {
         return Ok(0);
     }
@@ -303,7 +305,7 @@ fn configure(connection: &Connection, version: i64, durability: Durability, opti
     // On macOS a plain sync does not reach the disk.
     set("fullfsync", &(durability == Durability::Full))?;
     set("checkpoint_fullfsync", &true)?;
-    // Checkpoints are made by `upkeep`, when nobody waits for the commit any more.
+    // Checkpoints are made by `upkeep`, when no request waits for the commit any more.
     set("wal_autocheckpoint", &0)?;
     set("journal_size_limit", &LOG_BYTES_KEPT)?;
     set("cache_size", &-CACHE_KIB)?;
@@ -329,7 +331,8 @@ pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path, detail },
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::DiskFull { path },
-        // Making a directory says `AlreadyExists` if there is a file of that name, and `NotADirectory` if there is one on the way.
+        // Making a directory says `AlreadyExists` if there is a file of that name, and `NotADirectory` if there is one
+        // on the way.
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
             let file = path.ancestors().find(|path| path.is_file()).unwrap_or(&path);
             StoreError::NotADirectory { path: file.into() }

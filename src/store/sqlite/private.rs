@@ -1,7 +1,7 @@
-//! Directories and files that only the user who runs kew may read: message bodies stand in them as plain text.
+//! Directories and files that only kew's own user may read: they hold message bodies as plain text.
 //!
-//! They are made with their modes, not given them afterwards, so that there is no moment at which others could open them. SQLite
-//! gives its log and its shared memory the mode of the database.
+//! They are made with their modes, not given them afterwards, so that there is no moment at which others could open
+//! them. SQLite gives its log and its shared memory the mode of the database.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
@@ -23,8 +23,8 @@ pub(super) fn open_options() -> OpenOptions {
     options
 }
 
-/// Says in the log how far others may look into a directory and a database that were there before. They are left as they are:
-/// somebody may have wanted that.
+/// Says in the log how far others may look into a directory and a database that were there before. They are left as
+/// they are: that may be intended.
 #[cfg(unix)]
 pub(super) fn tell_if_open(dir: &Path, file: &Path) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -8,34 +8,34 @@ use md5::{Digest as _, Md5};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::columns::{
-    boxed, damaged, json, message_id, optional_text, optional_time, optional_whole, shared, shelf, text, time, whole,
+    boxed, damaged, json, message_id, optional_text, optional_time, optional_whole, range, shared, text, time, whole,
 };
 use super::manifest::Manifest;
+use super::row_ids::{RowRanges, ids_in_range, number_of, range_of};
 use super::rows::{
     ATTEMPTS, COUNTERS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, MESSAGES, MOVE_TASKS, QUEUES, TABLES, Table, Totals,
 };
 use super::schema::NUMBER_MAX;
-use super::shelves::{Shelves, ids_of, number_of, shelf_of};
 use super::write::STATES;
 use super::{PROGRESS_STEP, Progress, attributes, open};
 use crate::engine::{
     ATTEMPT_WINDOW_MS, Attributes, Body, DEDUPLICATION_WINDOW_MS, DeduplicationScope, Effect, Extra, Message,
     MessageStatus, Receipt, StoredMessage, Time,
 };
-use crate::store::{DELETED_NAME_MS, Loaded, MoveTaskRecord, QueueRecord, StoreError};
+use crate::store::{DELETED_NAME_MS, MoveTaskRecord, QueueRecord, StoreError, StoredItem};
 
 /// Reads everything once.
 pub(super) struct Loading<'a> {
     pub connection: &'a Connection,
     pub path: &'a Path,
-    pub shelves: &'a mut Shelves,
+    pub ranges: &'a mut RowRanges,
     /// Whether the rows have checksums; those of an older kew have none.
     pub has_checksums: bool,
     /// What must be found, if that is known.
     pub manifest: Option<Manifest>,
     pub progress: Option<&'a mut Progress>,
     pub now: Time,
-    pub visit: &'a mut dyn FnMut(Loaded),
+    pub visit: &'a mut dyn FnMut(StoredItem),
     /// Told of damage. With an error, reading ends; without, it goes on with the next thing that can be read.
     pub damage: &'a mut dyn FnMut(StoreError) -> Result<(), StoreError>,
     /// Damage does not end reading, and nothing is too old to be told.
@@ -48,9 +48,9 @@ pub(super) struct Loading<'a> {
 }
 
 /// A row of `queues`.
-struct Shelved {
+struct QueueRow {
     record: QueueRecord,
-    shelf: i64,
+    range: i64,
 }
 
 /// What is done with a row.
@@ -58,37 +58,38 @@ type Each<'e, 'a> = &'e mut dyn FnMut(&mut Loading<'a>, &Row<'_>) -> Result<(), 
 
 impl<'a> Loading<'a> {
     pub(super) fn run(&mut self) -> Result<(), StoreError> {
-        // One state of the file, whatever else goes on.
+        // One state of the file, even if another program writes to it.
         let connection = self.connection;
         let transaction = match connection.unchecked_transaction() {
             Ok(transaction) => transaction,
-            Err(error) => return self.told("the file", &error),
+            Err(error) => return self.report_error("the file", &error),
         };
         self.check()?;
         let discarded = self.discarded()?;
         let counters = self.counters()?;
         let queues = self.queues(&discarded)?;
-        let counter = |shelf: i64| counters.get(&shelf).copied().unwrap_or(0);
-        let shelved = queues.iter().map(|queue| (queue.record.uid, queue.shelf, counter(queue.shelf)));
-        self.shelves.set(shelved, discarded.keys().copied().collect());
-        for Shelved { record, shelf } in queues {
+        let counter = |range: i64| counters.get(&range).copied().unwrap_or(0);
+        let ranges = queues.iter().map(|queue| (queue.record.uid, queue.range, counter(queue.range)));
+        self.ranges.set(ranges, discarded.keys().copied().collect());
+        for QueueRow { record, range } in queues {
             let uid = record.uid;
             let name = record.name.clone();
-            (self.visit)(Loaded::Queue(record));
-            let first =
-                discarded.get(ids_of(shelf).start()).map_or(*ids_of(shelf).start(), |last| last.saturating_add(1));
-            self.contents(uid, first, shelf, &name)?;
+            (self.visit)(StoredItem::Queue(record));
+            let first = discarded
+                .get(ids_in_range(range).start())
+                .map_or(*ids_in_range(range).start(), |last| last.saturating_add(1));
+            self.contents(uid, first, range, &name)?;
         }
         if let Err(error) = self.tasks() {
-            self.told("a move task", &error)?;
+            self.report_error("a move task", &error)?;
         }
         if let Err(error) = self.deleted_names() {
-            self.told("the name of a deleted queue", &error)?;
+            self.report_error("the name of a deleted queue", &error)?;
         }
         self.compare(&discarded)?;
         match transaction.commit() {
             Ok(()) => Ok(()),
-            Err(error) => self.told("the file", &error),
+            Err(error) => self.report_error("the file", &error),
         }
     }
 
@@ -104,23 +105,23 @@ impl<'a> Loading<'a> {
             Ok(found) => found
                 .iter()
                 .filter(|line| *line != "ok")
-                .try_for_each(|line| self.found_damaged("the file", line.replace('\n', " "))),
-            Err(error) => self.told("the file", &error),
+                .try_for_each(|line| self.report_damage("the file", line.replace('\n', " "))),
+            Err(error) => self.report_error("the file", &error),
         }
     }
 
-    /// Tells of an error, if it comes from damage.
-    fn told(&mut self, place: &str, error: &rusqlite::Error) -> Result<(), StoreError> {
+    /// Reports an error, if it comes from damage.
+    fn report_error(&mut self, place: &str, error: &rusqlite::Error) -> Result<(), StoreError> {
         match open::sql_error(self.path, error) {
             StoreError::Corrupt { detail, .. }
             | StoreError::Foreign { detail, .. }
-            | StoreError::Internal { detail } => self.found_damaged(place, detail),
+            | StoreError::Internal { detail } => self.report_damage(place, detail),
             error @ StoreError::Io { .. } => (self.damage)(error),
             error => Err(error),
         }
     }
 
-    fn found_damaged(&mut self, place: &str, detail: String) -> Result<(), StoreError> {
+    fn report_damage(&mut self, place: &str, detail: String) -> Result<(), StoreError> {
         (self.damage)(StoreError::Corrupt { path: self.path.into(), detail: format!("{place}: {detail}") })
     }
 
@@ -137,7 +138,7 @@ impl<'a> Loading<'a> {
     }
 
     /// Reads the rows of a table in the order of their ids, which are in the first column. `more` are further columns.
-    /// What cannot be read is told of and passed over.
+    /// What cannot be read is reported and passed over.
     fn scan(
         &mut self,
         place: &str,
@@ -153,7 +154,7 @@ impl<'a> Loading<'a> {
             let mut id = None;
             let Err(error) = self.scan_from(&sql, first, last, &mut id, each)? else { break };
             let after = id.map_or_else(String::new, |id| format!(", after {name}.{} = {id}", table.columns[0]));
-            self.told(&format!("{place}{after}"), &error)?;
+            self.report_error(&format!("{place}{after}"), &error)?;
             let unreadable = id.map_or(Some(first), |id| id.checked_add(1));
             from = unreadable.and_then(|from| self.next_readable(&sql, from, last));
         }
@@ -224,7 +225,7 @@ impl<'a> Loading<'a> {
             let read = loading.count(&DISCARDED, row).and_then(|()| Ok((row.get(0)?, row.get(1)?)));
             match read {
                 Ok((first, last)) => drop(found.insert(first, last)),
-                Err(error) => loading.told(PLACE, &error)?,
+                Err(error) => loading.report_error(PLACE, &error)?,
             }
             Ok(())
         })?;
@@ -236,88 +237,89 @@ impl<'a> Loading<'a> {
         self.scan("a counter", &COUNTERS, "", (i64::MIN, i64::MAX), &mut |loading, row| {
             let read = loading.count(&COUNTERS, row).and_then(|()| Ok((row.get(0)?, whole(row, 1)?)));
             match read {
-                Ok((shelf, next_number)) => drop(found.insert(shelf, next_number)),
-                Err(error) => loading.told("a counter", &error)?,
+                Ok((range, next_number)) => drop(found.insert(range, next_number)),
+                Err(error) => loading.report_error("a counter", &error)?,
             }
             Ok(())
         })?;
         Ok(found)
     }
 
-    /// The queues by shelf. Queues whose row is lost have a new one if they have messages.
-    fn queues(&mut self, discarded: &BTreeMap<i64, i64>) -> Result<Vec<Shelved>, StoreError> {
-        let mut queues: Vec<Shelved> = Vec::new();
+    /// The queues by range. Queues whose row is lost have a new one if they have messages.
+    fn queues(&mut self, discarded: &BTreeMap<i64, i64>) -> Result<Vec<QueueRow>, StoreError> {
+        let mut queues: Vec<QueueRow> = Vec::new();
         self.scan("a queue", &QUEUES, "", (i64::MIN, i64::MAX), &mut |loading, row| {
-            let read = record(row).and_then(|record| Ok(Shelved { record, shelf: shelf(row, 1)? }));
+            let read = record(row).and_then(|record| Ok(QueueRow { record, range: range(row, 1)? }));
             match (read, loading.count(&QUEUES, row)) {
                 (Ok(queue), Ok(())) => queues.push(queue),
                 // Better with what it is told to be than without its messages.
                 (Ok(queue), Err(error)) => {
-                    loading.told(&format!("queue {}", queue.record.name), &error)?;
+                    loading.report_error(&format!("queue {}", queue.record.name), &error)?;
                     queues.push(queue);
                 }
-                (Err(error), _) => loading.told("a queue", &error)?,
+                (Err(error), _) => loading.report_error("a queue", &error)?,
             }
             Ok(())
         })?;
-        let mut shelf = 0;
+        let mut range = 0;
         // In a sound store there are none; there, totals and indices tell as much.
         while self.is_lenient
-            && let Some((next, has_deduplication_ids)) = self.next_shelf(shelf)
+            && let Some((next, has_deduplication_ids)) = self.next_range(range)
         {
-            shelf = next;
-            let is_gone = discarded.get(ids_of(shelf).start()).is_some_and(|last| last == ids_of(shelf).end());
-            if is_gone || queues.iter().any(|queue| queue.shelf == shelf) {
+            range = next;
+            let is_gone =
+                discarded.get(ids_in_range(range).start()).is_some_and(|last| last == ids_in_range(range).end());
+            if is_gone || queues.iter().any(|queue| queue.range == range) {
                 continue;
             }
             let like = queues.first().map(|queue| &queue.record);
-            let record = lost_queue(shelf, has_deduplication_ids, like);
-            self.found_damaged(
+            let record = lost_queue(range, has_deduplication_ids, like);
+            self.report_damage(
                 "a queue",
                 format!("its row is lost; its messages are told as those of {}", record.name),
             )?;
-            queues.push(Shelved { record, shelf });
+            queues.push(QueueRow { record, range });
         }
-        queues.sort_by_key(|queue| queue.shelf);
+        queues.sort_by_key(|queue| queue.range);
         Ok(queues)
     }
 
-    /// The next shelf with messages, and whether the first of them has a deduplication id.
-    fn next_shelf(&self, after: i64) -> Option<(i64, bool)> {
+    /// The next range with messages, and whether the first of them has a deduplication id.
+    fn next_range(&self, after: i64) -> Option<(i64, bool)> {
         let sql = "SELECT id, deduplication_id IS NOT NULL FROM messages WHERE id > ? ORDER BY id LIMIT 1";
-        let last = *ids_of(after).end();
+        let last = *ids_in_range(after).end();
         let mut statement = self.connection.prepare_cached(sql).ok()?;
-        statement.query_row([last], |row| Ok((shelf_of(row.get(0)?), row.get(1)?))).ok()
+        statement.query_row([last], |row| Ok((range_of(row.get(0)?), row.get(1)?))).ok()
     }
 
-    fn contents(&mut self, uid: u64, first: i64, shelf: i64, name: &str) -> Result<(), StoreError> {
-        let mut next_number = self.stored(uid, first, shelf, name)?;
-        self.remembered(uid, first, shelf, name)?;
+    fn contents(&mut self, uid: u64, first: i64, range: i64, name: &str) -> Result<(), StoreError> {
+        let mut next_number = self.stored(uid, first, range, name)?;
+        self.remembered(uid, first, range, name)?;
         if let Err(error) = self.attempted(uid, first) {
-            self.told(&format!("queue {name}, a receive attempt"), &error)?;
+            self.report_error(&format!("queue {name}, a receive attempt"), &error)?;
         }
-        if let Some(shelf) = self.shelves.of(uid) {
-            next_number = next_number.max(shelf.counter);
-            shelf.next_number = next_number;
+        if let Some(range) = self.ranges.of(uid) {
+            next_number = next_number.max(range.counter);
+            range.next_number = next_number;
         }
         if next_number > NUMBER_MAX {
             // No queue counts this far, and the next message could not be written.
-            self.found_damaged(
+            self.report_damage(
                 &format!("queue {name}"),
                 format!("its next message would have the number {next_number}"),
             )?;
         }
-        (self.visit)(Loaded::Effect { queue: uid, effect: Effect::Counter { next_number } });
+        (self.visit)(StoredItem::Effect { queue: uid, effect: Effect::Counter { next_number } });
         Ok(())
     }
 
     /// The messages; returns the next number as they tell it.
-    fn stored(&mut self, uid: u64, first: i64, shelf: i64, name: &str) -> Result<u64, StoreError> {
+    fn stored(&mut self, uid: u64, first: i64, range: i64, name: &str) -> Result<u64, StoreError> {
         let mut next_number = 0;
         let is_to_digest = self.is_lenient || !self.has_checksums;
         let mut reader = MessageReader { is_to_digest, ..MessageReader::default() };
         let body = ", coalesce(body, (SELECT l.body FROM long_bodies l WHERE l.id = t.id))";
-        let ids = (first, *ids_of(shelf).end());
+        let ids = (first, *ids_in_range(range).end());
         self.scan(&format!("queue {name}"), &MESSAGES, body, ids, &mut |loading, row| {
             let id: i64 = row.get(0).unwrap_or_default();
             // The row first: what is wrong with it is then told with what it should be.
@@ -327,12 +329,13 @@ impl<'a> Loading<'a> {
                 Ok(stored) => stored,
                 Err(error) => {
                     let message_id = row.get::<_, String>(10).unwrap_or_default();
-                    return loading.told(&format!("queue {name}, messages.id = {id}, message {message_id}"), &error);
+                    return loading
+                        .report_error(&format!("queue {name}, messages.id = {id}, message {message_id}"), &error);
                 }
             };
             let effect = Effect::Stored(Box::new(stored));
             next_number = next_number.max(effect.next_number());
-            (loading.visit)(Loaded::Effect { queue: uid, effect });
+            (loading.visit)(StoredItem::Effect { queue: uid, effect });
             loading.messages += 1;
             if loading.messages.is_multiple_of(PROGRESS_STEP)
                 && let Some(progress) = &mut loading.progress
@@ -344,27 +347,27 @@ impl<'a> Loading<'a> {
         Ok(next_number)
     }
 
-    fn remembered(&mut self, uid: u64, first: i64, shelf: i64, name: &str) -> Result<(), StoreError> {
+    fn remembered(&mut self, uid: u64, first: i64, range: i64, name: &str) -> Result<(), StoreError> {
         let mut last = None;
         let place = format!("queue {name}, a deduplication id");
-        self.scan(&place, &DEDUPLICATION, "", (first, *ids_of(shelf).end()), &mut |loading, row| {
+        self.scan(&place, &DEDUPLICATION, "", (first, *ids_in_range(range).end()), &mut |loading, row| {
             let mut effect = match loading.count(&DEDUPLICATION, row).and_then(|()| remembered(row)) {
                 Ok(effect) => effect,
-                Err(error) => return loading.told(&place, &error),
+                Err(error) => return loading.report_error(&place, &error),
             };
             if let Effect::Remembered { first_sent, number, .. } = &mut effect {
                 // A mark of a clock that was ahead would keep its id, and all behind it, for as long.
                 *first_sent = (*first_sent).min(loading.now);
-                loading.shelves.remember(uid, *first_sent, *number, false);
+                loading.ranges.note(uid, *first_sent, *number, false);
                 last = Some((*first_sent, *number));
                 if loading.is_lenient || loading.now.ms_since(*first_sent) < DEDUPLICATION_WINDOW_MS {
-                    (loading.visit)(Loaded::Effect { queue: uid, effect });
+                    (loading.visit)(StoredItem::Effect { queue: uid, effect });
                 }
             }
             Ok(())
         })?;
         if let Some((first_sent, number)) = last {
-            self.shelves.remember(uid, first_sent, number, true);
+            self.ranges.note(uid, first_sent, number, true);
         }
         Ok(())
     }
@@ -389,7 +392,7 @@ impl<'a> Loading<'a> {
                 let receipt = |(slot, number, receive, _)| Receipt { queue: uid, slot, number, receive };
                 let receipts = receipts.into_iter().map(receipt).collect();
                 let effect = Effect::Attempted { attempt_id: row.get(1)?, at, receipts };
-                (self.visit)(Loaded::Effect { queue: uid, effect });
+                (self.visit)(StoredItem::Effect { queue: uid, effect });
             }
         }
         Ok(())
@@ -405,7 +408,7 @@ impl<'a> Loading<'a> {
         receive: u32,
         deadline: Option<u64>,
     ) -> rusqlite::Result<bool> {
-        let id = self.shelves.of(uid).and_then(|shelf| shelf.id(number)).filter(|&id| id >= first);
+        let id = self.ranges.of(uid).and_then(|range| range.id(number)).filter(|&id| id >= first);
         let found: Option<Option<u64>> = self
             .connection
             .prepare_cached(
@@ -423,7 +426,7 @@ impl<'a> Loading<'a> {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             self.count(&MOVE_TASKS, row)?;
-            (self.visit)(Loaded::MoveTask(MoveTaskRecord {
+            (self.visit)(StoredItem::MoveTask(MoveTaskRecord {
                 id: row.get(0)?,
                 queue: row.get::<_, i64>(1)?.cast_unsigned(),
                 source_arn: row.get(2)?,
@@ -449,7 +452,7 @@ impl<'a> Loading<'a> {
             let at = time(row, 3)?;
             if self.is_lenient || self.now.ms_since(at) < DELETED_NAME_MS {
                 let (account, region, name) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                (self.visit)(Loaded::DeletedName { account, region, name, at });
+                (self.visit)(StoredItem::DeletedName { account, region, name, at });
             }
         }
         Ok(())
@@ -459,7 +462,7 @@ impl<'a> Loading<'a> {
     fn compare(&mut self, discarded: &BTreeMap<i64, i64>) -> Result<(), StoreError> {
         let Some(mut manifest) = self.manifest.take() else { return Ok(()) };
         if let Err(error) = self.count_gone(discarded) {
-            self.told("discarded rows", &error)?;
+            self.report_error("discarded rows", &error)?;
         }
         for table in TABLES {
             let (found, written) = (*self.found.of(table), *manifest.totals.of(table));
@@ -471,7 +474,7 @@ impl<'a> Loading<'a> {
                 more if more > 0 => format!("{more} rows too many"),
                 less => format!("{} rows are missing or damaged", -less),
             };
-            self.found_damaged(&format!("table {}", table.name), format!("{what}; {} were written", written.rows))?;
+            self.report_damage(&format!("table {}", table.name), format!("{what}; {} were written", written.rows))?;
         }
         Ok(())
     }
@@ -497,13 +500,13 @@ impl<'a> Loading<'a> {
 }
 
 /// A queue in place of one whose row is lost.
-fn lost_queue(shelf: i64, fifo: bool, like: Option<&QueueRecord>) -> QueueRecord {
+fn lost_queue(range: i64, fifo: bool, like: Option<&QueueRecord>) -> QueueRecord {
     let (account, region) = like.map_or(("000000000000", "us-east-1"), |like| (&like.account, &like.region));
     QueueRecord {
         uid: fastrand::u64(1..),
         account: account.into(),
         region: region.into(),
-        name: format!("salvaged-{shelf}{}", if fifo { ".fifo" } else { "" }),
+        name: format!("salvaged-{range}{}", if fifo { ".fifo" } else { "" }),
         created: Time(0),
         modified: Time(0),
         purged: None,

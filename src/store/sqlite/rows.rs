@@ -42,7 +42,10 @@ struct Sql {
 macro_rules! tables {
     (@) => { None };
     (@ $text:literal) => { Some($text) };
-    ($($index:literal $table:ident $name:literal key $key:literal changing $changing:expr, [$($column:literal)*] $(+ $text:literal)?;)*) => {
+    ($(
+        $index:literal $table:ident $name:literal key $key:literal changing $changing:expr,
+        [$($column:literal)*] $(+ $text:literal)?;
+    )*) => {
         $(
             pub(super) static $table: Table = Table {
                 name: $name,

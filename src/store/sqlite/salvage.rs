@@ -15,7 +15,7 @@ use super::open::{self, Files};
 use super::schema::{self, NUMBER_MAX};
 use super::{SqliteStore, private};
 use crate::engine::{Effect, Time};
-use crate::store::{Change, Durability, Loaded, Store as _, StoreError};
+use crate::store::{Change, Durability, Store as _, StoreError, StoredItem};
 
 /// The copy, for as long as it is needed.
 const COPY: &str = "kew.sqlite3.copy";
@@ -63,9 +63,9 @@ pub fn salvage(dir: &Path, to: &Path) -> Result<Report, StoreError> {
 
 /// Puts together the newest state of the database that can be had. `new` is a new store's.
 fn make_copy(files: &Files, new: &Path, copy: &Path, report: &mut Report) -> Result<(), StoreError> {
-    let told = |error: std::io::Error| open::file_error(copy, &error);
+    let with_context = |error: std::io::Error| open::file_error(copy, &error);
     let from = if files.bytes > 0 { &files.database } else { new };
-    let mut file = private::open_options().read(true).write(true).create_new(true).open(copy).map_err(told)?;
+    let mut file = private::open_options().read(true).write(true).create_new(true).open(copy).map_err(with_context)?;
     let copied = File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut file));
     copied.map_err(|error| open::file_error(from, &error))?;
     if !files.log.usable().is_empty() {
@@ -73,8 +73,8 @@ fn make_copy(files: &Files, new: &Path, copy: &Path, report: &mut Report) -> Res
     }
     let mut page = [0; 100];
     let mut good = [0; 100];
-    File::open(new).and_then(|mut new| new.read_exact(&mut good)).map_err(told)?;
-    file.rewind().map_err(told)?;
+    File::open(new).and_then(|mut new| new.read_exact(&mut good)).map_err(with_context)?;
+    file.rewind().map_err(with_context)?;
     // A file that is shorter has nothing to be read.
     if file.read_exact(&mut page).is_ok() {
         for range in SAME_IN_ALL {
@@ -87,43 +87,44 @@ fn make_copy(files: &Files, new: &Path, copy: &Path, report: &mut Report) -> Res
         }
         // The number of pages is that of the file: what is noted counts only if these two agree.
         page[92] = !page[24];
-        file.rewind().and_then(|()| file.write_all(&page)).map_err(told)?;
+        file.rewind().and_then(|()| file.write_all(&page)).map_err(with_context)?;
     }
     Ok(())
 }
 
 fn apply_log(files: &Files, copy: &mut File, report: &mut Report) -> Result<(), StoreError> {
-    let told = |error: std::io::Error| open::file_error(&files.log_path, &error);
-    let mut log = File::open(&files.log_path).map_err(told)?;
+    let with_context = |error: std::io::Error| open::file_error(&files.log_path, &error);
+    let mut log = File::open(&files.log_path).map_err(with_context)?;
     let mut pages = 0;
     for frame in files.log.usable() {
         if !frame.is_whole {
             let (offset, path) = (files.log.offset(frame), files.log_path.display());
             let detail = format!(
-                "the page at byte {offset} of the log {path} is not what was written and was left out: an older one is in its place, unless a newer follows"
+                "the page at byte {offset} of the log {path} is not what was written and was left out: an older one \
+                 is in its place, unless a newer follows"
             );
             report.add(&StoreError::Corrupt { path: files.log_path.clone(), detail });
             continue;
         }
-        let page = files.log.page(&mut log, frame).map_err(told)?;
+        let page = files.log.page(&mut log, frame).map_err(with_context)?;
         let at = u64::from(frame.page - 1) * page.len() as u64;
-        copy.seek(SeekFrom::Start(at)).and_then(|_| copy.write_all(&page)).map_err(told)?;
+        copy.seek(SeekFrom::Start(at)).and_then(|_| copy.write_all(&page)).map_err(with_context)?;
         if frame.pages > 0 {
             pages = u64::from(frame.pages) * page.len() as u64;
         }
     }
-    copy.set_len(pages).map_err(told)
+    copy.set_len(pages).map_err(with_context)
 }
 
 /// Reads the copy into the new store.
 fn transfer(copy: &Path, files: &Files, store: &mut SqliteStore, report: &mut Report) -> Result<(), StoreError> {
     let connection = open::connect(copy, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
-    let told = |error: rusqlite::Error| open::sql_error(copy, &error);
+    let with_context = |error: rusqlite::Error| open::sql_error(copy, &error);
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap_or(schema::VERSION);
     if version == schema::VERSION
         && let Err(error) = restore_schema(&connection)
     {
-        report.add(&told(error));
+        report.add(&with_context(error));
     }
     // Its texts are read once for each connection.
     drop(connection);
@@ -131,7 +132,7 @@ fn transfer(copy: &Path, files: &Files, store: &mut SqliteStore, report: &mut Re
     let manifest = check::manifest(&connection, version, files, report);
     let has_checksums = version >= schema::CHECKSUMS_FROM;
     let mut portion = Portion { store, changes: Vec::new(), bytes: 0, last: 0, failed: None };
-    let read = check::read(&connection, copy, has_checksums, manifest, report, &mut |loaded| portion.take(loaded));
+    let read = check::read(&connection, copy, has_checksums, manifest, report, &mut |item| portion.add_item(item));
     portion.commit();
     let written = portion.failed.map_or(Ok(()), Err);
     match read {
@@ -171,32 +172,32 @@ struct Portion<'a> {
 }
 
 impl Portion<'_> {
-    fn take(&mut self, loaded: Loaded) {
-        match loaded {
-            Loaded::Queue(record) => {
+    fn add_item(&mut self, item: StoredItem) {
+        match item {
+            StoredItem::Queue(record) => {
                 self.last = 0;
-                self.add(Change::Queue(Box::new(record)));
+                self.add_change(Change::Queue(Box::new(record)));
             }
-            Loaded::Effect { queue, effect: Effect::Counter { next_number } } => {
+            StoredItem::Effect { queue, effect: Effect::Counter { next_number } } => {
                 // What remembers the number of messages that are gone is their removal.
                 let number = next_number.saturating_sub(1).min(NUMBER_MAX);
                 if number > self.last {
-                    self.add(Change::Effect { queue, effect: Effect::Removed { slot: 0, number } });
+                    self.add_change(Change::Effect { queue, effect: Effect::Removed { slot: 0, number } });
                 }
             }
-            Loaded::Effect { queue, effect } => {
+            StoredItem::Effect { queue, effect } => {
                 if let Effect::Stored(stored) = &effect {
                     self.last = stored.number;
                 }
-                self.add(Change::Effect { queue, effect });
+                self.add_change(Change::Effect { queue, effect });
             }
-            Loaded::MoveTask(task) => self.add(Change::MoveTask(Box::new(task))),
+            StoredItem::MoveTask(task) => self.add_change(Change::MoveTask(Box::new(task))),
             // By the time it is of interest again, its minute is over.
-            Loaded::DeletedName { .. } => {}
+            StoredItem::DeletedName { .. } => {}
         }
     }
 
-    fn add(&mut self, change: Change) {
+    fn add_change(&mut self, change: Change) {
         self.bytes += change.weight();
         self.changes.push(change);
         if self.bytes >= PORTION_BYTES {

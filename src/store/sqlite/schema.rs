@@ -17,7 +17,7 @@ pub(super) const NUMBER_BITS: u32 = 44;
 pub(super) const NUMBER_MAX: u64 = (1 << NUMBER_BITS) - 1;
 
 /// What is left of a positive 64-bit row id for the queues: half a million of them at the same time.
-pub(super) const SHELF_MAX: i64 = (1 << (63 - NUMBER_BITS)) - 1;
+pub(super) const RANGES_MAX: i64 = (1 << (63 - NUMBER_BITS)) - 1;
 
 /// The version this kew writes: `PRAGMA user_version`.
 pub(super) const VERSION: i64 = 2;

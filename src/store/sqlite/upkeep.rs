@@ -1,15 +1,15 @@
 //! Keeping the file small: checkpoints, clearing away what is gone, giving space back, all in small steps.
 //!
-//! Steps run between commits, when those who waited have been released, so none makes a request wait for longer than
-//! the step takes.
+//! Steps run between commits, after the requests that waited for a commit have been answered, so none makes a request
+//! wait for longer than the step takes.
 
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::manifest::Manifest;
+use super::row_ids::{RowRanges, ids_in_range, range_of};
 use super::rows::{ATTEMPTS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, MESSAGES};
-use super::shelves::{Shelves, ids_of, shelf_of};
 use crate::engine::{ATTEMPT_WINDOW_MS, Time};
 use crate::store::DELETED_NAME_MS;
 
@@ -40,7 +40,7 @@ const FREE_PAGES_PER_STEP: i64 = 512;
 
 /// What there may be to do.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct Upkeep {
     /// Whether there may be long bodies.
     pub long_bodies: bool,
     /// Whether there may be attempts.
@@ -56,13 +56,13 @@ pub(super) struct State {
     shrinking: bool,
 }
 
-impl State {
+impl Upkeep {
     /// Looks at what an earlier run left.
-    pub(super) fn new(connection: &Connection, log_pages: Option<u32>) -> rusqlite::Result<State> {
+    pub(super) fn new(connection: &Connection, log_pages: Option<u32>) -> rusqlite::Result<Upkeep> {
         let any = |table: &str| {
             connection.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), [], |row| row.get::<_, bool>(0))
         };
-        Ok(State {
+        Ok(Upkeep {
             long_bodies: any("long_bodies")?,
             attempts: any("attempts")?,
             names: any("deleted_queues")?,
@@ -78,12 +78,12 @@ impl State {
     pub(super) fn forget(
         &mut self,
         connection: &Connection,
-        shelves: &mut Shelves,
+        ranges: &mut RowRanges,
         manifest: &mut Manifest,
         now: Time,
     ) -> rusqlite::Result<()> {
         for _ in 0..MARKS_PER_COMMIT {
-            let Some(ids) = shelves.faded(now) else { break };
+            let Some(ids) = ranges.expired(now) else { break };
             let sql = "DELETE FROM deduplication WHERE id BETWEEN ? AND ? RETURNING checksum";
             manifest.delete(connection, &DEDUPLICATION, sql, [ids.start(), ids.end()])?;
         }
@@ -109,12 +109,12 @@ impl State {
     pub(super) fn step(
         &mut self,
         connection: &Connection,
-        shelves: &mut Shelves,
+        ranges: &mut RowRanges,
         manifest: &mut Manifest,
     ) -> rusqlite::Result<bool> {
         checkpoint(connection, self.log_pages)?;
         if self.discarded {
-            self.discarded = clear_some(connection, shelves, manifest)?;
+            self.discarded = clear_some(connection, ranges, manifest)?;
             self.commits = SPACE_COMMITS;
             return Ok(true);
         }
@@ -175,14 +175,14 @@ pub(super) fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Clears away some discarded rows. Returns whether there are more.
-fn clear_some(connection: &Connection, shelves: &mut Shelves, manifest: &mut Manifest) -> rusqlite::Result<bool> {
+fn clear_some(connection: &Connection, ranges: &mut RowRanges, manifest: &mut Manifest) -> rusqlite::Result<bool> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Exclusive)?;
     let mut room = ROWS_PER_STEP;
     let mut more = true;
     let before = manifest.totals;
     // Deleted queues that held little are many to a step: they must be cleared away as fast as they can come.
     while more && room > 0 {
-        (more, room) = clear_first(connection, shelves, manifest, room - ROWS_PER_RANGE)?;
+        (more, room) = clear_first(connection, ranges, manifest, room - ROWS_PER_RANGE)?;
     }
     if manifest.totals != before {
         manifest.write(connection)?;
@@ -191,11 +191,11 @@ fn clear_some(connection: &Connection, shelves: &mut Shelves, manifest: &mut Man
     Ok(more)
 }
 
-/// Clears away rows of the first discarded range, as many as there is room for but one. Returns whether there was a range, and how
-/// much room is left: none if there may be more rows. The caller commits.
+/// Clears away rows of the first discarded range, as many as there is room for but one. Returns whether there was a
+/// range, and how much room is left: none if there may be more rows. The caller commits.
 pub(super) fn clear_first(
     connection: &Connection,
-    shelves: &mut Shelves,
+    ranges: &mut RowRanges,
     manifest: &mut Manifest,
     room: i64,
 ) -> rusqlite::Result<(bool, i64)> {
@@ -228,9 +228,9 @@ pub(super) fn clear_first(
     }
     let sql = "DELETE FROM discarded WHERE first_id = ? RETURNING checksum";
     manifest.delete(connection, &DISCARDED, sql, [first])?;
-    // A range that ends before its shelf does is a purge: the queue is still there.
-    if last == *ids_of(shelf_of(first)).end() {
-        shelves.cleared(shelf_of(first));
+    // Rows that end before their range does are those of a purge: the queue is still there.
+    if last == *ids_in_range(range_of(first)).end() {
+        ranges.cleared(range_of(first));
     }
     Ok((true, room))
 }

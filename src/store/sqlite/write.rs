@@ -1,4 +1,4 @@
-//! Committing: a folded batch becomes one transaction.
+//! Committing: the summary of a batch becomes one transaction.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::manifest::Manifest;
+use super::row_ids::{RowRanges, ids_in_range};
 use super::rows::{ATTEMPTS, COUNTERS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, MESSAGES, MOVE_TASKS, QUEUES};
-use super::shelves::{Shelves, ids_of};
-use super::upkeep;
+use super::upkeep::{self, Upkeep};
 use super::{attributes, open};
 use crate::engine::{DeduplicationScope, MessageState, MessageStatus, StoredMessage, Time};
-use crate::store::fold::{Attempted, Folded, MessageFold, QueueFold, Remembered};
+use crate::store::compact::{Attempted, BatchSummary, MessageSummary, QueueSummary, Remembered};
 use crate::store::{MoveTaskRecord, QueueRecord, StoreError};
 
 /// Bodies longer than this many bytes stand in a table of their own. A receive changes a message's row, and SQLite
@@ -23,22 +23,22 @@ pub(super) const STATES: [(MessageState, &str); 3] =
     [(MessageState::Visible, "visible"), (MessageState::InFlight, "in flight"), (MessageState::Delayed, "delayed")];
 
 /// What goes wrong while a batch is written.
-enum Trouble {
+enum WriteError {
     Sql(rusqlite::Error),
     /// Something does not fit.
     Limit(String),
 }
 
-impl From<rusqlite::Error> for Trouble {
-    fn from(error: rusqlite::Error) -> Trouble {
-        Trouble::Sql(error)
+impl From<rusqlite::Error> for WriteError {
+    fn from(error: rusqlite::Error) -> WriteError {
+        WriteError::Sql(error)
     }
 }
 
 /// Begins the transaction of the next batch.
 ///
-/// Exclusive, which with a write-ahead log is to say that nobody else writes. Where the file system carries none, it keeps readers
-/// from getting in the way of the commit, when it would be too late to wait for them.
+/// Exclusive: with a write-ahead log, other programs can read but not write. Where the file system carries no log, it
+/// keeps readers out as well, because a commit could not wait for them any more.
 pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
     if connection.is_autocommit() { connection.execute_batch("BEGIN EXCLUSIVE") } else { Ok(()) }
 }
@@ -47,17 +47,17 @@ pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn commit(
     connection: &Connection,
     path: &Path,
-    shelves: &mut Shelves,
+    ranges: &mut RowRanges,
     manifest: &mut Manifest,
-    upkeep: &mut upkeep::State,
+    upkeep: &mut Upkeep,
     now: Time,
-    folded: Folded,
+    summary: BatchSummary,
 ) -> Result<(), StoreError> {
-    let written = (|| -> Result<(), Trouble> {
+    let written = (|| -> Result<(), WriteError> {
         begin(connection)?;
         let (insert, delete, remember) = (None, None, None);
-        let mut writer = Writer { connection, shelves, manifest, upkeep, insert, delete, remember };
-        let mut queues = folded.queues;
+        let mut writer = Writer { connection, ranges, manifest, upkeep, insert, delete, remember };
+        let mut queues = summary.queues;
         // Deleted ones first: a new one may need the place.
         for (uid, queue) in queues.extract_if(.., |_, queue| queue.deleted.is_some()) {
             writer.queue(uid, queue)?;
@@ -65,7 +65,7 @@ pub(super) fn commit(
         for (uid, queue) in queues {
             writer.queue(uid, queue)?;
         }
-        for (id, task) in folded.tasks {
+        for (id, task) in summary.tasks {
             match task {
                 Some(task) => writer.task(&task)?,
                 None => {
@@ -76,27 +76,27 @@ pub(super) fn commit(
         }
         drop(writer);
         // Forgotten here and not in a transaction of its own, which would cost a sync of its own.
-        upkeep.forget(connection, shelves, manifest, now)?;
+        upkeep.forget(connection, ranges, manifest, now)?;
         manifest.write(connection)?;
         connection.execute_batch("COMMIT")?;
         Ok(())
     })();
-    written.map_err(|trouble| {
+    written.map_err(|error| {
         // What was not committed is gone in any case; an error means that SQLite has rolled it back already.
         let _ = connection.execute_batch("ROLLBACK");
-        match trouble {
-            Trouble::Sql(error) => open::sql_error(path, &error),
-            Trouble::Limit(detail) => StoreError::Limit { detail },
+        match error {
+            WriteError::Sql(error) => open::sql_error(path, &error),
+            WriteError::Limit(detail) => StoreError::Limit { detail },
         }
     })
 }
 
-/// What a commit writes with.
+/// A commit under way.
 struct Writer<'a> {
     connection: &'a Connection,
-    shelves: &'a mut Shelves,
+    ranges: &'a mut RowRanges,
     manifest: &'a mut Manifest,
-    upkeep: &'a mut upkeep::State,
+    upkeep: &'a mut Upkeep,
     /// Statements that a batch may need often.
     insert: Option<CachedStatement<'a>>,
     delete: Option<CachedStatement<'a>>,
@@ -116,21 +116,24 @@ fn kept<'s, 'c>(
 }
 
 impl Writer<'_> {
-    fn queue(&mut self, uid: u64, queue: QueueFold) -> Result<(), Trouble> {
+    fn queue(&mut self, uid: u64, queue: QueueSummary) -> Result<(), WriteError> {
         if let Some(at) = queue.deleted {
             return self.delete_queue(uid, queue.record.as_deref(), at);
         }
         if let Some(record) = &queue.record {
             self.put_queue(record)?;
         }
-        let Some(shelf) = self.shelves.of(uid).map(|shelf| shelf.number) else {
+        let Some(range) = self.ranges.of(uid).map(|range| range.number) else {
             tracing::debug!(uid, "changes of a queue that is not there were passed over");
             return Ok(());
         };
         if let Some(below) = queue.purged_below
             && below > 0
         {
-            self.discard(shelf, ids_of(shelf).start() | (below - 1).min(super::schema::NUMBER_MAX).cast_signed())?;
+            self.discard(
+                range,
+                ids_in_range(range).start() | (below - 1).min(super::schema::NUMBER_MAX).cast_signed(),
+            )?;
         }
         for (number, message) in queue.messages {
             self.message(uid, number, message)?;
@@ -141,26 +144,26 @@ impl Writer<'_> {
         for (id, attempt) in queue.attempts {
             self.attempted(uid, &id, &attempt)?;
         }
-        let Some(shelf) = self.shelves.of(uid) else { return Ok(()) };
-        shelf.next_number = shelf.next_number.max(queue.next_number);
-        if queue.removed_any && shelf.next_number != shelf.counter {
-            shelf.counter = shelf.next_number;
-            self.manifest.put(self.connection, &COUNTERS, &[&shelf.number, &whole(shelf.counter)])?;
+        let Some(range) = self.ranges.of(uid) else { return Ok(()) };
+        range.next_number = range.next_number.max(queue.next_number);
+        if queue.removed_any && range.next_number != range.counter {
+            range.counter = range.next_number;
+            self.manifest.put(self.connection, &COUNTERS, &[&range.number, &whole(range.counter)])?;
         }
         Ok(())
     }
 
-    fn put_queue(&mut self, queue: &QueueRecord) -> Result<(), Trouble> {
-        let shelf = match self.shelves.of(queue.uid) {
-            Some(shelf) => shelf.number,
-            None => self.new_shelf(queue.uid)?,
+    fn put_queue(&mut self, queue: &QueueRecord) -> Result<(), WriteError> {
+        let range = match self.ranges.of(queue.uid) {
+            Some(range) => range.number,
+            None => self.new_range(queue.uid)?,
         };
         self.manifest.put(
             self.connection,
             &QUEUES,
             params![
                 queue.uid.cast_signed(),
-                shelf,
+                range,
                 queue.account,
                 queue.region,
                 queue.name,
@@ -179,21 +182,21 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn new_shelf(&mut self, uid: u64) -> Result<i64, Trouble> {
+    fn new_range(&mut self, uid: u64) -> Result<i64, WriteError> {
         loop {
-            if let Some(shelf) = self.shelves.add(uid) {
-                return Ok(shelf);
+            if let Some(range) = self.ranges.add(uid) {
+                return Ok(range);
             }
-            // The broker sees to it that there is a shelf for each queue, but deleted ones that are not cleared away have theirs
-            // still. Now that cannot wait.
-            let (more, _) = upkeep::clear_first(self.connection, self.shelves, self.manifest, i64::MAX)?;
+            // The broker has no more queues than there are ranges, but those of deleted queues may not be cleared yet.
+            // Now that cannot wait.
+            let (more, _) = upkeep::clear_first(self.connection, self.ranges, self.manifest, i64::MAX)?;
             if !more {
-                return Err(Trouble::Limit(format!("a store holds at most {} queues", super::schema::SHELF_MAX)));
+                return Err(WriteError::Limit(format!("a store holds at most {} queues", super::schema::RANGES_MAX)));
             }
         }
     }
 
-    fn delete_queue(&mut self, uid: u64, record: Option<&QueueRecord>, at: Time) -> Result<(), Trouble> {
+    fn delete_queue(&mut self, uid: u64, record: Option<&QueueRecord>, at: Time) -> Result<(), WriteError> {
         let name = match record {
             Some(record) => Some((record.account.clone(), record.region.clone(), record.name.clone())),
             None => self
@@ -206,30 +209,30 @@ impl Writer<'_> {
             self.upkeep.names = true;
             self.manifest.put(self.connection, &DELETED_QUEUES, params![account, region, name, ms(at)])?;
         }
-        let Some(shelf) = self.shelves.remove(uid) else { return Ok(()) };
+        let Some(range) = self.ranges.remove(uid) else { return Ok(()) };
         let sql = "DELETE FROM queues WHERE uid = ? RETURNING checksum";
         self.manifest.delete(self.connection, &QUEUES, sql, [uid.cast_signed()])?;
         let sql = "DELETE FROM counters WHERE shelf = ? RETURNING checksum";
-        self.manifest.delete(self.connection, &COUNTERS, sql, [shelf.number])?;
-        self.discard(shelf.number, *shelf.ids().end())?;
+        self.manifest.delete(self.connection, &COUNTERS, sql, [range.number])?;
+        self.discard(range.number, *range.ids().end())?;
         Ok(())
     }
 
-    /// Everything on a shelf up to this row is gone.
-    fn discard(&mut self, shelf: i64, last_id: i64) -> rusqlite::Result<()> {
+    /// Everything in a range up to this row is gone.
+    fn discard(&mut self, range: i64, last_id: i64) -> rusqlite::Result<()> {
         self.upkeep.discarded = true;
-        self.manifest.put(self.connection, &DISCARDED, params![ids_of(shelf).start(), last_id])
+        self.manifest.put(self.connection, &DISCARDED, params![ids_in_range(range).start(), last_id])
     }
 
-    fn message(&mut self, uid: u64, number: u64, message: MessageFold) -> Result<(), Trouble> {
-        let id = self.shelves.of(uid).and_then(|shelf| shelf.id(number));
+    fn message(&mut self, uid: u64, number: u64, message: MessageSummary) -> Result<(), WriteError> {
+        let id = self.ranges.of(uid).and_then(|range| range.id(number));
         match (message, id) {
-            (MessageFold::Stored(stored), Some(id)) => self.insert(id, &stored)?,
-            (MessageFold::Stored(_), None) => {
+            (MessageSummary::Stored(stored), Some(id)) => self.insert(id, &stored)?,
+            (MessageSummary::Stored(_), None) => {
                 let detail = format!("a store holds no message numbers above {}", super::schema::NUMBER_MAX);
-                return Err(Trouble::Limit(detail));
+                return Err(WriteError::Limit(detail));
             }
-            (MessageFold::Changed { slot, status }, Some(id)) => {
+            (MessageSummary::Changed { slot, status }, Some(id)) => {
                 let status = params![
                     id,
                     slot,
@@ -242,7 +245,7 @@ impl Writer<'_> {
                 ];
                 self.manifest.change_message(self.connection, status)?;
             }
-            (MessageFold::Removed, Some(id)) => {
+            (MessageSummary::Removed, Some(id)) => {
                 let sql = "DELETE FROM messages WHERE id = ? RETURNING checksum";
                 self.manifest.delete_by(kept(&mut self.delete, self.connection, sql)?, &MESSAGES, [id])?;
                 if self.upkeep.long_bodies {
@@ -295,7 +298,7 @@ impl Writer<'_> {
     }
 
     fn remembered(&mut self, uid: u64, remembered: &Remembered) -> rusqlite::Result<()> {
-        let id = self.shelves.of(uid).and_then(|shelf| shelf.id(remembered.number));
+        let id = self.ranges.of(uid).and_then(|range| range.id(remembered.number));
         let Some(id) = id else { return Ok(()) };
         let values = params![
             id,
@@ -306,14 +309,14 @@ impl Writer<'_> {
         ];
         let remember = kept(&mut self.remember, self.connection, DEDUPLICATION.insert())?;
         self.manifest.put_by(remember, self.connection, &DEDUPLICATION, values, None)?;
-        self.shelves.remember(uid, remembered.first_sent, remembered.number, false);
+        self.ranges.note(uid, remembered.first_sent, remembered.number, false);
         Ok(())
     }
 
     fn attempted(&mut self, uid: u64, attempt_id: &str, attempt: &Attempted) -> rusqlite::Result<()> {
         let mut receipts = Vec::with_capacity(attempt.receipts.len());
         for (receipt, deadline) in &attempt.receipts {
-            let deadline = match (deadline, self.shelves.of(uid).and_then(|shelf| shelf.id(receipt.number))) {
+            let deadline = match (deadline, self.ranges.of(uid).and_then(|range| range.id(receipt.number))) {
                 (Some(deadline), _) => Some(ms(*deadline)),
                 (None, Some(id)) => self
                     .connection

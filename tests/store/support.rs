@@ -7,7 +7,9 @@ use kew::internals::engine::{
     DeduplicationScope, Effect, Kind, Message, MessageId, MessageState, MessageStatus, Queue, Settings, StoredMessage,
     Time,
 };
-use kew::internals::store::{Change, Durability, Loaded, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError};
+use kew::internals::store::{
+    Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError, StoredItem,
+};
 use md5::{Digest, Md5};
 
 pub const NOW: Time = Time(1_700_000_000_000);
@@ -99,14 +101,14 @@ pub fn load(store: &mut dyn Store, now: Time) -> Result<World, StoreError> {
     let mut world = World::default();
     let mut counted = true;
     store.load(now, &mut |loaded| match loaded {
-        Loaded::Queue(record) => {
+        StoredItem::Queue(record) => {
             assert!(counted, "a counter ends each queue");
             counted = false;
             let queue = Queue::new(record.uid, settings(record.fifo, record.deduplication_scope));
             world.bodies.insert(record.uid, BTreeMap::new());
             world.queues.insert(record.uid, (record, queue));
         }
-        Loaded::Effect { queue, effect } => {
+        StoredItem::Effect { queue, effect } => {
             match &effect {
                 Effect::Stored(stored) => {
                     let bodies = world.bodies.get_mut(&queue).unwrap();
@@ -122,8 +124,8 @@ pub fn load(store: &mut dyn Store, now: Time) -> Result<World, StoreError> {
             world.effects.push(effect.clone());
             world.queues.get_mut(&queue).unwrap().1.replay(effect);
         }
-        Loaded::MoveTask(task) => world.tasks.push(task),
-        Loaded::DeletedName { name, at, .. } => world.deleted.push((name, at)),
+        StoredItem::MoveTask(task) => world.tasks.push(task),
+        StoredItem::DeletedName { name, at, .. } => world.deleted.push((name, at)),
     })?;
     Ok(world)
 }

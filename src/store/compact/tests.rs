@@ -1,4 +1,4 @@
-//! What folding keeps and what it drops.
+//! What compacting keeps and what it drops.
 
 use super::*;
 use crate::engine::{Body, Message, MessageState};
@@ -57,14 +57,14 @@ fn record() -> Box<QueueRecord> {
     })
 }
 
-fn folded(effects: impl IntoIterator<Item = Effect>) -> QueueFold {
+fn summary(effects: impl IntoIterator<Item = Effect>) -> QueueSummary {
     let batch = effects.into_iter().map(|effect| Change::Effect { queue: 7, effect }).collect();
-    fold(batch).queues.remove(&7).unwrap()
+    compact(batch).queues.remove(&7).unwrap()
 }
 
 #[test]
 fn a_message_that_came_and_went_is_never_written_but_its_number_counts() {
-    let queue = folded([stored(4), changed(4, 9, MessageState::InFlight), removed(4)]);
+    let queue = summary([stored(4), changed(4, 9, MessageState::InFlight), removed(4)]);
     assert!(queue.messages.is_empty());
     assert_eq!(queue.next_number, 10, "also the place it was given");
     assert!(queue.removed_any);
@@ -72,25 +72,25 @@ fn a_message_that_came_and_went_is_never_written_but_its_number_counts() {
 
 #[test]
 fn a_new_message_is_written_once_in_its_newest_state() {
-    let queue = folded([stored(4), changed(4, 4, MessageState::InFlight), changed(4, 5, MessageState::Visible)]);
-    let Some(MessageFold::Stored(stored)) = queue.messages.get(&4) else { panic!("stored") };
+    let queue = summary([stored(4), changed(4, 4, MessageState::InFlight), changed(4, 5, MessageState::Visible)]);
+    let Some(MessageSummary::Stored(stored)) = queue.messages.get(&4) else { panic!("stored") };
     assert_eq!(stored.status, status(5, MessageState::Visible));
     assert!(!queue.removed_any, "the row tells the number");
 }
 
 #[test]
 fn several_changes_become_one_and_nothing_comes_after_a_removal() {
-    let queue = folded([changed(4, 4, MessageState::InFlight), changed(4, 5, MessageState::Visible)]);
-    assert!(matches!(queue.messages[&4], MessageFold::Changed { status: now, .. } if now.order == 5));
-    let queue = folded([changed(4, 4, MessageState::InFlight), removed(4), changed(4, 5, MessageState::Visible)]);
-    assert!(matches!(queue.messages[&4], MessageFold::Removed));
+    let queue = summary([changed(4, 4, MessageState::InFlight), changed(4, 5, MessageState::Visible)]);
+    assert!(matches!(queue.messages[&4], MessageSummary::Changed { status: now, .. } if now.order == 5));
+    let queue = summary([changed(4, 4, MessageState::InFlight), removed(4), changed(4, 5, MessageState::Visible)]);
+    assert!(matches!(queue.messages[&4], MessageSummary::Removed));
 }
 
 #[test]
 fn a_purge_drops_what_was_before_and_nothing_after() {
     let before = [stored(4), removed(2), remembered(4), attempted(4)];
     let after = [Effect::Purged { next_number: 5 }, stored(5), remembered(5)];
-    let queue = folded(before.into_iter().chain(after));
+    let queue = summary(before.into_iter().chain(after));
     assert_eq!(queue.purged_below, Some(5));
     assert_eq!(queue.messages.keys().copied().collect::<Vec<_>>(), [5]);
     assert_eq!(queue.remembered.iter().map(|one| one.number).collect::<Vec<_>>(), [5]);
@@ -105,7 +105,7 @@ fn the_newest_word_on_an_attempt_counts_with_the_deadlines_of_its_time() {
         number: 4,
         status: MessageStatus { deadline: Some(Time(at)), ..status(4, MessageState::InFlight) },
     };
-    let queue = folded([with_deadline(50), attempted(4), with_deadline(60), attempted(4), with_deadline(70)]);
+    let queue = summary([with_deadline(50), attempted(4), with_deadline(60), attempted(4), with_deadline(70)]);
     assert_eq!(queue.attempts["a"].receipts[0].1, Some(Time(60)));
 }
 
@@ -119,7 +119,7 @@ fn a_deleted_queue_leaves_only_its_name() {
         effect(stored(2)),
         effect(removed(1)),
     ];
-    let queue = fold(batch).queues.remove(&7).unwrap();
+    let queue = compact(batch).queues.remove(&7).unwrap();
     assert_eq!(queue.deleted, Some(Time(9)));
     assert_eq!(queue.record.unwrap().name, "orders");
     assert!(queue.messages.is_empty());
@@ -131,7 +131,7 @@ fn the_newest_record_and_task_count() {
     renamed.tags.insert("team".into(), "a".into());
     let batch =
         vec![Change::Queue(record()), Change::Queue(renamed.clone()), Change::MoveTaskForgotten { id: "t".into() }];
-    let mut folded = fold(batch);
-    assert_eq!(folded.queues.remove(&7).unwrap().record, Some(renamed));
-    assert_eq!(folded.tasks, [("t".to_owned(), None)]);
+    let mut summary = compact(batch);
+    assert_eq!(summary.queues.remove(&7).unwrap().record, Some(renamed));
+    assert_eq!(summary.tasks, [("t".to_owned(), None)]);
 }

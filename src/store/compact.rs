@@ -13,15 +13,15 @@ use crate::engine::{Effect, MessageId, MessageStatus, Receipt, StoredMessage, Ti
 
 /// What a batch leaves behind.
 #[derive(Debug, Default)]
-pub struct Folded {
+pub struct BatchSummary {
     /// By uid.
-    pub queues: BTreeMap<u64, QueueFold>,
-    /// Task ids in the order in which they first came up, which is the order in which the tasks started, with the newest
-    /// word on each; `None` for one that was forgotten. There are only ever a few.
+    pub queues: BTreeMap<u64, QueueSummary>,
+    /// Task ids in the order in which they first came up, which is the order in which the tasks started, with the
+    /// newest word on each; `None` for one that was forgotten. There are only ever a few.
     pub tasks: Vec<(String, Option<Box<MoveTaskRecord>>)>,
 }
 
-impl Folded {
+impl BatchSummary {
     fn task(&mut self, id: String, record: Option<Box<MoveTaskRecord>>) {
         match self.tasks.iter_mut().find(|(known, _)| *known == id) {
             Some((_, last)) => *last = record,
@@ -32,7 +32,7 @@ impl Folded {
 
 /// What a batch leaves behind of one queue.
 #[derive(Debug, Default)]
-pub struct QueueFold {
+pub struct QueueSummary {
     /// The newest record, if it changed.
     pub record: Option<Box<QueueRecord>>,
     /// When the queue was deleted. Then only the name in `record` still counts.
@@ -40,7 +40,7 @@ pub struct QueueFold {
     /// All that was there before the batch is gone: the queue was purged. Numbers before this one are gone.
     pub purged_below: Option<u64>,
     /// By message number.
-    pub messages: BTreeMap<u64, MessageFold>,
+    pub messages: BTreeMap<u64, MessageSummary>,
     /// Accepted deduplication ids, as they came.
     pub remembered: Vec<Remembered>,
     /// The newest word on each attempt.
@@ -53,7 +53,7 @@ pub struct QueueFold {
 
 /// What became of a message.
 #[derive(Debug)]
-pub enum MessageFold {
+pub enum MessageSummary {
     /// It is new, and this is its newest state.
     Stored(Box<StoredMessage>),
     /// It was there before, and this is its newest state.
@@ -92,64 +92,64 @@ pub struct Attempted {
     pub receipts: Vec<(Receipt, Option<Time>)>,
 }
 
-/// Folds a batch.
+/// Compacts a batch.
 #[must_use]
-pub fn fold(batch: Vec<Change>) -> Folded {
-    let mut folded = Folded::default();
+pub fn compact(batch: Vec<Change>) -> BatchSummary {
+    let mut summary = BatchSummary::default();
     for change in batch {
         match change {
             Change::Queue(record) => {
-                let queue = folded.queues.entry(record.uid).or_default();
+                let queue = summary.queues.entry(record.uid).or_default();
                 if queue.deleted.is_none() {
                     queue.record = Some(record);
                 }
             }
             Change::QueueDeleted { uid, at } => {
-                let queue = folded.queues.entry(uid).or_default();
+                let queue = summary.queues.entry(uid).or_default();
                 let record = queue.record.take();
-                *queue = QueueFold { record, deleted: Some(at), ..QueueFold::default() };
+                *queue = QueueSummary { record, deleted: Some(at), ..QueueSummary::default() };
             }
             Change::Effect { queue, effect } => {
-                let queue = folded.queues.entry(queue).or_default();
+                let queue = summary.queues.entry(queue).or_default();
                 if queue.deleted.is_none() {
-                    queue.take(effect);
+                    queue.apply(effect);
                 }
             }
             Change::MoveTask(task) => {
-                folded.task(task.id.clone(), Some(task));
+                summary.task(task.id.clone(), Some(task));
             }
             Change::MoveTaskForgotten { id } => {
-                folded.task(id, None);
+                summary.task(id, None);
             }
         }
     }
-    folded
+    summary
 }
 
-impl QueueFold {
-    fn take(&mut self, effect: Effect) {
+impl QueueSummary {
+    fn apply(&mut self, effect: Effect) {
         self.next_number = self.next_number.max(effect.next_number());
         match effect {
             Effect::Stored(stored) => {
-                self.messages.insert(stored.number, MessageFold::Stored(stored));
+                self.messages.insert(stored.number, MessageSummary::Stored(stored));
             }
             Effect::Changed { slot, number, status } => match self.messages.get_mut(&number) {
-                Some(MessageFold::Stored(stored)) => stored.status = status,
-                Some(MessageFold::Removed) => {}
-                Some(changed @ MessageFold::Changed { .. }) => *changed = MessageFold::Changed { slot, status },
+                Some(MessageSummary::Stored(stored)) => stored.status = status,
+                Some(MessageSummary::Removed) => {}
+                Some(changed @ MessageSummary::Changed { .. }) => *changed = MessageSummary::Changed { slot, status },
                 None => {
-                    self.messages.insert(number, MessageFold::Changed { slot, status });
+                    self.messages.insert(number, MessageSummary::Changed { slot, status });
                 }
             },
             Effect::Removed { number, .. } => {
                 self.removed_any = true;
                 match self.messages.get_mut(&number) {
-                    Some(MessageFold::Stored(_)) => {
+                    Some(MessageSummary::Stored(_)) => {
                         self.messages.remove(&number);
                     }
-                    Some(known) => *known = MessageFold::Removed,
+                    Some(known) => *known = MessageSummary::Removed,
                     None => {
-                        self.messages.insert(number, MessageFold::Removed);
+                        self.messages.insert(number, MessageSummary::Removed);
                     }
                 }
             }
@@ -175,9 +175,9 @@ impl QueueFold {
     /// The end of a message's visibility timeout, as far as the batch tells.
     fn deadline(&self, number: u64) -> Option<Time> {
         match self.messages.get(&number)? {
-            MessageFold::Stored(stored) => stored.status.deadline,
-            MessageFold::Changed { status, .. } => status.deadline,
-            MessageFold::Removed => None,
+            MessageSummary::Stored(stored) => stored.status.deadline,
+            MessageSummary::Changed { status, .. } => status.deadline,
+            MessageSummary::Removed => None,
         }
     }
 }
