@@ -1,11 +1,12 @@
-//! Who signed a request, and for which region. Nothing is verified here: what cannot be read is as if it were not there.
+//! The credential of a request's signature: access key, region, service. Nothing is verified here; a credential that
+//! cannot be read counts as absent.
 //!
 //! Every request comes through here, and on texts this short `memchr` takes half as long as `str::split`.
 
 use memchr::{memchr, memrchr};
 use std::borrow::Cow;
 
-/// What a signature says about its maker.
+/// The credential scope of a signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credential<'a> {
     /// The access key id.
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_as_if_it_were_not_there() {
+    fn a_credential_that_cannot_be_read_is_absent() {
         for header in [
             "",
             "Basic dGVzdDp0ZXN0",

@@ -7,7 +7,8 @@ use crate::api::{Operation, Request, Response};
 use crate::error::Error;
 use serde_json::error::Category;
 
-/// Objects and lists inside each other before a body is refused; the JSON reader's own limit. A request of SQS has five.
+/// Objects and lists inside each other before a body is refused; the JSON reader's own limit. A request of SQS has
+/// five.
 pub const JSON_DEPTH_MAX: usize = 127;
 
 /// The text for a body that is not JSON. AWS's is not recorded.

@@ -1,12 +1,13 @@
 //! How SQS speaks: requests out of bytes, answers into bytes, in AWS JSON 1.0 and in the older Query protocol.
 //!
-//! Invariant: nothing here knows a queue or a socket. [`decode`] tells the protocol, reads the members with one `serde` derive for
-//! both, and checks nothing but types; [`encode`] and [`encode_error`] write the whole answer into one buffer.
+//! Invariant: nothing here knows a queue or a socket. [`decode`] finds the protocol, reads the members with one `serde`
+//! derive for both, and checks nothing but types; [`encode`] and [`encode_error`] write the whole answer into one
+//! buffer.
 
-mod coral;
 mod credential;
 mod json;
 mod query;
+mod query_json;
 mod reply;
 mod strict;
 mod verbatim;
@@ -27,7 +28,7 @@ const TARGET_PREFIX: &str = "AmazonSQS.";
 /// Bytes of an unknown action's name that an error repeats.
 const ACTION_SHOWN_BYTES_MAX: usize = 128;
 
-/// How a request speaks, and therefore its answer.
+/// The protocol of a request, and therefore of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// AWS JSON 1.0: `POST` with `X-Amz-Target`.
@@ -45,11 +46,11 @@ pub enum Method {
     Get,
     /// Either protocol.
     Post,
-    /// Anything else, as HEAD, which must change nothing: there is nothing for it here.
+    /// Any other, such as HEAD, which must change nothing: answered with [`not_found`].
     Other,
 }
 
-/// What of a request's head matters to the protocols.
+/// The parts of a request's head that matter to the protocols.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// The method.
@@ -77,7 +78,7 @@ pub struct Call<'a> {
     pub operation: Operation,
     /// Its members; `QueueUrl` is filled in from the path where the request leaves it out.
     pub request: Request,
-    /// Who signed it.
+    /// The credential of its signature, if it has one.
     pub credential: Credential<'a>,
 }
 
@@ -95,7 +96,7 @@ pub enum Rejection {
     NotFound,
 }
 
-/// Where a request goes by its head and, for want of a content type, by the look of its body.
+/// The protocol of a request, by its head and, if it has no content type, by the first bytes of its body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Route {
     Json,
@@ -106,8 +107,8 @@ enum Route {
 /// Reads a request. Nothing of the body is borrowed: it can go as soon as it has been read.
 ///
 /// # Errors
-/// [`Rejection::Error`] for an unknown action, broken syntax or a member of the wrong type; [`Rejection::NotFound`] for what is
-/// not an SQS request at all.
+/// [`Rejection::Error`] for an unknown action, broken syntax or a member of the wrong type; [`Rejection::NotFound`] for
+/// what is not an SQS request at all.
 pub fn decode<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection> {
     match route(head, Some(body)) {
         Route::Json => decode_json(head, body),
@@ -199,7 +200,7 @@ fn decode_query<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection>
         return if json { decode_json(head, body) } else { Err(Rejection::NotFound) };
     }
     let operation = match Operation::from_name(&action) {
-        // These two have no queue to be addressed to; recorded from AWS for the Query protocol.
+        // These two are not addressed to a queue; recorded from AWS for the Query protocol.
         Some(Operation::CreateQueue | Operation::ListQueues) if is_queue_path(head.path) => None,
         known => known,
     };

@@ -1,8 +1,8 @@
 //! The Query protocol's parameters: form pairs such as `Entry.1.Id=a`, read as structs, lists and maps.
 //!
-//! The pairs are sorted by the segments of their names, numbers by value. Then whatever a name's prefix covers is one slice, and
-//! reading a member is taking a sub-slice: there is no tree, an index is a label and never a size, and how deep a name is split is
-//! decided by the struct that is read, not by the client.
+//! The pairs are sorted by the segments of their names, numbers by value. Then all pairs whose names begin with a
+//! prefix are one slice, and reading a member is taking a sub-slice: there is no tree, an index is a label and never a
+//! size, and how deep a name is split is decided by the struct that is read, not by the client.
 
 use super::credential::Credential;
 use super::json::member_text;
@@ -70,7 +70,8 @@ impl<'a> Form<'a> {
         let parser = serde_urlencoded::Deserializer::new(form_urlencoded::parse(raw));
         let parts =
             Vec::<Part>::deserialize(parser).map_err(|e| Error::malformed(SYNTAX).with_detail(e.to_string()))?;
-        // The parser puts U+FFFD for what is not UTF-8. Only where one stands is it worth looking whether the client wrote it.
+        // The parser puts U+FFFD for what is not UTF-8. Only where one stands is it worth looking whether the client
+        // wrote it.
         let replaced = parts.iter().any(|Part(name, value)| name.contains('\u{fffd}') || value.contains('\u{fffd}'));
         if replaced && percent_decode(raw).decode_utf8().is_err() {
             return Err(Error::malformed(SYNTAX));
@@ -89,7 +90,7 @@ impl<'a> Form<'a> {
         self.pairs.iter().rev().find(|pair| pair.name == name).map(|pair| pair.value.take())
     }
 
-    /// Takes out who signed: a presigned URL's scope, or the key of Signature Version 2.
+    /// Takes out the credential: a presigned URL's scope, or the access key of Signature Version 2.
     pub(super) fn take_credential(&mut self) -> Option<Credential<'a>> {
         self.take("X-Amz-Credential")
             .and_then(Credential::from_scope)
@@ -156,7 +157,7 @@ struct Level<'x, 'de> {
 }
 
 impl<'x, 'de> Level<'x, 'de> {
-    /// Of a member that is not there.
+    /// The level of a member that is absent.
     fn nothing() -> Level<'x, 'de> {
         Level { pairs: &[], at: 0 }
     }
@@ -193,8 +194,8 @@ impl<'x, 'de> Level<'x, 'de> {
         self.pairs.last().is_some_and(|pair| pair.name.len() >= self.at)
     }
 
-    /// The elements of a list or entries of a map: those with a number, in the numbers' order; or else this level as the only one.
-    /// A value without text, which is how botocore writes an empty list, is no element.
+    /// The elements of a list or entries of a map: those with a number, in the numbers' order; or else this level as
+    /// the only one. A value without text, which is how botocore writes an empty list, is no element.
     fn elements(self) -> std::vec::IntoIter<Level<'x, 'de>> {
         let numbered = |level: Level<'x, 'de>| -> Vec<_> {
             level.children().filter(|(segment, _)| is_number(segment)).map(|(_, level)| level).collect()
@@ -263,8 +264,8 @@ impl<'de> Deserializer<'de> for Level<'_, 'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct
-        tuple tuple_struct enum identifier
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct tuple tuple_struct enum identifier
     }
 }
 
@@ -288,7 +289,8 @@ impl<'x, 'de, I: Iterator<Item = (&'x str, Level<'x, 'de>)>> MapAccess<'de> for 
     }
 }
 
-/// The entries of a map. One without a name has an empty one, one without a value an absent one: the action refuses them.
+/// The entries of a map. One without a name has an empty one, one without a value an absent one: the action refuses
+/// them.
 struct Entries<'x, 'de> {
     elements: std::vec::IntoIter<Level<'x, 'de>>,
     value: Option<Level<'x, 'de>>,

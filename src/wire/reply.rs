@@ -1,6 +1,6 @@
 //! Answers as bytes: status, content type and body, for results and for errors.
 
-use super::{Protocol, coral, json, xml};
+use super::{Protocol, json, query_json, xml};
 use crate::api::Response;
 use crate::error::Error;
 
@@ -13,7 +13,7 @@ const PLAIN_JSON: &str = "application/json";
 const MESSAGE_BYTES_TYPICAL: usize = 512;
 const ANSWER_BYTES_TYPICAL: usize = 256;
 
-/// What goes back to the client, but for the headers that all answers have.
+/// An answer without the headers that all answers have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status.
@@ -43,7 +43,7 @@ pub fn encode(protocol: Protocol, response: &Response, request_id: &str) -> Repl
             XML
         }
         Protocol::QueryAsJson => {
-            coral::result(&mut body, response, request_id);
+            query_json::result(&mut body, response, request_id);
             PLAIN_JSON
         }
     };
@@ -71,14 +71,14 @@ pub fn encode_error(protocol: Protocol, error: &Error, request_id: &str) -> Repl
             XML
         }
         Protocol::QueryAsJson => {
-            coral::error(&mut body, error, request_id);
+            query_json::error(&mut body, error, request_id);
             PLAIN_JSON
         }
     };
     Reply { status: error.kind.status(), content_type, query_error, body }
 }
 
-/// The answer to what is not a request of SQS at all; the same whatever the client accepts.
+/// The answer to a request that is not SQS's at all, in one format for all clients.
 pub fn not_found() -> Reply {
     Reply { status: 404, content_type: XML, query_error: None, body: b"<UnknownOperationException/>".to_vec() }
 }

@@ -1,8 +1,8 @@
 //! A stricter JSON reader around serde_json's: a list is no struct, and what is skipped keeps to the depth limit.
 //!
-//! Derived structs also read lists, by position, and serde_json skips unknown members without counting how deep they go. Both are
-//! more than SQS takes. All other kinds of values go through as they come, unless a [`Reading`] says otherwise; the wrapper costs
-//! nothing at run time.
+//! Derived structs also read lists, by position, and serde_json skips unknown members without counting how deep they
+//! go. Both are more than SQS takes. All other kinds of values go through as they come, unless a [`Reading`] says
+//! otherwise; the wrapper costs nothing at run time.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
@@ -61,8 +61,8 @@ impl<'de, D: Deserializer<'de>, R: Reading> Deserializer<'de> for Strict<D, R> {
         self.deserialize_map(visitor)
     }
 
-    // Not by `deserialize_map` and `deserialize_seq` of the reader inside: what they say of a text in the place of a map quotes all
-    // of it, and a body that is nothing else would become many times as long.
+    // Not by `deserialize_map` and `deserialize_seq` of the reader inside: what they say of a text in the place of a
+    // map quotes all of it, and a body that is nothing else would become many times as long.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.0.deserialize_any(Object::<V, R>(visitor, PhantomData))
     }
@@ -77,8 +77,8 @@ impl<'de, D: Deserializer<'de>, R: Reading> Deserializer<'de> for Strict<D, R> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct
-        tuple tuple_struct enum identifier
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct tuple tuple_struct enum identifier
     }
 }
 

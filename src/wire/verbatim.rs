@@ -1,8 +1,9 @@
-//! The second reading of a JSON body, for what the first cannot give: numbers as they were written, and halves of surrogate pairs.
+//! The second reading of a JSON body, for what the first cannot give: numbers as they were written, and halves of
+//! surrogate pairs.
 //!
-//! SQS takes a number for the body of a message and keeps its digits, and it reads `\ud800` without its other half and then refuses
-//! it as a character of a message. Neither goes through serde's numbers and texts. Both are rare, so the ordinary reading only
-//! notices them, and this one, which takes longer, looks at each value's own text.
+//! SQS takes a number for the body of a message and keeps its digits, and it reads `\ud800` without its other half and
+//! then refuses it as a character of a message. Neither goes through serde's numbers and texts. Both are rare, so the
+//! ordinary reading only notices them, and this one, which takes longer, looks at each value's own text.
 
 use super::strict::Reading;
 use crate::api::rules::lone_surrogate;

@@ -1,7 +1,8 @@
 //! The Query protocol's answers: a serde Serializer that writes flattened XML straight into the reply.
 //!
-//! One `serde` derive gives members in JSON's alphabetical order and under JSON's names. Two tables here say what differs in XML:
-//! [`element`], the name of each list's and map's elements, and [`ORDER`], the order of a struct's members.
+//! One `serde` derive gives members in JSON's alphabetical order and under JSON's names. Two tables here say what
+//! differs in XML: [`element`], the name of each list's and map's elements, and [`ORDER`], the order of a struct's
+//! members.
 
 use crate::api::{Operation, Response};
 use crate::error::Error;
@@ -138,8 +139,9 @@ impl Output {
         self.close(name);
     }
 
-    /// Carriage returns too must be escaped, or parsers turn them into newlines and the client's MD5 check fails. AWS writes
-    /// `&#xD;`, and that spelling counts: the JavaScript SDK of 2023 knows no other (quick-xml would write `&#13;`). Characters that XML does not know are never in a message, but can be in an error that repeats what a
+    /// Carriage returns too must be escaped, or parsers turn them into newlines and the client's MD5 check fails. AWS
+    /// writes `&#xD;`, and that spelling counts: the JavaScript SDK of 2023 knows no other (quick-xml would write
+    /// `&#13;`). Characters that XML does not know are never in a message, but can be in an error that repeats what a
     /// client sent.
     fn text(&mut self, text: &str) {
         let mut rest = text;
@@ -163,10 +165,10 @@ fn is_forbidden(c: char) -> bool {
     (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
-/// Never seen: SQS answers hold nothing that cannot be written.
+/// Never met: SQS answers hold nothing that cannot be written.
 type WriteError = serde::de::value::Error;
 
-/// A place for one value: the element's name, or none for the result itself.
+/// Writes one value: as the element of this name, or without one for the result itself.
 struct Node<'w> {
     to: &'w mut Output,
     operation: Operation,
@@ -209,8 +211,9 @@ impl<'w> Serializer for Node<'w> {
     type SerializeStructVariant = Impossible<(), WriteError>;
 
     scalars! {
-        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_u8: u8,
-        serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_f32: f32, serialize_f64: f64, serialize_char: char
+        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_f32: f32, serialize_f64: f64,
+        serialize_char: char
     }
 
     fn serialize_str(self, v: &str) -> Result<(), WriteError> {

@@ -1,4 +1,4 @@
-//! Damaged requests: whatever the bytes, there is an answer, and it can be written.
+//! Damaged requests: any bytes get an answer, and it can be written.
 
 use crate::support::captures;
 use kew::internals::wire::{Head, Method, Rejection, decode, encode_error};

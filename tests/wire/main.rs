@@ -3,8 +3,8 @@
 mod answers;
 mod captures;
 mod errors;
+mod flatten;
 mod hostile;
-mod leaves;
 mod members;
 mod model;
 mod recorded;

@@ -1,6 +1,6 @@
 //! No member of a real client's request is lost, and the two protocols say the same.
 
-use crate::leaves;
+use crate::flatten;
 use crate::support::{Raw, captures};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,16 +11,16 @@ fn every_member_of_every_capture_is_decoded_and_nothing_else() {
     let mut count = 0;
     for raw in captures() {
         let mut expected = if raw.is_json() {
-            leaves::of_json(&raw.body)
+            flatten::of_json(&raw.body)
         } else {
             let both = [raw.query.clone().unwrap_or_default().into_bytes(), raw.body.clone()].join(&b'&');
-            leaves::of_form(raw.operation(), &both)
+            flatten::of_form(raw.operation(), &both)
         };
         if raw.path != "/" && raw.operation() != "GetQueueUrl" {
             expected.entry("QueueUrl".to_owned()).or_insert(raw.path.clone());
         }
         count += expected.len();
-        assert_eq!(leaves::of_request(&raw.decode().request), expected, "{}/{}", raw.client, raw.name);
+        assert_eq!(flatten::of_request(&raw.decode().request), expected, "{}/{}", raw.client, raw.name);
     }
     assert!(count > 1200, "only {count} members");
 }

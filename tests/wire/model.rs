@@ -191,7 +191,8 @@ fn check_codes(model: &Value) -> usize {
     compared
 }
 
-/// The last model of the Query protocol (botocore 1.31.80) has what the JSON model left out: names of list elements, and codes.
+/// The last model of the Query protocol (botocore 1.31.80) has what the JSON model left out: names of list elements,
+/// and codes.
 #[test]
 #[ignore = "needs the service model: make unit"]
 fn names_and_codes_are_those_of_the_query_model() {

@@ -8,7 +8,7 @@ fn json(response: Response) -> Reply {
     encode(Protocol::Json, &response, "r")
 }
 
-/// The order of all member names in a body, at whatever depth.
+/// The order of all member names in a body, at any depth.
 fn names(reply: &Reply) -> Vec<String> {
     let text = std::str::from_utf8(&reply.body).unwrap();
     let quoted: Vec<&str> = text.split('"').collect();

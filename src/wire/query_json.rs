@@ -1,7 +1,7 @@
 //! The XML's content as JSON, for Query requests that ask for `application/json`.
 //!
-//! A rarely used answer, so it goes through [`Value`] and does not care for speed. What is recorded of AWS: the envelope, the list
-//! `messages` in lower case, and queue attributes as a list of names and values.
+//! It is rarely asked for, so it goes through [`Value`], which is slow but simple. What is recorded of AWS: the
+//! envelope, the list `messages` in lower case, and queue attributes as a list of names and values.
 
 use crate::api::Response;
 use crate::error::Error;

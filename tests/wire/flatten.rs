@@ -1,5 +1,5 @@
-//! The members of a request as a flat list of paths and texts, read in three independent ways: out of a decoded [`Request`], out of
-//! JSON, and out of form pairs. If they are equal, decoding lost nothing and added nothing.
+//! The members of a request as a flat list of paths and texts, read in three independent ways: out of a decoded
+//! [`Request`], out of JSON, and out of form pairs. If they are equal, decoding lost nothing and added nothing.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
