@@ -6,7 +6,9 @@ use hyper::Request;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use kew::Server;
 use kew::internals::api::{Body, ReceiveMessageResult, ReceivedMessage, Response, SystemAttributes};
-use kew::internals::engine::{DeduplicationScope, Kind, MessageId, NewMessage, Queue, ReceiveOptions, Settings, Time};
+use kew::internals::engine::{
+    DeduplicationScope, MessageId, NewMessage, Queue, QueueType, ReceiveOptions, Settings, Time,
+};
 use kew::internals::wire::{self, Head, Method, Protocol};
 use std::hint::black_box;
 use std::pin::pin;
@@ -32,17 +34,17 @@ pub const OPERATIONS: &[Named] = &[
     ("codec/query/decode-send", || decode(Protocol::Query, SEND_QUERY)),
     ("codec/json/encode-receive-10", || encode(Protocol::Json)),
     ("codec/query/encode-receive-10", || encode(Protocol::Query)),
-    ("engine/standard/10k", || engine(Kind::Standard, 10_000, 0)),
-    ("engine/fifo/10k", || engine(Kind::Fifo, 10_000, 100)),
+    ("engine/standard/10k", || engine(QueueType::Standard, 10_000, 0)),
+    ("engine/fifo/10k", || engine(QueueType::Fifo, 10_000, 100)),
     ("service/json/cycle", || service(Protocol::Json)),
     ("service/query/cycle", || service(Protocol::Query)),
 ];
 
 /// The same with more in the queue: too slow to set up for counting instructions.
 pub const DEEP: &[Named] = &[
-    ("engine/standard/1m", || engine(Kind::Standard, 1_000_000, 0)),
-    ("engine/fifo/1m", || engine(Kind::Fifo, 1_000_000, 100)),
-    ("engine/fifo/1m-100k-groups", || engine(Kind::Fifo, 1_000_000, 100_000)),
+    ("engine/standard/1m", || engine(QueueType::Standard, 1_000_000, 0)),
+    ("engine/fifo/1m", || engine(QueueType::Fifo, 1_000_000, 100)),
+    ("engine/fifo/1m-100k-groups", || engine(QueueType::Fifo, 1_000_000, 100_000)),
 ];
 
 fn text() -> String {
@@ -93,9 +95,8 @@ fn encode(protocol: Protocol) -> Operation {
 
 /// Send, receive and delete of one message, straight at the engine, with `depth` others in the queue. A new message is
 /// received last, so what is deleted is what has been there longest.
-fn engine(kind: Kind, depth: u64, groups: u64) -> Operation {
+fn engine(queue_type: QueueType, depth: u64, groups: u64) -> Operation {
     let settings = Settings {
-        kind,
         deduplication_scope: DeduplicationScope::Queue,
         visibility_timeout_seconds: 30,
         retention_seconds: 345_600,
@@ -103,8 +104,8 @@ fn engine(kind: Kind, depth: u64, groups: u64) -> Operation {
         in_flight_max: 120_000,
         redrive_max_receive_count: None,
     };
-    let mut queue = Queue::new(1, settings);
-    let fifo = kind == Kind::Fifo;
+    let mut queue = Queue::new(1, queue_type, settings);
+    let fifo = queue_type == QueueType::Fifo;
     let new = move |number: u64| NewMessage {
         id: MessageId(u128::from(number).to_be_bytes()),
         body: "x".repeat(SIZE).into(),

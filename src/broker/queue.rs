@@ -120,7 +120,8 @@ impl Queue {
         settings: QueueSettings,
         tags: BTreeMap<String, String>,
     ) -> Queue {
-        let engine = engine::Queue::new(uid, settings.for_engine());
+        let queue_type = if settings.fifo { engine::QueueType::Fifo } else { engine::QueueType::Standard };
+        let engine = engine::Queue::new(uid, queue_type, settings.for_engine());
         Queue {
             uid,
             account: account.into(),

@@ -3,7 +3,7 @@
 use crate::api::attributes::{self, QueueAttribute, Settable, name};
 use crate::api::fields::CoercedString;
 use crate::api::{Map, RedriveAllowPolicy, RedrivePolicy, limits};
-use crate::engine::{DeduplicationScope, Kind, Settings, Time};
+use crate::engine::{DeduplicationScope, Settings, Time};
 use crate::error::{Error, ErrorKind};
 use crate::store::QueueRecord;
 use std::collections::BTreeMap;
@@ -289,7 +289,6 @@ impl QueueSettings {
     /// What the engine has to know.
     pub fn for_engine(&self) -> Settings {
         Settings {
-            kind: if self.fifo { Kind::Fifo } else { Kind::Standard },
             deduplication_scope: self.deduplication_scope,
             visibility_timeout_seconds: self.visibility_timeout_seconds,
             retention_seconds: self.message_retention_seconds,

@@ -15,13 +15,13 @@ use super::fifo::FifoOrder;
 use super::message::Message;
 use super::receipt::Receipt;
 use super::retention::RetentionOrder;
-use super::settings::{Counts, Kind};
+use super::settings::{Counts, QueueType};
 use super::slot::Slot;
 use super::standard::StandardOrder;
 use super::time::Time;
 use super::timers::{MessageTimers, Timer};
 
-/// Which message is delivered next, by kind of queue.
+/// Which message is delivered next, by type of queue.
 pub(super) enum DeliveryOrder {
     Standard(StandardOrder),
     Fifo(FifoOrder),
@@ -58,19 +58,26 @@ impl fmt::Debug for Discarded {
 }
 
 impl Contents {
-    pub(super) fn new(kind: Kind) -> Contents {
+    pub(super) fn new(queue_type: QueueType) -> Contents {
         Contents {
             slots: Arena::new(),
             timers: MessageTimers::new(),
             retention: RetentionOrder::new(),
-            order: match kind {
-                Kind::Standard => DeliveryOrder::Standard(StandardOrder::new()),
-                Kind::Fifo => DeliveryOrder::Fifo(FifoOrder::new()),
+            order: match queue_type {
+                QueueType::Standard => DeliveryOrder::Standard(StandardOrder::new()),
+                QueueType::Fifo => DeliveryOrder::Fifo(FifoOrder::new()),
             },
             deduplication: ExpiringMap::new(DEDUPLICATION_WINDOW_MS),
             attempts: ExpiringMap::new(ATTEMPT_WINDOW_MS),
             in_flight: 0,
             delayed: 0,
+        }
+    }
+
+    pub(super) fn queue_type(&self) -> QueueType {
+        match self.order {
+            DeliveryOrder::Standard(_) => QueueType::Standard,
+            DeliveryOrder::Fifo(_) => QueueType::Fifo,
         }
     }
 

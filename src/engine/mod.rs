@@ -11,7 +11,7 @@
 //! | `time.rs` `message.rs` `settings.rs` `receipt.rs` `effect.rs` | the words callers use |
 //! | `arena.rs` `list.rs` `timers.rs` `sharded.rs` `expiring_map.rs` | containers whose operations never grow with what they hold |
 //! | `slot.rs` `retention.rs` `groups.rs` | one message inside a queue, the order of expiry, the message groups |
-//! | `standard.rs` `fifo.rs` | the order of delivery, for each kind of queue |
+//! | `standard.rs` `fifo.rs` | the order of delivery, for each type of queue |
 //! | `dedup.rs` | deduplication ids and receive attempts |
 //! | `contents.rs` | keeps all of the above consistent: `detach` a message, change it, `attach` it |
 //! | `queue.rs` `receive.rs` `tick.rs` `replay.rs` `peek.rs` | the operations |
@@ -61,7 +61,7 @@ pub use queue::{Queue, VISIBILITY_TOTAL_MS_MAX};
 pub use receipt::Receipt;
 pub use receive::DEAD_LETTERS_PER_CALL_MAX;
 pub use settings::{
-    Counts, DeduplicationScope, Deleted, Kind, Movable, ReceiveOptions, Received, Sent, Settings, VisibilityChange,
+    Counts, DeduplicationScope, Deleted, Movable, QueueType, ReceiveOptions, Received, Sent, Settings, VisibilityChange,
 };
 pub use standard::{NOISY_IDLE_MS, NOISY_IN_FLIGHT_MIN, NOISY_SHARE_DIVISOR};
 pub use tick::TICK_EVENTS_MAX;

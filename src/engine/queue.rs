@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::contents::{Contents, DeliveryOrder, Discarded};
+use super::contents::{Contents, Discarded};
 use super::dedup::{DeduplicationKey, FirstSend};
 use super::effect::{Cause, Effect, Journal, MessageState};
 use super::message::{FIRST_FIFO_NUMBER, Message, NewMessage};
 use super::receipt::Receipt;
-use super::settings::{Counts, DeduplicationScope, Deleted, Kind, Movable, Sent, Settings, VisibilityChange};
+use super::settings::{Counts, DeduplicationScope, Deleted, Movable, QueueType, Sent, Settings, VisibilityChange};
 use super::slot::Slot;
 use super::time::Time;
 
@@ -39,11 +39,11 @@ pub struct Queue {
 impl Queue {
     /// An empty queue. `uid` becomes part of its receipt handles, so it must be no other queue's.
     #[must_use]
-    pub fn new(uid: u64, settings: Settings) -> Queue {
-        let contents = Contents::new(settings.kind);
-        let next_number = match settings.kind {
-            Kind::Standard => 1,
-            Kind::Fifo => FIRST_FIFO_NUMBER,
+    pub fn new(uid: u64, queue_type: QueueType, settings: Settings) -> Queue {
+        let contents = Contents::new(queue_type);
+        let next_number = match queue_type {
+            QueueType::Standard => 1,
+            QueueType::Fifo => FIRST_FIFO_NUMBER,
         };
         Queue { uid, settings, next_number, contents }
     }
@@ -52,6 +52,12 @@ impl Queue {
     #[must_use]
     pub fn uid(&self) -> u64 {
         self.uid
+    }
+
+    /// Whether it is a standard or a FIFO queue.
+    #[must_use]
+    pub fn queue_type(&self) -> QueueType {
+        self.contents.queue_type()
     }
 
     /// The settings in force.
@@ -67,17 +73,17 @@ impl Queue {
     }
 
     /// Changes the settings. Retention applies to all messages, the FIFO delay to those still waiting for it (a
-    /// message that has become available stays so). The kind never changes.
+    /// message that has become available stays so).
     pub fn configure(&mut self, settings: Settings) {
-        self.settings = Settings { kind: self.settings.kind, ..settings };
+        self.settings = settings;
     }
 
     /// Accepts a message, unless it is a duplicate.
     pub fn send<J: Journal>(&mut self, now: Time, new: NewMessage, j: &mut J) -> Sent {
         self.tick(now, j);
-        let delay_seconds = match self.settings.kind {
-            Kind::Standard => new.delay_seconds,
-            Kind::Fifo => self.settings.fifo_delay_seconds,
+        let delay_seconds = match self.queue_type() {
+            QueueType::Standard => new.delay_seconds,
+            QueueType::Fifo => self.settings.fifo_delay_seconds,
         };
         let (message, group) = Message::without_group(new, now);
         let group = group.map(|name| self.contents.shared_name(name));
@@ -86,7 +92,7 @@ impl Queue {
             return Sent::Duplicate { id: first.id, number: first.number };
         }
         let state = if delay_seconds == 0 { MessageState::Visible } else { MessageState::Delayed };
-        let timed = state == MessageState::Delayed && self.settings.kind == Kind::Standard;
+        let timed = state == MessageState::Delayed && !self.is_fifo();
         let deadline = timed.then(|| now.plus_seconds(u64::from(delay_seconds)));
         let id = message.id;
         let number = self.store(now, Cause::Sent, message, group.as_ref(), (state, deadline), j);
@@ -123,8 +129,7 @@ impl Queue {
         let Some(slot) = self.find_unexpired(now, receipt, j) else {
             return Deleted::AlreadyGone;
         };
-        let fifo = self.settings.kind == Kind::Fifo;
-        if fifo && self.running_receive(now, receipt).is_none() {
+        if self.is_fifo() && self.running_receive(now, receipt).is_none() {
             return Deleted::ReceiptExpired;
         }
         self.remove(now, Cause::Deleted, slot, j);
@@ -146,9 +151,9 @@ impl Queue {
         let Some(slot) = self.find_unexpired(now, receipt, j) else {
             return VisibilityChange::NotAvailable;
         };
-        let available = match self.settings.kind {
-            Kind::Standard => self.contents.slots[slot].state != MessageState::Delayed,
-            Kind::Fifo => self.running_receive(now, receipt).is_some(),
+        let available = match self.queue_type() {
+            QueueType::Standard => self.contents.slots[slot].state != MessageState::Delayed,
+            QueueType::Fifo => self.running_receive(now, receipt).is_some(),
         };
         if !available {
             return VisibilityChange::NotAvailable;
@@ -195,7 +200,7 @@ impl Queue {
     /// O(1): drop what it returns outside the queue's lock.
     pub fn purge<J: Journal>(&mut self, now: Time, j: &mut J) -> Discarded {
         j.record(now, Cause::Purged, || Effect::Purged { next_number: self.next_number });
-        let empty = Contents::new(self.settings.kind);
+        let empty = Contents::new(self.queue_type());
         Discarded(std::mem::replace(&mut self.contents, empty))
     }
 
@@ -212,7 +217,7 @@ impl Queue {
     }
 
     fn deduplication_key(&self, message: &Message, group: Option<&Arc<str>>) -> Option<DeduplicationKey> {
-        if self.settings.kind != Kind::Fifo {
+        if !self.is_fifo() {
             return None;
         }
         let id = message.extra.as_ref()?.deduplication_id.clone()?;
@@ -249,9 +254,9 @@ impl Queue {
         let message = &self.contents.slots[slot];
         // FIFO: groups are in the order in which their first messages became available. Standard: a message keeps
         // its position in send order, unless it keeps coming back (see `redrive_max_receive_count`).
-        let to_the_back = match self.settings.kind {
-            Kind::Fifo => true,
-            Kind::Standard => {
+        let to_the_back = match self.queue_type() {
+            QueueType::Fifo => true,
+            QueueType::Standard => {
                 let allowed = self.settings.redrive_max_receive_count;
                 allowed.is_some_and(|allowed| allowed > TO_THE_BACK_ABOVE) && message.receive_count > TO_THE_BACK_ABOVE
             }
@@ -303,7 +308,7 @@ impl Queue {
     }
 
     pub(super) fn is_fifo(&self) -> bool {
-        matches!(self.contents.order, DeliveryOrder::Fifo(_))
+        self.queue_type() == QueueType::Fifo
     }
 }
 

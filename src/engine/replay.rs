@@ -27,7 +27,7 @@ impl Queue {
                     self.contents.remove(slot);
                 }
             }
-            Effect::Purged { .. } => self.contents = Contents::new(self.settings.kind),
+            Effect::Purged { .. } => self.contents = Contents::new(self.queue_type()),
             Effect::Remembered { group, deduplication_id, first_sent, id, number } => {
                 let key = DeduplicationKey { group, id: deduplication_id };
                 self.contents.deduplication.insert(first_sent, key, FirstSend { id, number });

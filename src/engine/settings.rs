@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::message::{Delivery, Message, MessageId};
 use super::time::Time;
 
-/// The two kinds of queue.
+/// The two types of queue. The type of a queue never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum QueueType {
     /// Best-effort order, any number in flight per message group.
     Standard,
     /// Strict order per message group, deduplication of sends.
@@ -26,8 +26,6 @@ pub enum DeduplicationScope {
 /// The part of the queue attributes that the engine needs; ranges are checked by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Fixed for the life of a queue; `Queue::configure` ignores a different one.
-    pub kind: Kind,
     /// Fixed at creation by the caller: recordings of SQS show that a later change has no effect.
     pub deduplication_scope: DeduplicationScope,
     /// `VisibilityTimeout` in seconds, 0 to 43 200, of receives that name none.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use kew::internals::engine::{
-    DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, MessageState, NewMessage, Queue, Receipt,
-    ReceiveOptions, Sent, Settings, StoredMessage, Time, VisibilityChange,
+    DeduplicationScope, Deleted, Delivery, Effect, Message, MessageId, MessageState, NewMessage, Queue, QueueType,
+    Receipt, ReceiveOptions, Sent, Settings, StoredMessage, Time, VisibilityChange,
 };
 use proptest::sample::Index;
 
@@ -91,7 +91,6 @@ pub fn run(fifo: bool, start: &Start, steps: &[Step]) {
     model.max_receive_count = start.max_receive_count;
     model.now = START_MS;
     let settings = Settings {
-        kind: if fifo { Kind::Fifo } else { Kind::Standard },
         deduplication_scope: if start.group_scope {
             DeduplicationScope::MessageGroup
         } else {
@@ -104,7 +103,7 @@ pub fn run(fifo: bool, start: &Start, steps: &[Step]) {
         redrive_max_receive_count: start.max_receive_count,
     };
     let mut pair = Pair {
-        queue: Queue::new(7, settings),
+        queue: Queue::new(7, if fifo { QueueType::Fifo } else { QueueType::Standard }, settings),
         effects: Vec::new(),
         model,
         max_receive_count: start.max_receive_count,
@@ -169,7 +168,7 @@ impl Pair {
             }
             Step::Jump(ms) => self.model.now += ms,
             Step::Replay => {
-                let mut again = Queue::new(self.queue.uid(), self.queue.settings().clone());
+                let mut again = Queue::new(self.queue.uid(), self.queue.queue_type(), self.queue.settings().clone());
                 self.effects.iter().cloned().for_each(|effect| again.replay(effect));
                 assert_eq!(again.next_number(), self.queue.next_number());
                 self.queue = again;

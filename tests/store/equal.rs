@@ -100,7 +100,7 @@ impl Run<'_> {
         let uid = self.made << 60 | self.made;
         let record = QueueRecord { fifo, deduplication_scope, ..record(uid) };
         self.pending.push(Change::Queue(Box::new(record)));
-        let new = || Queue::new(uid, settings(fifo, deduplication_scope));
+        let new = || Queue::new(uid, queue_type(fifo), settings(deduplication_scope));
         Pair { live: new(), mirror: new(), handles: Vec::new(), dead: Vec::new() }
     }
 
@@ -174,13 +174,13 @@ impl Pair {
         let (live, mirror) = (&mut self.live, &mut self.mirror);
         match step {
             Step::Send { group, deduplication, delay, long } => {
-                let fifo = live.settings().kind == kew::internals::engine::Kind::Fifo;
+                let fifo = live.queue_type() == kew::internals::engine::QueueType::Fifo;
                 let new = || new_message(serial, fifo, group, deduplication, delay, long);
                 let sent: Sent = live.send(now, new(), effects);
                 assert_eq!(sent, mirror.send(now, new(), &mut ()));
             }
             Step::Receive { max, timeout, attempt, dead } => {
-                let fifo = live.settings().kind == kew::internals::engine::Kind::Fifo;
+                let fifo = live.queue_type() == kew::internals::engine::QueueType::Fifo;
                 let attempt = attempt.map(|number| format!("attempt-{number}"));
                 let options = ReceiveOptions {
                     max: if fifo { 1 } else { max },

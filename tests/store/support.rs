@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kew::internals::engine::{
-    DeduplicationScope, Effect, Kind, Message, MessageId, MessageState, MessageStatus, Queue, Settings, StoredMessage,
-    Time,
+    DeduplicationScope, Effect, Message, MessageId, MessageState, MessageStatus, Queue, QueueType, Settings,
+    StoredMessage, Time,
 };
 use kew::internals::store::{
     Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError, StoredItem,
@@ -73,9 +73,12 @@ pub fn purge(uid: u64, next_number: u64) -> Change {
     Change::Effect { queue: uid, effect: Effect::Purged { next_number } }
 }
 
-pub fn settings(fifo: bool, deduplication_scope: DeduplicationScope) -> Settings {
+pub fn queue_type(fifo: bool) -> QueueType {
+    if fifo { QueueType::Fifo } else { QueueType::Standard }
+}
+
+pub fn settings(deduplication_scope: DeduplicationScope) -> Settings {
     Settings {
-        kind: if fifo { Kind::Fifo } else { Kind::Standard },
         deduplication_scope,
         visibility_timeout_seconds: 30,
         retention_seconds: 3600,
@@ -104,7 +107,7 @@ pub fn load(store: &mut dyn Store, now: Time) -> Result<World, StoreError> {
         StoredItem::Queue(record) => {
             assert!(counted, "a counter ends each queue");
             counted = false;
-            let queue = Queue::new(record.uid, settings(record.fifo, record.deduplication_scope));
+            let queue = Queue::new(record.uid, queue_type(record.fifo), settings(record.deduplication_scope));
             world.bodies.insert(record.uid, BTreeMap::new());
             world.queues.insert(record.uid, (record, queue));
         }

@@ -27,7 +27,7 @@ fn at(seconds: u64) -> Time {
 
 /// A message of a group and with a deduplication id of its own, which a standard queue does without.
 fn draft(fixture: &QueueFixture, number: u32) -> NewMessage {
-    let fifo = fixture.queue.settings().kind == Kind::Fifo;
+    let fifo = fixture.queue.queue_type() == QueueType::Fifo;
     NewMessage {
         group: fifo.then(|| format!("g{number}").into()),
         deduplication_id: fifo.then(|| format!("d{number}").into()),
@@ -37,7 +37,7 @@ fn draft(fixture: &QueueFixture, number: u32) -> NewMessage {
 
 /// A FIFO queue also says what it remembers of a send or of an attempt.
 fn with_memory(fixture: &QueueFixture, ms: u64, cause: Cause) -> Vec<(u64, Cause)> {
-    let fifo = fixture.queue.settings().kind == Kind::Fifo;
+    let fifo = fixture.queue.queue_type() == QueueType::Fifo;
     [(ms, cause)].into_iter().chain(fifo.then_some((ms, Cause::Remembered))).collect()
 }
 
@@ -123,6 +123,6 @@ fn a_receive_with_a_visibility_timeout_of_0_and_a_repeated_attempt_are_receives(
         assert_eq!(j.take(), first);
         let repeated = queue.receive(at(2), &attempt, None, j).deliveries.len();
         assert_eq!(j.take(), if repeated == 1 { again } else { Vec::new() });
-        assert_eq!(repeated, usize::from(queue.settings().kind == Kind::Fifo), "only a FIFO queue repeats attempts");
+        assert_eq!(repeated, usize::from(queue.queue_type() == QueueType::Fifo), "only a FIFO queue repeats attempts");
     }
 }

@@ -9,7 +9,7 @@ mod scale;
 mod standard;
 
 use super::{
-    Body, DeduplicationScope, Deleted, Delivery, Effect, Kind, Message, MessageId, NewMessage, Queue, Receipt,
+    Body, DeduplicationScope, Deleted, Delivery, Effect, Message, MessageId, NewMessage, Queue, QueueType, Receipt,
     ReceiveOptions, Received, Sent, Settings, Time, VisibilityChange,
 };
 
@@ -50,16 +50,15 @@ pub(super) struct QueueFixture {
 
 impl QueueFixture {
     pub fn standard() -> QueueFixture {
-        QueueFixture::new(Kind::Standard)
+        QueueFixture::new(QueueType::Standard)
     }
 
     pub fn fifo() -> QueueFixture {
-        QueueFixture::new(Kind::Fifo)
+        QueueFixture::new(QueueType::Fifo)
     }
 
-    fn new(kind: Kind) -> QueueFixture {
+    fn new(queue_type: QueueType) -> QueueFixture {
         let settings = Settings {
-            kind,
             deduplication_scope: DeduplicationScope::Queue,
             visibility_timeout_seconds: 30,
             retention_seconds: 345_600,
@@ -67,7 +66,12 @@ impl QueueFixture {
             in_flight_max: 120_000,
             redrive_max_receive_count: None,
         };
-        QueueFixture { queue: Queue::new(1, settings), now: Time(1_000_000), effects: Vec::new(), names: Vec::new() }
+        QueueFixture {
+            queue: Queue::new(1, queue_type, settings),
+            now: Time(1_000_000),
+            effects: Vec::new(),
+            names: Vec::new(),
+        }
     }
 
     pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> QueueFixture {
@@ -95,7 +99,7 @@ impl QueueFixture {
     pub fn draft(&mut self, name: &str) -> NewMessage {
         self.names.push(name.to_owned());
         let number = self.names.len() as u32;
-        let fifo = self.queue.settings().kind == Kind::Fifo;
+        let fifo = self.queue.queue_type() == QueueType::Fifo;
         let group = name.split('-').next().filter(|_| fifo);
         NewMessage {
             body: name.into(),

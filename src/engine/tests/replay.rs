@@ -36,7 +36,7 @@ fn folded(effects: &[Effect]) -> Vec<Effect> {
 }
 
 fn rebuild(fixture: &mut QueueFixture, effects: impl IntoIterator<Item = Effect>) {
-    let mut queue = Queue::new(fixture.queue.uid(), fixture.queue.settings().clone());
+    let mut queue = Queue::new(fixture.queue.uid(), fixture.queue.queue_type(), fixture.queue.settings().clone());
     effects.into_iter().for_each(|effect| queue.replay(effect));
     assert_eq!(queue.counts(), fixture.queue.counts());
     assert_eq!(queue.next_number(), fixture.queue.next_number());
