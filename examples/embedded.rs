@@ -1,8 +1,7 @@
 //! A server inside a program: a message that nobody handles in time goes to the dead-letter queue, and nobody had to wait.
 //!
-//! `cargo run --example embedded`
+//! `cargo run --example embedded --features aws-sdk`
 
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use kew::{QueueConfig, Server};
 use std::time::Duration;
 
@@ -10,14 +9,7 @@ use std::time::Duration;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let orders = QueueConfig::new("orders").visibility_timeout(Duration::from_secs(30)).dead_letter("orders-dead", 2);
     let server = Server::builder().queue(orders).manual_clock().start()?;
-
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(server.endpoint_url())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "example"))
-        .build();
-    let sqs = aws_sdk_sqs::Client::from_conf(config);
+    let sqs = server.client();
     let orders = server.queue_url("orders");
 
     sqs.send_message().queue_url(&orders).message_body("an order nobody can read").send().await?;

@@ -17,20 +17,12 @@
 //! With a manual clock no test has to sleep: turning it ends delays and visibility timeouts, and wakes long polls:
 //!
 //! ```
-//! # #[cfg(feature = "bin")] {
-//! use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+//! # #[cfg(feature = "aws-sdk")] {
 //! use std::time::Duration;
 //!
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! let server = kew::Server::builder().queue("orders").manual_clock().start()?;
-//! let config = aws_sdk_sqs::Config::builder()
-//!     .behavior_version(BehaviorVersion::latest())
-//!     .endpoint_url(server.endpoint_url())
-//!     .region(Region::new("us-east-1"))
-//!     .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-//!     .build();
-//! let sqs = aws_sdk_sqs::Client::from_conf(config);
-//! let url = server.queue_url("orders");
+//! let (sqs, url) = (server.client(), server.queue_url("orders"));
 //!
 //! sqs.send_message().queue_url(&url).message_body("later").delay_seconds(60).send().await?;
 //! let early = sqs.receive_message().queue_url(&url).send().await?;
@@ -51,8 +43,9 @@
 //! is started again on the same data directory needs the same [`Clock`] (clones share one), for a new manual clock stands at
 //! 2026-01-01 again, before everything that the data speaks of.
 //!
-//! With `default-features = false` the crate is a light test dependency without C code; the default feature `bin` brings what
-//! only the `kew` command needs, and with it the feature `store`, which [`ServerBuilder::data`] needs too.
+//! With `default-features = false` the crate is a light test dependency without C code. The feature `aws-sdk` brings
+//! `Server::client`, an `aws_sdk_sqs::Client` that is set up for the server; the default feature `bin` brings what only the `kew`
+//! command needs, and with it the feature `store`, which `ServerBuilder::data` needs too.
 //!
 //! # One idea
 //!
@@ -105,6 +98,7 @@
 //! "Recorded" marks a rule that was seen in exchanges with AWS itself; "uncertain" one for which no such exchange is known, with
 //! the choice that was made.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 
 mod actions;
@@ -119,6 +113,10 @@ mod server;
 mod store;
 mod wire;
 
+#[cfg(feature = "aws-sdk")]
+pub use aws_sdk_sqs;
+#[cfg(feature = "aws-sdk")]
+pub use aws_types::SdkConfig;
 pub use clock::Clock;
 pub use config::{Config, Durability, Hosts, Mode, NamespaceMode, Origins, QueueConfig, SettingError};
 pub use server::{Server, ServerBuilder, StartError};

@@ -4,10 +4,13 @@
 //! | --- | --- |
 //! | `builder.rs` | [`ServerBuilder`]: each setting by a method of its own |
 //! | `error.rs` | [`StartError`]: why a server did not start |
+//! | `sdk.rs` | an AWS SDK that is set up for the server (feature `aws-sdk`) |
 //! | `start.rs` | what is done before it serves: the store is loaded, and the configured queues are created |
 
 mod builder;
 mod error;
+#[cfg(feature = "aws-sdk")]
+mod sdk;
 mod start;
 
 pub use builder::ServerBuilder;

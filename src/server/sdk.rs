@@ -1,0 +1,42 @@
+//! An AWS SDK for Rust that speaks with this server: the feature `aws-sdk`.
+
+use super::Server;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_types::SdkConfig;
+
+impl Server {
+    /// What the AWS SDK for Rust has to know to speak with this server: its endpoint, its region, and credentials of the server's own
+    /// account. The HTTP client in it speaks plain HTTP and knows no TLS.
+    ///
+    /// The SDK needs a tokio runtime, as it does with AWS.
+    pub fn sdk_config(&self) -> SdkConfig {
+        // Any credentials do; callers whose access key is not an account's number belong to the server's own.
+        let credentials = Credentials::new("test", "test", None, None, "kew");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(self.endpoint_url())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build()
+    }
+
+    /// A client of the AWS SDK for Rust, with [`Server::sdk_config`]. One client with its clones shares connections.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let server = kew::Server::builder().queue("orders").start()?;
+    /// let sqs = server.client();
+    /// sqs.send_message().queue_url(server.queue_url("orders")).message_body("one coffee").send().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn client(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.sdk_config())
+    }
+}
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
