@@ -238,6 +238,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_pause_on_manual_network_time_ends_when_that_has_passed() {
+        let time = NetworkTime::manual();
+        let pausing = tokio::spawn({
+            let time = time.clone();
+            async move { time.pause(Duration::from_secs(10)).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(time.advance(Duration::from_millis(9_999)));
+        tokio::task::yield_now().await;
+        assert!(!pausing.is_finished());
+        assert!(time.advance(Duration::from_millis(1)));
+        pausing.await.unwrap();
+        assert!(!NetworkTime::real().advance(Duration::from_secs(1)));
+    }
+
+    #[tokio::test]
     async fn turning_the_clock_wakes_those_who_wait() {
         let clock = Clock::manual();
         let until = Time(clock.now().0 + 10);

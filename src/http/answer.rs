@@ -8,9 +8,13 @@ use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
+use std::pin::Pin;
 
 /// An answer on its way to hyper.
 pub(super) type Answer = Response<Full<Bytes>>;
+
+/// An answer that a route's handler is working on.
+pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 /// What becomes of the connection behind an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

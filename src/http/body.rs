@@ -1,8 +1,8 @@
 //! Reads a request's body, within the limits on its size and its time.
 
-use super::Service;
 use super::context::RequestContext;
 use super::limits::{BODY_TIME_LIMIT, HEADER_BYTES_MAX};
+use super::service::Service;
 use crate::error::{Error, ErrorKind};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -21,13 +21,13 @@ where
         let text = format!("The request's URL and headers are longer than {HEADER_BYTES_MAX} bytes.");
         return Err(Error::new(ErrorKind::RequestHeaderTooLarge, text));
     }
-    let all = collect(body, service.options.body_bytes_max);
+    let all = collect(body, service.options().body_bytes_max);
     if !context.headers.announces_body {
         return all.await;
     }
     let too_late = async {
         next_poll().await;
-        service.network_time.pause(BODY_TIME_LIMIT).await;
+        service.time().pause(BODY_TIME_LIMIT).await;
     };
     tokio::select! {
         biased;

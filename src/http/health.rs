@@ -1,9 +1,8 @@
 //! What health checks ask for: whether the server runs.
 
-use super::Service;
-use super::answer::fixed;
+use super::answer::{Answering, fixed};
 use super::context::RequestContext;
-use super::routes::Answering;
+use super::service::Service;
 use bytes::Bytes;
 use std::future::ready;
 

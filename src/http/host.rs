@@ -9,7 +9,7 @@
 use crate::config::Hosts;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What is safe. `*` at the beginning is one label or more, elsewhere exactly one.
+/// Names that no web page can have for its own. `*` at the beginning is one label or more, elsewhere exactly one.
 const SAFE: &[&str] = &[
     "*.localhost",
     "*.internal",

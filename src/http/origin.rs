@@ -22,15 +22,15 @@ use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
-/// Whether a request acts for a page, and whether it may.
+/// Whether a request acts for a web page, and whether that page may use the server.
 pub(super) enum Verdict {
     /// A program, a person who typed the address, or a page of the server's own.
     NoPage,
-    /// A page that may; its origin.
+    /// A page that may use the server; its origin.
     Allowed(HeaderValue),
-    /// The question before a request, with its answer.
+    /// A browser's preflight request for a page that may use the server, and its answer.
     Preflight(Answer),
-    /// Not to be served, and why; a person finds this in the browser's developer tools.
+    /// The request is refused, and why; a person finds this in the browser's developer tools.
     Refused(String),
 }
 
@@ -77,7 +77,7 @@ impl Origins {
     }
 }
 
-/// What a browser is told that says nothing about for whom it asks.
+/// The refusal of a browser that does not say for whom it asks.
 const BLIND: &str =
     "A browser asked, and nothing shows that no web page made it do so. Ask with a program, or by the name localhost.";
 

@@ -1,12 +1,12 @@
 //! What answers which path. All that no row of the table takes is for SQS, which has no paths of its own: the path of a request
 //! to it is that of a queue's URL, or anything.
 
-use super::answer::Answer;
+use super::answer::Answering;
 use super::context::RequestContext;
-use super::{Service, health};
+use super::health;
+use super::service::Service;
 use bytes::Bytes;
 use hyper::{Method, Uri};
-use std::pin::Pin;
 
 /// A row of the table.
 pub(super) struct Route {
@@ -31,9 +31,6 @@ pub(super) enum Access {
 
 /// Answers the requests of a route, with their bodies, which were read within the limits.
 pub(super) type Handler = for<'a> fn(&'a Service, &'a RequestContext<'a>, Bytes) -> Answering<'a>;
-
-/// An answer that a handler is working on.
-pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 
@@ -62,7 +59,17 @@ impl Route {
 
 #[cfg(test)]
 mod tests {
+    use super::super::answer::fixed;
+    use super::super::context::ConnectionInfo;
+    use super::super::service::HttpOptions;
     use super::*;
+    use crate::actions::Actions;
+    use crate::broker::{Broker, BrokerOptions};
+    use crate::clock::Clock;
+    use crate::config::NamespaceMode;
+    use http_body_util::{BodyExt, Full};
+    use hyper::Request;
+    use std::sync::Arc;
 
     fn takes(path: &'static str, query: bool, method: Method, uri: &'static str) -> bool {
         let route = Route { methods: READ, path, query, access: Access::Guarded, handler: health::health };
@@ -87,6 +94,34 @@ mod tests {
     fn a_route_may_take_all_paths_that_begin_alike() {
         assert!(takes("/_kew/*", true, Method::GET, "/_kew/clock") && takes("/_kew/*", true, Method::GET, "/_kew/"));
         assert!(!takes("/_kew/*", true, Method::GET, "/_kew") && !takes("/_kew/*", true, Method::GET, "/x/_kew/"));
+    }
+
+    /// A handler of a room that waits for something.
+    fn echo<'a>(service: &'a Service, context: &'a RequestContext<'a>, body: Bytes) -> Answering<'a> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            assert_eq!(service.options().account, "000000000000");
+            let mut answer = fixed("text/plain", "");
+            *answer.body_mut() = Full::new(body);
+            answer.headers_mut().extend(context.parts.headers.clone());
+            answer
+        })
+    }
+
+    #[tokio::test]
+    async fn a_handler_has_the_head_and_the_body_and_may_wait() {
+        let route =
+            Route { methods: &[Method::POST], path: "/echo", query: true, access: Access::Guarded, handler: echo };
+        let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
+        let broker = Broker::new(options, Clock::manual());
+        let service = Service::new(Actions::new(Arc::new(broker)), HttpOptions::default());
+        let request = Request::post("/echo").header("x-mine", "1").body(()).unwrap();
+        let (parts, ()) = request.into_parts();
+        assert!(route.takes(&parts.method, &parts.uri));
+        let context = RequestContext::new(&parts, ConnectionInfo { peer: None, port: 1, presence: None });
+        let answer = (route.handler)(&service, &context, Bytes::from_static(b"body")).await;
+        assert_eq!(answer.headers()["x-mine"], "1");
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "body");
     }
 
     #[test]

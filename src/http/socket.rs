@@ -1,18 +1,42 @@
-//! The socket under hyper. It tells what happens on it, reads ahead while a ReceiveMessage is parked, and lingers at the end.
+//! The socket under hyper. It notes what happens on it, reads ahead while a ReceiveMessage is parked, and lingers at the end.
 
-use super::connection::Connection;
+use super::idle_watch::ConnectionState;
 use super::limits::{LINGER_TIME_LIMIT, READ_AHEAD_BYTES_MAX};
+use crate::actions::Presence;
+use crate::clock::NetworkTime;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+/// A client, as far as its socket, its requests and the worker that it belongs to must agree on it.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// Its address.
+    pub(super) address: SocketAddr,
+    /// The port that it connected to.
+    pub(super) port: u16,
+    /// What has happened on its connection.
+    pub(super) state: ConnectionState,
+    /// Whether it is still there.
+    pub(super) presence: Presence,
+}
+
+impl Client {
+    /// A client that has just connected.
+    pub(super) fn new(address: SocketAddr, port: u16) -> Client {
+        Client { address, port, state: ConnectionState::default(), presence: Presence::default() }
+    }
+}
+
 /// A client's socket.
 pub(super) struct Socket {
     stream: TcpStream,
-    connection: Arc<Connection>,
+    client: Arc<Client>,
+    time: NetworkTime,
     /// What was read while a ReceiveMessage was parked, for hyper to read next.
     ahead: Vec<u8>,
     /// The end of the time for lingering.
@@ -20,21 +44,21 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Socket {
-        Socket { stream, connection, ahead: Vec::new(), linger: None }
+    pub(super) fn new(stream: TcpStream, client: Arc<Client>, time: NetworkTime) -> Socket {
+        Socket { stream, client, time, ahead: Vec::new(), linger: None }
     }
 
     /// Writes a last answer, to what was not read to its end, and lingers.
     pub(super) async fn end_with(&mut self, answer: &[u8]) {
         // If it does not fit into the socket's buffer at once, the client learns from the end of the connection.
         let _ = self.stream.try_write(answer);
-        self.connection.state.input_is_unread();
+        self.client.state.input_is_unread();
         let _ = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await;
     }
 
     /// Reads on while a ReceiveMessage is parked: the end of the connection comes behind everything else.
     fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        let presence = &self.connection.presence;
+        let presence = &self.client.presence;
         while presence.is_wanted() && self.ahead.len() < READ_AHEAD_BYTES_MAX {
             let mut piece = [0; 1024];
             let room = piece.len().min(READ_AHEAD_BYTES_MAX - self.ahead.len());
@@ -65,14 +89,14 @@ impl Socket {
             let mut buf = ReadBuf::new(&mut thrown_away);
             match Pin::new(&mut self.stream).poll_read(cx, &mut buf)? {
                 Poll::Ready(()) if buf.filled().is_empty() => return Poll::Ready(Ok(())),
-                Poll::Ready(()) => self.connection.state.input_is_unread(),
+                Poll::Ready(()) => self.client.state.input_is_unread(),
                 Poll::Pending => break,
             }
         }
-        if !self.connection.state.is_input_unread() {
+        if !self.client.state.is_input_unread() {
             return Poll::Ready(Ok(()));
         }
-        let time = self.connection.network_time();
+        let time = self.time.clone();
         let limit = self.linger.get_or_insert_with(|| Box::pin(async move { time.pause(LINGER_TIME_LIMIT).await }));
         limit.as_mut().poll(cx).map(Ok)
     }
@@ -88,7 +112,7 @@ impl AsyncRead for Socket {
             Poll::Ready(Ok(()))
         };
         if buf.filled().len() > before {
-            self.connection.state.bytes_read();
+            self.client.state.bytes_read();
         }
         result
     }
@@ -97,7 +121,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.connection.state.bytes_written();
+        self.client.state.bytes_written();
         Poll::Ready(Ok(written))
     }
 
@@ -107,7 +131,7 @@ impl AsyncWrite for Socket {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.connection.state.bytes_written();
+        self.client.state.bytes_written();
         Poll::Ready(Ok(written))
     }
 
@@ -117,8 +141,8 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper asks for this when all it had to write is out, also when that was nothing.
-        self.connection.state.all_written();
-        if self.connection.state.is_answering() {
+        self.client.state.all_written();
+        if self.client.state.is_answering() {
             self.read_ahead(cx);
         }
         Pin::new(&mut self.stream).poll_flush(cx)

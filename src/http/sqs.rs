@@ -1,9 +1,9 @@
 //! A request to SQS: decoded, carried out by the 23 actions, and its answer encoded.
 
-use super::Service;
 use super::answer::{self, AfterAnswer, Answer};
 use super::context::{KnownHeaders, RequestContext, text};
 use super::host::split_host;
+use super::service::Service;
 use crate::actions::Caller;
 use crate::api::region_of_host;
 use crate::engine::Time;
@@ -31,7 +31,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
 
 async fn carry_out(service: &Service, context: &RequestContext<'_>, call: Call<'_>) -> wire::Reply {
     let Call { protocol, operation, mut request, credential } = call;
-    let (options, headers) = (&service.options, &context.headers);
+    let (options, headers) = (service.options(), &context.headers);
     let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
     let base_url = if operation.answers_urls() {
         base_url(options.external_url.as_deref(), headers, context.connection.port)
@@ -52,7 +52,7 @@ async fn carry_out(service: &Service, context: &RequestContext<'_>, call: Call<'
         let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
         (queue, service.broker().clock().now())
     });
-    let outcome = service.actions.execute(&caller, request).await;
+    let outcome = service.actions().execute(&caller, request).await;
     if let Some((queue, began)) = log {
         log_outcome(service, operation.name(), &queue, began, outcome.as_ref().err());
     }

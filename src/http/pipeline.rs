@@ -1,0 +1,74 @@
+//! The way of a request: the rules for browsers, its route, its body, and what answers it.
+
+use super::answer::{self, Answer};
+use super::context::{ConnectionInfo, RequestContext};
+use super::origin::{self, Verdict};
+use super::routes::{self, Access, Route};
+use super::service::Service;
+use super::{body, sqs};
+use crate::error::{Error, ErrorKind};
+use bytes::Bytes;
+use hyper::Request;
+use hyper::body::Body;
+use hyper::header::{self, HeaderValue};
+
+impl Service {
+    /// Answers a request that came by no socket, as if it had come in on a port.
+    pub async fn answer<B>(&self, request: Request<B>, port: u16) -> Answer
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        self.answer_from(request, ConnectionInfo { peer: None, port, presence: None }).await
+    }
+
+    /// Answers a request that came by a connection.
+    pub(super) async fn answer_from<B>(&self, request: Request<B>, connection: ConnectionInfo<'_>) -> Answer
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let (parts, body) = request.into_parts();
+        let context = RequestContext::new(&parts, connection);
+        if context.headers.several_hosts {
+            return answer::refusal(&context, &Error::malformed("The request has more than one Host."));
+        }
+        let route = routes::find(&parts.method, &parts.uri);
+        let page = match self.admit(&context, route) {
+            Ok(page) => page,
+            Err(answer) => return answer,
+        };
+        let mut answer = match body::read(self, &context, body).await {
+            Err(error) => answer::refusal(&context, &error),
+            Ok(body) => match route {
+                Some(route) => (route.handler)(self, &context, body).await,
+                None => sqs::answer(self, &context, body).await,
+            },
+        };
+        if let Some(origin) = page {
+            origin::expose(&mut answer, origin);
+        }
+        answer
+    }
+
+    /// The origin of the web page that a request acts for, if any.
+    ///
+    /// # Errors
+    /// The answer, if the request goes no further.
+    #[allow(clippy::result_large_err, reason = "it is the answer, and it is not passed on")]
+    fn admit(&self, context: &RequestContext<'_>, route: Option<&Route>) -> Result<Option<HeaderValue>, Answer> {
+        let reads = matches!(context.parts.method, hyper::Method::GET | hyper::Method::HEAD);
+        if !reads && !context.headers.is_of_browser() {
+            return Ok(None);
+        }
+        let access = route.map_or(Access::Guarded, |route| route.access);
+        match self.options().origins.judge(self.hosts(), context, access) {
+            Verdict::NoPage => Ok(None),
+            Verdict::Allowed(origin) => Ok(Some(origin)),
+            Verdict::Preflight(answer) => Err(answer),
+            Verdict::Refused(why) => {
+                let mut answer = answer::refusal(context, &Error::new(ErrorKind::AccessDenied, why));
+                answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
+                Err(answer)
+            }
+        }
+    }
+}

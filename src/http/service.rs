@@ -1,0 +1,101 @@
+//! What answers requests, and how it is set. How it answers is in `pipeline.rs`.
+
+use crate::actions::Actions;
+use crate::broker::Broker;
+use crate::clock::NetworkTime;
+use crate::config::{Config, Hosts, Origins};
+use std::num::NonZero;
+use std::sync::Arc;
+
+/// How the HTTP server is set.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// The account of callers whose access key does not name one: 12 digits.
+    pub account: String,
+    /// The region of callers that do not sign for one.
+    pub region: String,
+    /// What queue URLs begin with; from the request's `Host` if absent.
+    pub external_url: Option<String>,
+    /// Web pages that may use the server.
+    pub origins: Origins,
+    /// Names by which browsers may reach the server, beside those that are safe anyway and that of the external URL.
+    pub hosts: Hosts,
+    /// Bytes of a request body.
+    pub body_bytes_max: usize,
+    /// Connections at one time; more are turned away with 503.
+    pub connections_max: usize,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+impl Default for HttpOptions {
+    fn default() -> HttpOptions {
+        HttpOptions::from(&Config::default())
+    }
+}
+
+impl From<&Config> for HttpOptions {
+    fn from(config: &Config) -> HttpOptions {
+        HttpOptions {
+            account: config.account.clone(),
+            region: config.region.clone(),
+            external_url: config.external_url.clone(),
+            origins: config.cors.clone(),
+            hosts: config.allow_host.clone(),
+            body_bytes_max: config.body_bytes_max,
+            connections_max: config.connections_max,
+            threads: config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get)),
+        }
+    }
+}
+
+/// Answers requests.
+pub struct Service {
+    actions: Actions,
+    options: HttpOptions,
+    hosts: Hosts,
+    network_time: NetworkTime,
+}
+
+impl Service {
+    /// Has requests to SQS carried out by these actions.
+    pub fn new(actions: Actions, options: HttpOptions) -> Service {
+        let mut hosts = options.hosts.clone();
+        if let Some(url) = &options.external_url {
+            hosts = hosts.with_url(url);
+        }
+        Service { actions, options, hosts, network_time: NetworkTime::real() }
+    }
+
+    /// Goes by another time than the real one in what it grants clients on the network.
+    #[must_use]
+    pub fn network_time(mut self, time: NetworkTime) -> Service {
+        self.network_time = time;
+        self
+    }
+
+    /// What carries out requests to SQS.
+    pub fn actions(&self) -> &Actions {
+        &self.actions
+    }
+
+    /// Where the queues are.
+    pub fn broker(&self) -> &Arc<Broker> {
+        self.actions.broker()
+    }
+
+    /// How it was set.
+    pub fn options(&self) -> &HttpOptions {
+        &self.options
+    }
+
+    /// Names by which browsers may reach the server, that of the external URL among them.
+    pub(super) fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// The time that clients on the network are granted.
+    pub(super) fn time(&self) -> &NetworkTime {
+        &self.network_time
+    }
+}
