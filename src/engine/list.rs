@@ -1,23 +1,12 @@
 //! Doubly linked lists whose links live in the slots: no allocation, removal from the middle in one step.
 
 use super::arena::{Arena, NONE};
-use super::slot::Slot;
+use super::slot::{Links, Slot};
 
 /// The link of a slot within its lane (standard) or message group (FIFO).
 pub(super) const LANE: usize = 0;
 /// The link of a slot within the order of retention.
 pub(super) const RETENTION: usize = 1;
-
-/// Neighbours in one list.
-#[derive(Clone, Copy)]
-pub(super) struct Links {
-    pub previous: u32,
-    pub next: u32,
-}
-
-impl Links {
-    pub(super) const NONE: Links = Links { previous: NONE, next: NONE };
-}
 
 /// A list over the link `LINK` of the slots.
 pub(super) struct List<const LINK: usize> {

@@ -4,12 +4,22 @@ use std::sync::Arc;
 
 use super::arena::NONE;
 use super::effect::MessageState;
-use super::list::Links;
 use super::message::{Body, Extra, Message, MessageId};
 use super::time::Time;
 
 /// Stands for "never" among the millisecond distances.
 const NEVER: u32 = u32::MAX;
+
+/// Neighbours in one list.
+#[derive(Clone, Copy)]
+pub(super) struct Links {
+    pub previous: u32,
+    pub next: u32,
+}
+
+impl Links {
+    pub(super) const NONE: Links = Links { previous: NONE, next: NONE };
+}
 
 /// How the delivery order lists a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

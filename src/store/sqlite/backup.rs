@@ -8,7 +8,7 @@ use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::log::Log;
-use super::{check, open, private};
+use super::{check, errors, files, open};
 use crate::store::StoreError;
 
 /// Copies the store of `dir`, which a running kew may use, into the directory `to`, from which another kew can then
@@ -31,7 +31,7 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     let partial = to.join(format!("{}.partial", open::FILE));
     fs::metadata(&from).map_err(|error| match error.kind() {
         ErrorKind::NotFound => StoreError::Missing { path: from.clone() },
-        _ => open::file_error(&from, &error),
+        _ => errors::file_error(&from, &error),
     })?;
     if target.exists() {
         return Err(StoreError::Occupied { path: target });
@@ -39,15 +39,15 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     if let Some(error) = files.lost_database() {
         return Err(error);
     }
-    private::create_dir_all(to).map_err(|error| open::file_error(to, &error))?;
+    files::create_dir_all(to).map_err(|error| errors::file_error(to, &error))?;
     // A copy that was broken off.
     let _ = fs::remove_file(&partial);
 
     // Not read-only: a log may have to be recovered first.
     let source = open::connect(&from, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
     let version = open::check_is_ours(&source, &from)?;
-    let made = private::open_options().write(true).create_new(true).open(&partial);
-    made.map_err(|error| open::file_error(&partial, &error))?;
+    let made = files::open_options().write(true).create_new(true).open(&partial);
+    made.map_err(|error| errors::file_error(&partial, &error))?;
     let mut copy = open::connect(&partial, OpenFlags::default(), None)?;
     let copied = (|| {
         // The copy is looked into afterwards, and must leave no log.
@@ -57,7 +57,7 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
         while backup.step(-1)? != StepResult::Done {}
         Ok(())
     })();
-    let complete = copied.map_err(|error| open::sql_error(&partial, &error)).and_then(|()| {
+    let complete = copied.map_err(|error| errors::sql_error(&partial, &error)).and_then(|()| {
         let manifest = open::read_manifest(&copy, version, &files)?;
         files.lost_commits(manifest.map_or(0, |manifest| manifest.last_commit))
     });
@@ -67,9 +67,9 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
         return Err(error);
     }
 
-    let with_context = |error: std::io::Error| open::file_error(&partial, &error);
+    let with_context = |error: std::io::Error| errors::file_error(&partial, &error);
     fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(with_context)?;
     fs::rename(&partial, &target).map_err(with_context)?;
-    open::sync_dir(to);
+    files::sync_dir(to);
     Ok(())
 }

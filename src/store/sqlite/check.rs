@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::errors;
 use super::manifest::Manifest;
 use super::open::{self, Files};
 use super::read::Loading;
@@ -105,7 +106,7 @@ pub(super) fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
         Ok(file) => file,
         // No kew was ever here, or the lock file was removed.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(open::file_error(&path, &error)),
+        Err(error) => return Err(errors::file_error(&path, &error)),
     };
     match file.try_lock_shared() {
         Ok(()) => Ok(Some(file)),
@@ -115,7 +116,7 @@ pub(super) fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
             let _ = file.read_to_string(&mut text);
             Err(StoreError::InUse { dir: dir.into(), process: text.trim().parse().ok() })
         }
-        Err(TryLockError::Error(error)) => Err(open::file_error(&path, &error)),
+        Err(TryLockError::Error(error)) => Err(errors::file_error(&path, &error)),
     }
 }
 
@@ -123,7 +124,7 @@ pub(super) fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
 pub(super) fn look(dir: &Path) -> Result<Files, StoreError> {
     let files = Files::look(dir, None)?;
     if files.bytes == 0 && files.log.bytes == 0 && files.note.is_none() {
-        std::fs::metadata(&files.database).map_err(|error| open::file_error(&files.database, &error))?;
+        std::fs::metadata(&files.database).map_err(|error| errors::file_error(&files.database, &error))?;
     }
     Ok(files)
 }
@@ -153,7 +154,7 @@ fn connect(files: &Files) -> Result<Connection, StoreError> {
     let connection = open::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
     connection
         .execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON")
-        .map_err(|error| open::sql_error(path, &error))?;
+        .map_err(|error| errors::sql_error(path, &error))?;
     Ok(connection)
 }
 

@@ -6,8 +6,12 @@ use std::sync::Arc;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-use super::schema::RANGES_MAX;
-use crate::engine::{MessageId, Time};
+use super::layout::RANGES_MAX;
+use crate::engine::{MessageId, MessageState, Time};
+
+/// The words for `messages.state`.
+pub(super) const STATES: [(MessageState, &str); 3] =
+    [(MessageState::Visible, "visible"), (MessageState::InFlight, "in flight"), (MessageState::Delayed, "delayed")];
 
 /// The error for a value that cannot be.
 pub(super) fn damaged(column: usize, what: &str) -> rusqlite::Error {

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::{open, private};
+use super::{errors, files};
 use crate::store::{Durability, StoreError};
 
 /// The file in the data directory.
@@ -96,7 +96,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<Note>, StoreError> {
     let note = match std::fs::read(&path) {
         Ok(bytes) => String::from_utf8(bytes).ok().and_then(|line| Note::parse(&line)),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(open::file_error(&path, &error)),
+        Err(error) => return Err(errors::file_error(&path, &error)),
     };
     if note.is_none() {
         tracing::warn!("{} cannot be read; it does not tell whether the last commits are there", path.display());
@@ -116,13 +116,13 @@ impl Writer {
     /// Opens the file, and brings its first line to the disk.
     pub(super) fn open(dir: &Path, commit: u64, durability: Durability, boot: String) -> Result<Writer, StoreError> {
         let path = dir.join(FILE);
-        let file = private::open_options().write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(|error| open::file_error(&path, &error))?;
+        let file = files::open_options().write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|error| errors::file_error(&path, &error))?;
         let mut writer = Writer { file, path, note: Note { commit, durability, boot } };
         let length = writer.note.line().len() as u64;
         let written = writer.put().and_then(|()| writer.file.set_len(length)).and_then(|()| writer.file.sync_all());
-        written.map_err(|error| open::file_error(&writer.path, &error))?;
-        open::sync_dir(dir);
+        written.map_err(|error| errors::file_error(&writer.path, &error))?;
+        files::sync_dir(dir);
         Ok(writer)
     }
 
@@ -132,7 +132,7 @@ impl Writer {
             return Ok(());
         }
         self.note.commit = commit;
-        self.put().map_err(|error| open::file_error(&self.path, &error))
+        self.put().map_err(|error| errors::file_error(&self.path, &error))
     }
 
     /// After each commit, so in as few calls as the system allows.

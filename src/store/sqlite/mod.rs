@@ -3,18 +3,20 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `schema.sql` `schema.rs` | the tables, the views for people, and the migrations |
-//! | `rows.rs` | what a row is made of, and its checksum |
+//! | `layout.rs` | how a row id is made |
+//! | `rows.rs` `row_changes.rs` | what a row is made of, and its checksum; how rows are written and taken away |
 //! | `manifest.rs` | what the file must hold: totals, the number of the last commit |
 //! | `last_commit.rs` | the same number beside the file |
 //! | `log.rs` | SQLite's write-ahead log, read without SQLite |
-//! | `open.rs` | the lock of the directory, the checks, the settings of SQLite, its errors in our words |
+//! | `open.rs` | the lock of the directory, the checks, the settings of SQLite |
+//! | `errors.rs` | errors of files and of SQLite, in the words of the store |
 //! | `read.rs` `columns.rs` | loading: rows become effects |
 //! | `write.rs` | committing: the summary of a batch becomes one transaction |
 //! | `row_ids.rs` | row ids, and what is known of each queue between commits |
 //! | `upkeep.rs` | checkpoints, clearing away, giving space back |
 //! | `attributes.rs` | message attributes as readable JSON |
 //! | `backup.rs` | a copy of a live store |
-//! | `private.rs` | files and directories that only their user may read |
+//! | `files.rs` | files and directories that only their user may read |
 //! | `check.rs` | `kew check`: looks at a store and changes nothing |
 //! | `salvage.rs` | `kew salvage`: what can be read of a damaged store becomes a new one |
 //!
@@ -33,12 +35,15 @@ mod attributes;
 mod backup;
 mod check;
 mod columns;
+mod errors;
+mod files;
 mod last_commit;
+mod layout;
 mod log;
 mod manifest;
 mod open;
-mod private;
 mod read;
+mod row_changes;
 mod row_ids;
 mod rows;
 mod salvage;
@@ -154,10 +159,10 @@ impl SqliteStore {
         let (connection, manifest) = open::database(dir, durability, &options, &files)?;
         let open::Files { database: path, boot, .. } = files;
         let ranges =
-            RowRanges::read(&connection, options.queues_max).map_err(|error| open::sql_error(&path, &error))?;
-        let upkeep = Upkeep::new(&connection, options.log_pages).map_err(|error| open::sql_error(&path, &error))?;
+            RowRanges::read(&connection, options.queues_max).map_err(|error| errors::sql_error(&path, &error))?;
+        let upkeep = Upkeep::new(&connection, options.log_pages).map_err(|error| errors::sql_error(&path, &error))?;
         let busy = options.busy.unwrap_or(open::BUSY);
-        connection.busy_timeout(busy).map_err(|error| open::sql_error(&path, &error))?;
+        connection.busy_timeout(busy).map_err(|error| errors::sql_error(&path, &error))?;
         Ok(SqliteStore {
             connection,
             path,
@@ -176,7 +181,7 @@ impl SqliteStore {
 
     /// The store is whole: from now on it may be written.
     fn allow_writing(&mut self) -> Result<(), StoreError> {
-        let with_context = |error: rusqlite::Error| open::sql_error(&self.path, &error);
+        let with_context = |error: rusqlite::Error| errors::sql_error(&self.path, &error);
         open::keep_log_on_close(&self.connection, false).map_err(with_context)?;
         // So that the log holds nothing of a commit that was broken off. A reader may prevent it; then it stays.
         upkeep::empty_log(&self.connection).map_err(with_context)?;
@@ -237,7 +242,7 @@ impl Store for SqliteStore {
         {
             return Err(self.fail(error));
         }
-        write::begin(&self.connection).map_err(|error| match open::sql_error(&self.path, &error) {
+        write::begin(&self.connection).map_err(|error| match errors::sql_error(&self.path, &error) {
             busy @ StoreError::Busy { .. } => busy,
             error => self.fail(error),
         })
@@ -260,7 +265,7 @@ impl Store for SqliteStore {
     fn upkeep(&mut self, _: Time) -> Result<bool, StoreError> {
         self.unless_failed()?;
         let done = self.upkeep.step(&self.connection, &mut self.ranges, &mut self.manifest);
-        let done = done.or_else(|error| match open::sql_error(&self.path, &error) {
+        let done = done.or_else(|error| match errors::sql_error(&self.path, &error) {
             // What another program keeps from being tidied up can wait.
             StoreError::Busy { .. } => Ok(true),
             error => Err(error),

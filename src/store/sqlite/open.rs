@@ -1,13 +1,13 @@
 //! Opening a data directory: the lock, the checks that it is ours and whole, the settings of SQLite.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
 use super::last_commit::{self, Note, Verdict};
 use super::log::Log;
@@ -16,7 +16,7 @@ use super::read::Loading;
 use super::row_ids::RowRanges;
 use super::rows::Totals;
 use super::schema::{self, APPLICATION_ID, VERSION};
-use super::{Durability, Options, private};
+use super::{Durability, Options, errors, files};
 use crate::engine::Time;
 use crate::store::StoreError;
 
@@ -41,18 +41,18 @@ const LOG_BYTES_KEPT: i64 = 64 << 20;
 /// Takes the directory's lock, making the directory if need be.
 pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     let is_new = !dir.exists();
-    private::create_dir_all(dir).map_err(|error| file_error(dir, &error))?;
+    files::create_dir_all(dir).map_err(|error| errors::file_error(dir, &error))?;
     if is_new && let Some(parent) = dir.parent() {
-        sync_dir(parent);
+        files::sync_dir(parent);
     }
     let path = dir.join(LOCK_FILE);
-    let mut file = private::open_options()
+    let mut file = files::open_options()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(&path)
-        .map_err(|error| file_error(&path, &error))?;
+        .map_err(|error| errors::file_error(&path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -61,10 +61,10 @@ pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
             let _ = file.read_to_string(&mut text);
             return Err(StoreError::InUse { dir: dir.into(), process: text.trim().parse().ok() });
         }
-        Err(TryLockError::Error(error)) => return Err(file_error(&path, &error)),
+        Err(TryLockError::Error(error)) => return Err(errors::file_error(&path, &error)),
     }
     let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
-    written.map_err(|error| file_error(&path, &error))?;
+    written.map_err(|error| errors::file_error(&path, &error))?;
     Ok(file)
 }
 
@@ -89,9 +89,9 @@ impl Files {
         let bytes = match fs::metadata(&database) {
             Ok(file) => file.len(),
             Err(error) if error.kind() == ErrorKind::NotFound => 0,
-            Err(error) => return Err(file_error(&database, &error)),
+            Err(error) => return Err(errors::file_error(&database, &error)),
         };
-        let log = Log::read(&log_path).map_err(|error| file_error(&log_path, &error))?;
+        let log = Log::read(&log_path).map_err(|error| errors::file_error(&log_path, &error))?;
         let boot = boot.map_or_else(last_commit::boot_id, str::to_owned);
         Ok(Files { database, bytes, log_path, log, note: last_commit::read(dir)?, boot })
     }
@@ -174,13 +174,13 @@ pub(super) fn database(
         files.lost_commits(manifest.map_or(0, |manifest| manifest.last_commit))?;
     }
     if options.vfs.is_none() {
-        private::tell_if_open(dir, path);
+        files::tell_if_open(dir, path);
         // SQLite itself would let others read it.
-        let made = private::open_options().append(true).create(true).open(path);
-        made.map_err(|error| file_error(path, &error))?;
+        let made = files::open_options().append(true).create(true).open(path);
+        made.map_err(|error| errors::file_error(path, &error))?;
     }
     let mut connection = connect(path, OpenFlags::default(), options.vfs.as_deref())?;
-    let with_context = |error: rusqlite::Error| sql_error(path, &error);
+    let with_context = |error: rusqlite::Error| errors::sql_error(path, &error);
     let version = check_is_ours(&connection, path)?;
     let manifest = read_manifest(&connection, version, files)?;
     files.lost_commits(manifest.as_ref().map_or(0, |manifest| manifest.last_commit))?;
@@ -190,7 +190,7 @@ pub(super) fn database(
     configure(&connection, version, durability, options).map_err(with_context)?;
     let Some(manifest) = manifest else {
         schema::migrate(&mut connection, version).map_err(with_context)?;
-        sync_dir(dir);
+        files::sync_dir(dir);
         let manifest = Manifest::read(&connection).map_err(with_context)?;
         return Ok((connection, manifest));
     };
@@ -206,7 +206,7 @@ pub(super) fn read_manifest(
     if version < schema::CHECKSUMS_FROM {
         return Ok(None);
     }
-    Manifest::read(connection).map(Some).map_err(|error| match sql_error(&files.database, &error) {
+    Manifest::read(connection).map(Some).map_err(|error| match errors::sql_error(&files.database, &error) {
         // A table or a column is not there under its name.
         StoreError::Internal { detail } => files.corrupt(detail),
         error => error,
@@ -241,12 +241,12 @@ pub(super) fn connect(path: &Path, flags: OpenFlags, vfs: Option<&str>) -> Resul
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
         None => Connection::open_with_flags(path, flags),
     };
-    let connection = connection.map_err(|error| sql_error(path, &error))?;
+    let connection = connection.map_err(|error| errors::sql_error(path, &error))?;
     let prepared = connection
         .busy_timeout(BUSY_AT_START)
         // Until it is known that the log is whole, closing must not move a part of it into the file and delete it.
         .and_then(|()| keep_log_on_close(&connection, true));
-    prepared.map_err(|error| sql_error(path, &error))?;
+    prepared.map_err(|error| errors::sql_error(path, &error))?;
     Ok(connection)
 }
 
@@ -255,7 +255,7 @@ pub(super) fn connect_immutable(path: &Path) -> Result<Connection, StoreError> {
     let text = utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC).to_string();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(format!("file:{text}?immutable=1"), flags);
-    connection.map_err(|error| sql_error(path, &error))
+    connection.map_err(|error| errors::sql_error(path, &error))
 }
 
 /// Whether closing leaves the log as it is.
@@ -265,7 +265,7 @@ pub(super) fn keep_log_on_close(connection: &Connection, keep: bool) -> rusqlite
 
 /// Refuses what is not a store, or a newer one. Returns the schema version, 0 for an empty file.
 pub(super) fn check_is_ours(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let with_context = |error: rusqlite::Error| sql_error(path, &error);
+    let with_context = |error: rusqlite::Error| errors::sql_error(path, &error);
     let number = |name: &str| -> Result<i64, StoreError> {
         connection.pragma_query_value(None, name, |row| row.get(0)).map_err(with_context)
     };
@@ -317,58 +317,4 @@ fn configure(connection: &Connection, version: i64, durability: Durability, opti
     }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
-}
-
-/// Makes new names in a directory durable, where the system can.
-pub(super) fn sync_dir(dir: &Path) {
-    // Windows has no such thing, and where it fails the sync of the file itself tells.
-    let _ = File::open(dir).and_then(|dir| dir.sync_all());
-}
-
-/// An error of the file system, in our words.
-pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
-    let (path, detail) = (PathBuf::from(path), error.to_string());
-    match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path, detail },
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::DiskFull { path },
-        // Making a directory says `AlreadyExists` if there is a file of that name, and `NotADirectory` if there is one
-        // on the way.
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
-            let file = path.ancestors().find(|path| path.is_file()).unwrap_or(&path);
-            StoreError::NotADirectory { path: file.into() }
-        }
-        _ => StoreError::Io { path, detail },
-    }
-}
-
-/// An error of SQLite, in our words.
-pub(super) fn sql_error(path: &Path, error: &rusqlite::Error) -> StoreError {
-    /// `SQLITE_IOERR_FSYNC` and `SQLITE_IOERR_DIR_FSYNC`.
-    const SYNCS: [i32; 2] = [10 | 4 << 8, 10 | 5 << 8];
-    let path = PathBuf::from(path);
-    let detail = match error {
-        // Without the number of the column and the type, which say little.
-        rusqlite::Error::FromSqlConversionFailure(_, _, error) => error.to_string(),
-        error => error.to_string(),
-    };
-    let Some(sqlite) = error.sqlite_error() else {
-        return match error {
-            rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..) => StoreError::Corrupt { path, detail },
-            _ => StoreError::Internal { detail },
-        };
-    };
-    match sqlite.code {
-        ErrorCode::DatabaseCorrupt => StoreError::Corrupt { path, detail },
-        ErrorCode::NotADatabase => StoreError::Foreign { path, detail },
-        ErrorCode::DiskFull => StoreError::DiskFull { path },
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
-            StoreError::ReadOnly { path, detail }
-        }
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Busy { path },
-        ErrorCode::SystemIoFailure if SYNCS.contains(&sqlite.extended_code) => StoreError::SyncFailed { path, detail },
-        ErrorCode::SystemIoFailure => StoreError::Io { path, detail },
-        _ => StoreError::Internal { detail },
-    }
 }

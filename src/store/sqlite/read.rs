@@ -8,16 +8,16 @@ use md5::{Digest as _, Md5};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::columns::{
-    boxed, damaged, json, message_id, optional_text, optional_time, optional_whole, range, shared, text, time, whole,
+    STATES, boxed, damaged, json, message_id, optional_text, optional_time, optional_whole, range, shared, text, time,
+    whole,
 };
+use super::layout::NUMBER_MAX;
 use super::manifest::Manifest;
 use super::row_ids::{RowRanges, ids_in_range, number_of, range_of};
 use super::rows::{
     ATTEMPTS, COUNTERS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, MESSAGES, MOVE_TASKS, QUEUES, TABLES, Table, Totals,
 };
-use super::schema::NUMBER_MAX;
-use super::write::STATES;
-use super::{PROGRESS_STEP, Progress, attributes, open};
+use super::{PROGRESS_STEP, Progress, attributes, errors};
 use crate::engine::{
     ATTEMPT_WINDOW_MS, Attributes, Body, DEDUPLICATION_WINDOW_MS, DeduplicationScope, Effect, Extra, Message,
     MessageStatus, Receipt, StoredMessage, Time,
@@ -112,7 +112,7 @@ impl<'a> Loading<'a> {
 
     /// Reports an error, if it comes from damage.
     fn report_error(&mut self, place: &str, error: &rusqlite::Error) -> Result<(), StoreError> {
-        match open::sql_error(self.path, error) {
+        match errors::sql_error(self.path, error) {
             StoreError::Corrupt { detail, .. }
             | StoreError::Foreign { detail, .. }
             | StoreError::Internal { detail } => self.report_damage(place, detail),

@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use rusqlite::Connection;
 
 use super::columns;
-use super::schema::{NUMBER_BITS, NUMBER_MAX, RANGES_MAX};
+use super::layout::{NUMBER_BITS, NUMBER_MAX, RANGES_MAX};
 use crate::engine::{DEDUPLICATION_WINDOW_MS, Time};
 use crate::store::QUEUES_MAX;
 

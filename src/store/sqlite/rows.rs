@@ -1,4 +1,4 @@
-//! The tables and their rows: what a row is made of, its checksum, and how rows are written and taken away.
+//! The tables and their rows: what a row is made of, and its checksum.
 //!
 //! SQLite has no checksums, so kew keeps its own. Each row has one over all its columns; and `manifest` has, for each
 //! table, how many rows there are and the sum of their checksums. So a value that is not what was written is noticed,
@@ -7,11 +7,10 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use rusqlite::Row;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params_from_iter};
 
 use super::columns::damaged;
-use super::manifest::Manifest;
 
 /// A table whose rows have a checksum.
 #[derive(Debug)]
@@ -20,23 +19,23 @@ pub(super) struct Table {
     /// The columns that the checksum is over, the primary key first.
     pub columns: &'static [&'static str],
     /// How many columns are the primary key.
-    key: usize,
+    pub key: usize,
     /// How many of the first columns change together, without the others being read. The checksum is the sum of one
     /// over these and one over the rest.
-    changing: usize,
+    pub changing: usize,
     /// A column behind the checksum. The checksum is over its text too, which may stand in another table.
     text: Option<&'static str>,
     /// Its place in [`TABLES`].
     index: usize,
-    sql: LazyLock<Sql, fn() -> Sql>,
+    pub sql: LazyLock<Sql, fn() -> Sql>,
 }
 
 /// The texts of a table's statements.
 #[derive(Debug)]
-struct Sql {
+pub(super) struct Sql {
     insert: String,
-    find: String,
-    replace: String,
+    pub find: String,
+    pub replace: String,
 }
 
 macro_rules! tables {
@@ -138,7 +137,7 @@ impl Table {
     }
 
     /// The checksum of the columns that change.
-    fn checksum_of_changing(&self, values: &[&dyn ToSql]) -> rusqlite::Result<u32> {
+    pub(super) fn checksum_of_changing(&self, values: &[&dyn ToSql]) -> rusqlite::Result<u32> {
         let mut bytes = self.begin();
         for value in values {
             put_value(&mut bytes, value_of(&value.to_sql()?)?);
@@ -147,7 +146,7 @@ impl Table {
     }
 
     /// The checksum of a row that is to be written, with its text.
-    fn checksum(&self, values: &[&dyn ToSql], text: Option<&str>) -> rusqlite::Result<u32> {
+    pub(super) fn checksum(&self, values: &[&dyn ToSql], text: Option<&str>) -> rusqlite::Result<u32> {
         let changing = self.changing.min(values.len());
         let checksum = self.checksum_of_changing(&values[..changing])?;
         if changing == values.len() {
@@ -196,7 +195,7 @@ impl Table {
         Err(damaged(column, "the row is not what was written: its checksum differs"))
     }
 
-    fn begin(&self) -> Vec<u8> {
+    pub(super) fn begin(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
         bytes.extend_from_slice(self.name.as_bytes());
         bytes
@@ -220,7 +219,7 @@ fn value_of<'a>(output: &'a ToSqlOutput<'_>) -> rusqlite::Result<ValueRef<'a>> {
 }
 
 /// A value so that no two lists of values give the same bytes.
-fn put_value(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
+pub(super) fn put_value(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
     let (kind, contents) = match value {
         ValueRef::Null => return bytes.push(0),
         ValueRef::Integer(number) => {
@@ -237,95 +236,4 @@ fn put_value(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
     bytes.push(kind);
     bytes.extend_from_slice(&(contents.len() as u64).to_le_bytes());
     bytes.extend_from_slice(contents);
-}
-
-impl Manifest {
-    /// Writes a row, new or in place of the one with the same key.
-    pub(super) fn put(
-        &mut self,
-        connection: &Connection,
-        table: &Table,
-        values: &[&dyn ToSql],
-    ) -> rusqlite::Result<()> {
-        self.put_by(&mut *connection.prepare_cached(table.insert())?, connection, table, values, None)
-    }
-
-    /// The same with a statement at hand; and with a text, of which the first is what stands in the row.
-    pub(super) fn put_by(
-        &mut self,
-        insert: &mut Statement<'_>,
-        connection: &Connection,
-        table: &Table,
-        values: &[&dyn ToSql],
-        text: Option<(&dyn ToSql, &str)>,
-    ) -> rusqlite::Result<()> {
-        let checksum = table.checksum(values, text.map(|(_, text)| text))?;
-        let (stored, text): (&dyn ToSql, _) = (&checksum, text.map(|(stored, _)| stored));
-        let row = || params_from_iter(values.iter().chain([&stored]).chain(&text));
-        let total = self.totals.of(table);
-        if insert.execute(row())? == 1 {
-            total.add(1, checksum.into());
-            return Ok(());
-        }
-        let before: i64 = connection
-            .prepare_cached(&table.sql.find)?
-            .query_row(params_from_iter(&values[..table.key]), |row| row.get(0))?;
-        // Not deleted and inserted: the row keeps its place, and move tasks their order.
-        connection.prepare_cached(&table.sql.replace)?.execute(row())?;
-        total.add(0, i64::from(checksum).wrapping_sub(before));
-        Ok(())
-    }
-
-    /// Changes the first columns of a message's row. Returns whether there is such a row.
-    pub(super) fn change_message(&mut self, connection: &Connection, status: &[&dyn ToSql]) -> rusqlite::Result<bool> {
-        let found = connection
-            .prepare_cached(
-                "SELECT id, slot, place, state, deadline_ms, receive_count, first_received_ms, received_ms, checksum \
-                 FROM messages WHERE id = ?",
-            )?
-            .query_row([status[0]], |row| {
-                let mut bytes = MESSAGES.begin();
-                for index in 0..MESSAGES.changing {
-                    put_value(&mut bytes, row.get_ref(index)?);
-                }
-                Ok((crc32fast::hash(&bytes), row.get::<_, u32>(MESSAGES.changing)?))
-            })
-            .optional()?;
-        let Some((status_before, before)) = found else { return Ok(false) };
-        let after = before.wrapping_sub(status_before).wrapping_add(MESSAGES.checksum_of_changing(status)?);
-        let mut update = connection.prepare_cached(
-            "UPDATE messages SET slot = ?2, place = ?3, state = ?4, deadline_ms = ?5, receive_count = ?6, \
-             first_received_ms = ?7, received_ms = ?8, checksum = ?9 WHERE id = ?1",
-        )?;
-        update.execute(params_from_iter(status.iter().chain([&(&after as &dyn ToSql)])))?;
-        self.totals.of(&MESSAGES).add(0, i64::from(after) - i64::from(before));
-        Ok(true)
-    }
-
-    /// Deletes rows of a table: `DELETE FROM` its name and this condition. Returns how many there were.
-    pub(super) fn delete(
-        &mut self,
-        connection: &Connection,
-        table: &Table,
-        sql: &str,
-        params: impl rusqlite::Params,
-    ) -> rusqlite::Result<i64> {
-        self.delete_by(&mut *connection.prepare_cached(sql)?, table, params)
-    }
-
-    /// The same with a statement at hand.
-    pub(super) fn delete_by(
-        &mut self,
-        statement: &mut Statement<'_>,
-        table: &Table,
-        params: impl rusqlite::Params,
-    ) -> rusqlite::Result<i64> {
-        let mut rows = statement.query(params)?;
-        let mut gone = Total::default();
-        while let Some(row) = rows.next()? {
-            gone.add(1, row.get(0)?);
-        }
-        self.totals.of(table).add(-gone.rows, gone.sum.wrapping_neg());
-        Ok(gone.rows)
-    }
 }

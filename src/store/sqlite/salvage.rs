@@ -11,9 +11,10 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::check::{self, Report};
+use super::layout::NUMBER_MAX;
 use super::open::{self, Files};
-use super::schema::{self, NUMBER_MAX};
-use super::{SqliteStore, private};
+use super::schema;
+use super::{SqliteStore, errors, files};
 use crate::engine::{Effect, Time};
 use crate::store::{Change, Durability, Store as _, StoreError, StoredItem};
 
@@ -56,18 +57,18 @@ pub fn salvage(dir: &Path, to: &Path) -> Result<Report, StoreError> {
     let copy = to.join(COPY);
     let salvaged = make_copy(&files, &to.join(open::FILE), &copy, &mut report)
         .and_then(|()| transfer(&copy, &files, &mut store, &mut report));
-    let removed = fs::remove_file(&copy).map_err(|error| open::file_error(&copy, &error));
+    let removed = fs::remove_file(&copy).map_err(|error| errors::file_error(&copy, &error));
     salvaged.and(removed)?;
     Ok(report)
 }
 
 /// Puts together the newest state of the database that can be had. `new` is a new store's.
 fn make_copy(files: &Files, new: &Path, copy: &Path, report: &mut Report) -> Result<(), StoreError> {
-    let with_context = |error: std::io::Error| open::file_error(copy, &error);
+    let with_context = |error: std::io::Error| errors::file_error(copy, &error);
     let from = if files.bytes > 0 { &files.database } else { new };
-    let mut file = private::open_options().read(true).write(true).create_new(true).open(copy).map_err(with_context)?;
+    let mut file = files::open_options().read(true).write(true).create_new(true).open(copy).map_err(with_context)?;
     let copied = File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut file));
-    copied.map_err(|error| open::file_error(from, &error))?;
+    copied.map_err(|error| errors::file_error(from, &error))?;
     if !files.log.usable().is_empty() {
         apply_log(files, &mut file, report)?;
     }
@@ -93,7 +94,7 @@ fn make_copy(files: &Files, new: &Path, copy: &Path, report: &mut Report) -> Res
 }
 
 fn apply_log(files: &Files, copy: &mut File, report: &mut Report) -> Result<(), StoreError> {
-    let with_context = |error: std::io::Error| open::file_error(&files.log_path, &error);
+    let with_context = |error: std::io::Error| errors::file_error(&files.log_path, &error);
     let mut log = File::open(&files.log_path).map_err(with_context)?;
     let mut pages = 0;
     for frame in files.log.usable() {
@@ -119,7 +120,7 @@ fn apply_log(files: &Files, copy: &mut File, report: &mut Report) -> Result<(), 
 /// Reads the copy into the new store.
 fn transfer(copy: &Path, files: &Files, store: &mut SqliteStore, report: &mut Report) -> Result<(), StoreError> {
     let connection = open::connect(copy, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
-    let with_context = |error: rusqlite::Error| open::sql_error(copy, &error);
+    let with_context = |error: rusqlite::Error| errors::sql_error(copy, &error);
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap_or(schema::VERSION);
     if version == schema::VERSION
         && let Err(error) = restore_schema(&connection)

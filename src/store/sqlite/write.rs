@@ -5,11 +5,12 @@ use std::path::Path;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use serde_json::json;
 
+use super::columns::STATES;
 use super::manifest::Manifest;
 use super::row_ids::{RowRanges, ids_in_range};
 use super::rows::{ATTEMPTS, COUNTERS, DEDUPLICATION, DELETED_QUEUES, DISCARDED, MESSAGES, MOVE_TASKS, QUEUES};
 use super::upkeep::{self, Upkeep};
-use super::{attributes, open};
+use super::{attributes, errors};
 use crate::engine::{DeduplicationScope, MessageState, MessageStatus, StoredMessage, Time};
 use crate::store::compact::{Attempted, BatchSummary, MessageSummary, QueueSummary, Remembered};
 use crate::store::{MoveTaskRecord, QueueRecord, StoreError};
@@ -17,10 +18,6 @@ use crate::store::{MoveTaskRecord, QueueRecord, StoreError};
 /// Bodies longer than this many bytes stand in a table of their own. A receive changes a message's row, and SQLite
 /// writes a changed row whole; with this bound a row fits into one page of 4096 bytes.
 const BODY_APART_FROM: usize = 2048;
-
-/// The words for `messages.state`.
-pub(super) const STATES: [(MessageState, &str); 3] =
-    [(MessageState::Visible, "visible"), (MessageState::InFlight, "in flight"), (MessageState::Delayed, "delayed")];
 
 /// What goes wrong while a batch is written.
 enum WriteError {
@@ -85,7 +82,7 @@ pub(super) fn commit(
         // What was not committed is gone in any case; an error means that SQLite has rolled it back already.
         let _ = connection.execute_batch("ROLLBACK");
         match error {
-            WriteError::Sql(error) => open::sql_error(path, &error),
+            WriteError::Sql(error) => errors::sql_error(path, &error),
             WriteError::Limit(detail) => StoreError::Limit { detail },
         }
     })
@@ -132,7 +129,7 @@ impl Writer<'_> {
         {
             self.discard(
                 range,
-                ids_in_range(range).start() | (below - 1).min(super::schema::NUMBER_MAX).cast_signed(),
+                ids_in_range(range).start() | (below - 1).min(super::layout::NUMBER_MAX).cast_signed(),
             )?;
         }
         for (number, message) in queue.messages {
@@ -191,7 +188,7 @@ impl Writer<'_> {
             // Now that cannot wait.
             let (more, _) = upkeep::clear_first(self.connection, self.ranges, self.manifest, i64::MAX)?;
             if !more {
-                return Err(WriteError::Limit(format!("a store holds at most {} queues", super::schema::RANGES_MAX)));
+                return Err(WriteError::Limit(format!("a store holds at most {} queues", super::layout::RANGES_MAX)));
             }
         }
     }
@@ -229,7 +226,7 @@ impl Writer<'_> {
         match (message, id) {
             (MessageSummary::Stored(stored), Some(id)) => self.insert(id, &stored)?,
             (MessageSummary::Stored(_), None) => {
-                let detail = format!("a store holds no message numbers above {}", super::schema::NUMBER_MAX);
+                let detail = format!("a store holds no message numbers above {}", super::layout::NUMBER_MAX);
                 return Err(WriteError::Limit(detail));
             }
             (MessageSummary::Changed { slot, status }, Some(id)) => {

@@ -3,7 +3,7 @@
 //! They are made with their modes, not given them afterwards, so that there is no moment at which others could open
 //! them. SQLite gives its log and its shared memory the mode of the database.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -21,6 +21,12 @@ pub(super) fn open_options() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Makes new names in a directory durable, where the system can.
+pub(super) fn sync_dir(dir: &Path) {
+    // Windows has no such thing, and where it fails the sync of the file itself tells.
+    let _ = File::open(dir).and_then(|dir| dir.sync_all());
 }
 
 /// Says in the log how far others may look into a directory and a database that were there before. They are left as
