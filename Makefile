@@ -24,7 +24,7 @@ SECONDS ?= 60
 ROUNDS  ?= 50
 
 .PHONY: help run build test unit clients durable browser-test compat compat-core crash fifo-audit flips fuzz nightly
-.PHONY: bench instructions lint features msrv deny advisories doc clean
+.PHONY: bench instructions lint public-api features msrv deny advisories doc clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -111,6 +111,16 @@ advisories: $(CARGO_DENY) ## known vulnerabilities of other people's crates; fet
 
 doc: ## the crate's documentation, with warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --all-features
+
+# Only rustdoc is told that it may use what is not stable yet, so that nothing is compiled again for it.
+public-api: ## the crate's public interface against public-api.txt; after a change on purpose: make public-api ACCEPT=1
+	$(CARGO) public-api --version 2>/dev/null || $(CARGO) install --locked --debug cargo-public-api@0.52.0
+	mkdir -p target
+	printf '#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc "$$@"\n' > target/rustdoc-json && chmod +x target/rustdoc-json
+	RUSTDOC=$(abspath target/rustdoc-json) $(CARGO) rustdoc --quiet --lib --all-features -- \
+		-Z unstable-options --output-format json
+	$(CARGO) public-api -sss --rustdoc-json target/doc/kew.json > target/public-api.txt
+	$(if $(ACCEPT),cp target/public-api.txt public-api.txt,diff -u public-api.txt target/public-api.txt)
 
 clean: ## removes what the targets above made
 	$(CARGO) clean

@@ -110,6 +110,7 @@ impl Clock {
     }
 
     /// The time now, in milliseconds since the Unix epoch.
+    #[doc(hidden)]
     pub fn now(&self) -> Time {
         match &*self.0 {
             Source::System { started, steady } => {
@@ -133,6 +134,7 @@ impl Clock {
     }
 
     /// Waits until the clock shows `until`.
+    #[doc(hidden)]
     pub async fn sleep_until(&self, until: Time) {
         match &*self.0 {
             // The wall clock may have been set in the meantime, hence the loop.

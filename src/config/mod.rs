@@ -149,7 +149,7 @@ impl Default for Config {
 
 impl Config {
     /// Whether accounts and regions separate queues.
-    pub fn namespace(&self) -> NamespaceMode {
+    pub(crate) fn namespace(&self) -> NamespaceMode {
         self.namespace.unwrap_or(match self.mode {
             Mode::Dev => NamespaceMode::Merged,
             Mode::Aws => NamespaceMode::Aws,
@@ -157,7 +157,7 @@ impl Config {
     }
 
     /// Whether the 60-second rules hold.
-    pub fn cooldowns(&self) -> bool {
+    pub(crate) fn cooldowns(&self) -> bool {
         self.cooldowns.unwrap_or(self.mode == Mode::Aws)
     }
 

@@ -30,12 +30,13 @@ pub struct HttpOptions {
 
 impl Default for HttpOptions {
     fn default() -> HttpOptions {
-        HttpOptions::from(&Config::default())
+        HttpOptions::of(&Config::default())
     }
 }
 
-impl From<&Config> for HttpOptions {
-    fn from(config: &Config) -> HttpOptions {
+impl HttpOptions {
+    /// What a configuration says about the HTTP server.
+    pub fn of(config: &Config) -> HttpOptions {
         HttpOptions {
             account: config.account.clone(),
             region: config.region.clone(),

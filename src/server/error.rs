@@ -72,8 +72,8 @@ impl error::Error for StartError {
     }
 }
 
-impl From<http::StartError> for StartError {
-    fn from(error: http::StartError) -> StartError {
+impl StartError {
+    pub(super) fn of_http(error: http::StartError) -> StartError {
         match error {
             http::StartError::Listen { address, source } => StartError::Listen { address, source },
             http::StartError::Thread(source) => StartError::Thread(source),

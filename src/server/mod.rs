@@ -71,7 +71,8 @@ impl Server {
         let config = &config.checked().map_err(|(name, source)| StartError::Setting { name, source })?;
         let addresses = if config.listen.is_empty() { &[LISTEN_DEFAULT][..] } else { &config.listen };
         // Before a store is loaded, so that a port in use is found at once.
-        let bound = addresses.iter().copied().map(http::Bound::new).collect::<Result<Vec<_>, _>>()?;
+        let bound = addresses.iter().copied().map(http::Bound::new).collect::<Result<Vec<_>, _>>();
+        let bound = bound.map_err(StartError::of_http)?;
         let options = BrokerOptions {
             namespace: config.namespace(),
             cooldowns: config.cooldowns(),
@@ -85,9 +86,10 @@ impl Server {
         };
         let broker = Arc::new(broker);
         start::declare(&broker, config)?;
-        let service = Arc::new(Service::new(Actions::new(broker.clone()), HttpOptions::from(config)));
-        let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>()?;
-        let running = Running::start(service, listeners)?;
+        let service = Arc::new(Service::new(Actions::new(broker.clone()), HttpOptions::of(config)));
+        let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();
+        let listeners = listeners.map_err(StartError::of_http)?;
+        let running = Running::start(service, listeners).map_err(StartError::of_http)?;
         let url = match &config.external_url {
             Some(url) => fill_in(url, &config.region, &config.account),
             None => reachable_url(running.addresses()),
