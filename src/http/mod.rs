@@ -43,5 +43,5 @@ pub use limits::{
     READ_AHEAD_BYTES_MAX, SHUTDOWN_TIME_LIMIT, URL_BYTES_MAX,
 };
 pub(crate) use server::Bound;
-pub use server::{Running, StartError};
+pub use server::{Running, ServeError};
 pub use service::{HttpOptions, Service};

@@ -22,10 +22,10 @@ const BACKLOG: i32 = 1024;
 /// How long to wait when no file descriptor is left for a new connection.
 const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 
-/// Why a server did not start.
+/// Why nothing can be served.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum StartError {
+pub enum ServeError {
     /// An address could not be listened on.
     Listen {
         /// The address.
@@ -37,22 +37,22 @@ pub enum StartError {
     Thread(io::Error),
 }
 
-impl fmt::Display for StartError {
+impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+            ServeError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
                 write!(f, "cannot listen on {address}: the port is in use")
             }
-            StartError::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
-            StartError::Thread(source) => write!(f, "cannot start a thread: {source}"),
+            ServeError::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            ServeError::Thread(source) => write!(f, "cannot start a thread: {source}"),
         }
     }
 }
 
-impl std::error::Error for StartError {
+impl std::error::Error for ServeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            StartError::Listen { source, .. } | StartError::Thread(source) => Some(source),
+            ServeError::Listen { source, .. } | ServeError::Thread(source) => Some(source),
         }
     }
 }
@@ -67,8 +67,8 @@ impl Bound {
     /// Takes a port.
     ///
     /// # Errors
-    /// [`StartError::Listen`].
-    pub(crate) fn new(address: SocketAddr) -> Result<Bound, StartError> {
+    /// [`ServeError::Listen`].
+    pub(crate) fn new(address: SocketAddr) -> Result<Bound, ServeError> {
         let attempt = || -> io::Result<socket2::Socket> {
             let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
             // So that a server can be started again at once on the port of one that has just ended.
@@ -77,17 +77,17 @@ impl Bound {
             socket.bind(&address.into())?;
             Ok(socket)
         };
-        let socket = attempt().map_err(|source| StartError::Listen { address, source })?;
+        let socket = attempt().map_err(|source| ServeError::Listen { address, source })?;
         Ok(Bound { address, socket })
     }
 
     /// Listens on it, without serving it yet.
     ///
     /// # Errors
-    /// [`StartError::Listen`].
-    pub(crate) fn listen(self) -> Result<StdListener, StartError> {
+    /// [`ServeError::Listen`].
+    pub(crate) fn listen(self) -> Result<StdListener, ServeError> {
         let listening = self.socket.listen(BACKLOG).and_then(|()| self.socket.set_nonblocking(true));
-        listening.map_err(|source| StartError::Listen { address: self.address, source })?;
+        listening.map_err(|source| ServeError::Listen { address: self.address, source })?;
         Ok(self.socket.into())
     }
 }
@@ -105,9 +105,9 @@ impl Running {
     ///
     /// # Errors
     /// When a thread or a runtime cannot be had.
-    pub fn start(service: Arc<Service>, listeners: Vec<StdListener>) -> Result<Running, StartError> {
+    pub fn start(service: Arc<Service>, listeners: Vec<StdListener>) -> Result<Running, ServeError> {
         let addresses: io::Result<Vec<_>> = listeners.iter().map(StdListener::local_addr).collect();
-        let addresses = addresses.map_err(StartError::Thread)?;
+        let addresses = addresses.map_err(ServeError::Thread)?;
         let (phase, _) = watch::channel(Phase::Serving);
         let mut running = Running { service, addresses, phase, threads: Vec::new() };
         let count = running.service.options().threads.max(1);
@@ -118,7 +118,7 @@ impl Running {
             let service = running.service.clone();
             let worker = Worker::new(service.clone(), accepted, running.phase.subscribe(), serving.clone());
             let (first, phase) = (first.take(), running.phase.subscribe());
-            let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+            let runtime = Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
             let thread = std::thread::Builder::new().name(format!("kew-{index}"));
             let thread = thread.spawn(move || {
                 runtime.block_on(async move {
@@ -128,7 +128,7 @@ impl Running {
                     worker.run().await;
                 });
             });
-            running.threads.push(thread.map_err(StartError::Thread)?);
+            running.threads.push(thread.map_err(ServeError::Thread)?);
         }
         Ok(running)
     }

@@ -73,10 +73,10 @@ impl error::Error for StartError {
 }
 
 impl StartError {
-    pub(super) fn of_http(error: http::StartError) -> StartError {
+    pub(super) fn of_http(error: http::ServeError) -> StartError {
         match error {
-            http::StartError::Listen { address, source } => StartError::Listen { address, source },
-            http::StartError::Thread(source) => StartError::Thread(source),
+            http::ServeError::Listen { address, source } => StartError::Listen { address, source },
+            http::ServeError::Thread(source) => StartError::Thread(source),
         }
     }
 }
