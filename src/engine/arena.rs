@@ -75,6 +75,8 @@ impl<T> Arena<T> {
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&T> {
+        #[cfg(test)]
+        crate::engine::tests::steps::count();
         let (chunk, offset) = split(index);
         self.chunks.get(chunk as usize)?.items.get(offset)?.as_ref()
     }
@@ -160,6 +162,8 @@ impl<T> Index<u32> for Arena<T> {
     // Inlined everywhere: the most frequent step of the engine, and the compiler cannot be relied on to see it.
     #[inline]
     fn index(&self, index: u32) -> &T {
+        #[cfg(test)]
+        crate::engine::tests::steps::count();
         let (chunk, offset) = split(index);
         self.chunks[chunk as usize].items[offset].as_ref().expect("a linked place is taken")
     }
@@ -168,6 +172,8 @@ impl<T> Index<u32> for Arena<T> {
 impl<T> IndexMut<u32> for Arena<T> {
     #[inline]
     fn index_mut(&mut self, index: u32) -> &mut T {
+        #[cfg(test)]
+        crate::engine::tests::steps::count();
         let (chunk, offset) = split(index);
         self.chunks[chunk as usize].items[offset].as_mut().expect("a linked place is taken")
     }

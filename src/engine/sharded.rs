@@ -66,6 +66,8 @@ impl<K: Eq + Hash, V, S: BuildHasher + Default> ShardedMap<K, V, S> {
     where
         K: Borrow<Q>,
     {
+        #[cfg(test)]
+        crate::engine::tests::steps::count();
         let mut entry = self.parts.get(part(hash))?.get(&hash)?;
         while entry.key.borrow() != key {
             entry = entry.next.as_ref()?;
@@ -75,6 +77,8 @@ impl<K: Eq + Hash, V, S: BuildHasher + Default> ShardedMap<K, V, S> {
 
     /// Makes or replaces an entry; returns the value it had.
     pub(super) fn insert(&mut self, hash: u64, key: K, value: V) -> Option<V> {
+        #[cfg(test)]
+        crate::engine::tests::steps::count();
         if self.parts.is_empty() {
             self.parts.resize_with(PARTS, HashMap::default);
         }
@@ -95,6 +99,8 @@ impl<K: Eq + Hash, V, S: BuildHasher + Default> ShardedMap<K, V, S> {
 
     /// Removes the entries with this hash that `unwanted` says so of.
     pub(super) fn remove(&mut self, hash: u64, unwanted: impl Fn(&K, &V) -> bool) {
+        #[cfg(test)]
+        crate::engine::tests::steps::count();
         let Some(part) = self.parts.get_mut(part(hash)) else { return };
         // The chain is taken apart, and the others are put back.
         let Some(mut entry) = part.remove(&hash) else { return };

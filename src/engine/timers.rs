@@ -58,6 +58,8 @@ impl Index<usize> for Chunks {
 
     #[inline]
     fn index(&self, position: usize) -> &Timer {
+        #[cfg(test)]
+        crate::engine::tests::steps::count();
         &self.chunks[position / CHUNK][position % CHUNK]
     }
 }
@@ -65,6 +67,8 @@ impl Index<usize> for Chunks {
 impl IndexMut<usize> for Chunks {
     #[inline]
     fn index_mut(&mut self, position: usize) -> &mut Timer {
+        #[cfg(test)]
+        crate::engine::tests::steps::count();
         &mut self.chunks[position / CHUNK][position % CHUNK]
     }
 }

@@ -7,6 +7,7 @@ mod fifo;
 mod replay;
 mod scale;
 mod standard;
+pub(crate) mod steps;
 
 use super::{
     Body, DeduplicationScope, Deleted, Delivery, Effect, Message, MessageId, NewMessage, Queue, QueueType, Receipt,
