@@ -4,49 +4,26 @@
 //! has to fetch and hash every key anew. Here the full hash is stored, and a part holds a 64th of the entries.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
+
+use hashbrown::HashTable;
 
 /// Number of parts: a million entries are moved about 16 000 at a time.
 const PARTS: usize = 64;
 
-/// Takes a number that is a hash already for the hash.
-#[derive(Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Never called with the keys used here; correct for any.
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
-/// An entry, and the others with the same 64-bit hash: practically none, but it has to be right.
+/// An entry with the full hash of its key.
 struct Entry<K, V> {
+    hash: u64,
     key: K,
     value: V,
-    next: Option<Box<Entry<K, V>>>,
 }
-
-/// One part, by full hash.
-type Part<K, V> = HashMap<u64, Entry<K, V>, BuildHasherDefault<Identity>>;
 
 /// A map from names to something small. Its order is never observed, so random hashing does no harm to determinism;
 /// it is what keeps chosen names from colliding on purpose.
 pub(super) struct ShardedMap<K, V, S = RandomState> {
     hasher: S,
     /// Empty until the first entry: most queues never need it.
-    parts: Vec<Part<K, V>>,
+    parts: Vec<HashTable<Entry<K, V>>>,
 }
 
 impl<K: Eq + Hash, V, S: BuildHasher + Default> ShardedMap<K, V, S> {
@@ -68,11 +45,8 @@ impl<K: Eq + Hash, V, S: BuildHasher + Default> ShardedMap<K, V, S> {
     {
         #[cfg(test)]
         crate::engine::tests::steps::count();
-        let mut entry = self.parts.get(part(hash))?.get(&hash)?;
-        while entry.key.borrow() != key {
-            entry = entry.next.as_ref()?;
-        }
-        Some(&entry.value)
+        let found = self.parts.get(part(hash))?.find(hash, |entry| entry.hash == hash && entry.key.borrow() == key)?;
+        Some(&found.value)
     }
 
     /// Makes or replaces an entry; returns the value it had.
@@ -80,47 +54,28 @@ impl<K: Eq + Hash, V, S: BuildHasher + Default> ShardedMap<K, V, S> {
         #[cfg(test)]
         crate::engine::tests::steps::count();
         if self.parts.is_empty() {
-            self.parts.resize_with(PARTS, HashMap::default);
+            self.parts.resize_with(PARTS, HashTable::new);
         }
         let part = &mut self.parts[part(hash)];
-        let Some(mut entry) = part.get_mut(&hash) else {
-            part.insert(hash, Entry { key, value, next: None });
-            return None;
-        };
-        while entry.key != key {
-            if entry.next.is_none() {
-                entry.next = Some(Box::new(Entry { key, value, next: None }));
-                return None;
-            }
-            entry = entry.next.as_mut()?;
+        if let Some(entry) = part.find_mut(hash, |entry| entry.hash == hash && entry.key == key) {
+            return Some(std::mem::replace(&mut entry.value, value));
         }
-        Some(std::mem::replace(&mut entry.value, value))
+        part.insert_unique(hash, Entry { hash, key, value }, |entry| entry.hash);
+        None
     }
 
-    /// Removes the entries with this hash that `unwanted` says so of.
+    /// Removes one entry with this hash that is `unwanted`, if there is one.
     pub(super) fn remove(&mut self, hash: u64, unwanted: impl Fn(&K, &V) -> bool) {
         #[cfg(test)]
         crate::engine::tests::steps::count();
         let Some(part) = self.parts.get_mut(part(hash)) else { return };
-        // The chain is taken apart, and the others are put back.
-        let Some(mut entry) = part.remove(&hash) else { return };
-        let mut rest = entry.next.take();
-        let mut others: Option<Entry<K, V>> = None;
-        loop {
-            if !unwanted(&entry.key, &entry.value) {
-                entry.next = others.take().map(Box::new);
-                others = Some(entry);
-            }
-            let Some(mut next) = rest else { break };
-            rest = next.next.take();
-            entry = *next;
-        }
-        if let Some(others) = others {
-            part.insert(hash, others);
+        let is_meant = |entry: &Entry<K, V>| entry.hash == hash && unwanted(&entry.key, &entry.value);
+        if let Ok(entry) = part.find_entry(hash, is_meant) {
+            entry.remove();
         }
         // What a burst needed is given back once it is over.
         if part.capacity() > 64 && part.len() < part.capacity() / 8 {
-            part.shrink_to(part.len() * 2);
+            part.shrink_to(part.len() * 2, |entry| entry.hash);
         }
     }
 }
@@ -133,6 +88,7 @@ fn part(hash: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hash::{BuildHasherDefault, Hasher};
     use std::sync::Arc;
 
     type Map<S> = ShardedMap<Arc<str>, u32, S>;
@@ -164,7 +120,7 @@ mod tests {
             remove(map, &number.to_string());
             assert_eq!(get(map, &number.to_string()), None);
         }
-        assert!(map.parts.iter().all(HashMap::is_empty));
+        assert!(map.parts.iter().all(HashTable::is_empty));
     }
 
     #[test]
