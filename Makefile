@@ -20,11 +20,11 @@ CARGO_PUBLIC_API := $(VENV)/bin/cargo-public-api
 FEATURES := $(shell sed -n '/^\[features\]/,/^\[[^f]/s/^\([a-z][a-z-]*\) *=.*/\1/p' Cargo.toml)
 MSRV     := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
-# How long `make fuzz` runs, how often `make crash` kills and `make flips` flips, how many rounds `make fifo-audit` plays.
+# How long `make fuzz` runs, how often `make crash` kills and `make flips` flips, how many rounds `make queue-audit` plays.
 SECONDS ?= 60
 ROUNDS  ?= 50
 
-.PHONY: help run build test unit clients durable browser-test compat compat-core crash fifo-audit flips fuzz nightly
+.PHONY: help run build test unit clients durable browser-test compat compat-core crash queue-audit flips fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc clean
 
 help: ## this list
@@ -64,7 +64,7 @@ compat-core: build ## the rows of it that CI runs on every change
 crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture
 
-fifo-audit: ## order and conservation between FIFO queues, with threads and kills: make fifo-audit ROUNDS=1000, or SEED=7
+queue-audit: ## nothing lost, nothing twice, order kept, with threads, dead letters, move tasks, kills: make queue-audit ROUNDS=1000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test transfer -- --nocapture
 
 flips: ## flips bits of a closed and of a killed store, one in each round: make flips ROUNDS=10000, or SEED=7
@@ -79,7 +79,7 @@ fuzz: $(CARGO_FUZZ) ## any bytes at the HTTP service, for a bounded time: make f
 nightly: ## what is too long for every change: all rows of the matrix, 200 kills, long runs of the audits
 	$(MAKE) compat
 	$(MAKE) crash ROUNDS=200
-	$(MAKE) fifo-audit ROUNDS=1000
+	$(MAKE) queue-audit ROUNDS=1000
 	$(MAKE) flips ROUNDS=10000
 	$(MAKE) fuzz SECONDS=600
 

@@ -91,7 +91,7 @@ impl Peer {
 
     fn head_end(&mut self) -> io::Result<Option<usize>> {
         loop {
-            if let Some(at) = self.read.windows(4).position(|w| w == b"\r\n\r\n") {
+            if let Some(at) = memchr::memmem::find(&self.read, b"\r\n\r\n") {
                 return Ok(Some(at + 4));
             }
             if self.more()? == 0 {
@@ -124,7 +124,8 @@ impl Peer {
                     );
                 }
             }
-            answer.body = self.read.drain(..length).collect();
+            let rest = self.read.split_off(length);
+            answer.body = std::mem::replace(&mut self.read, rest);
         }
         Ok(Some(answer))
     }

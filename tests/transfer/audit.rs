@@ -5,23 +5,50 @@
 //! consumer deletes on the way. A dead letter keeps its message id and a move task gives a new one, so queue and id tell the
 //! leg. What must hold:
 //!
-//! 1. *Order.* On every leg the messages of a group have rising sequence numbers in the order in which they were sent, and are
-//!    given out for the first time in that order. The sequence number, which a queue draws on arrival, shows an inversion
-//!    whoever received first; the order of deliveries is compared where it is certain, among receives that hold a group until
-//!    what they got has been taken down.
+//! 1. *Order*, between FIFO queues. On every leg the messages of a group have rising sequence numbers in the order in which
+//!    they were sent, and are given out for the first time in that order. The sequence number, which a queue draws on
+//!    arrival, shows an inversion whoever received first; the order of deliveries is compared where it is certain, among
+//!    receives that hold a group until what they got has been taken down.
 //! 2. *Nothing twice.* A delivery that was asked for after a delete was acknowledged, a second id or number on one leg, or a
 //!    leg after a later one was seen.
-//! 3. *Nothing lost.* When all queues are empty, each message has been deleted by somebody.
+//! 3. *Nothing shared.* A delivery that was asked for while somebody is known to hold the message.
+//! 4. *Nothing lost.* When all queues are empty, each message has been deleted by somebody.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Queues that messages are sent to, each with its dead-letter queue.
-pub const SOURCES: [(&str, &str); 3] = [("a.fifo", "x.fifo"), ("b.fifo", "x.fifo"), ("c.fifo", "y.fifo")];
-/// Dead-letter queues: one of two sources, one of a single one.
-pub const DEAD: [&str; 2] = ["x.fifo", "y.fifo"];
-/// Where move tasks bring messages to if not back.
-pub const OTHER: &str = "other.fifo";
+/// The queues of a round.
+#[derive(Debug)]
+pub struct Queues {
+    /// Those that messages are sent to, each with its dead-letter queue.
+    pub sources: [(&'static str, &'static str); 3],
+    /// Dead-letter queues: one of two sources, one of a single one.
+    pub dead: [&'static str; 2],
+    /// Where move tasks bring messages to if not back.
+    pub other: &'static str,
+}
+
+pub const FIFO: Queues = Queues {
+    sources: [("a.fifo", "x.fifo"), ("b.fifo", "x.fifo"), ("c.fifo", "y.fifo")],
+    dead: ["x.fifo", "y.fifo"],
+    other: "other.fifo",
+};
+
+pub const STANDARD: Queues = Queues { sources: [("a", "x"), ("b", "x"), ("c", "y")], dead: ["x", "y"], other: "other" };
+
+impl Queues {
+    pub fn sources(&self) -> [&'static str; 3] {
+        self.sources.map(|(source, _)| source)
+    }
+
+    pub fn all(&self) -> Vec<&'static str> {
+        self.sources().into_iter().chain(self.dead).chain([self.other]).collect()
+    }
+}
+
+pub fn is_fifo(queue: &str) -> bool {
+    queue.ends_with(".fifo")
+}
 
 /// A stretch of a message's way, in the order in which it takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +80,7 @@ impl Key {
     fn read(body: &str) -> Option<Key> {
         let mut parts = body.split('/');
         let source = parts.next()?;
-        let (source, _) = *SOURCES.iter().find(|(name, _)| *name == source)?;
+        let source = FIFO.sources().into_iter().chain(STANDARD.sources()).find(|name| *name == source)?;
         Some(Key { source, group: parts.next()?.parse().ok()?, place: parts.next()?.parse().ok()? })
     }
 }
@@ -63,6 +90,7 @@ impl Key {
 pub struct Delivery {
     pub key: Key,
     pub id: String,
+    /// Its sequence number; 0 in a standard queue.
     pub number: u128,
     pub handle: String,
 }
@@ -70,10 +98,12 @@ pub struct Delivery {
 impl Delivery {
     pub fn read(message: &Value) -> Option<Delivery> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        let key = Key::read(message["Body"].as_str()?)?;
+        let number = &message["Attributes"]["SequenceNumber"];
         Some(Delivery {
-            key: Key::read(message["Body"].as_str()?)?,
+            number: if is_fifo(key.source) { number.as_str()?.parse().ok()? } else { 0 },
+            key,
             id: text(&message["MessageId"])?,
-            number: message["Attributes"]["SequenceNumber"].as_str()?.parse().ok()?,
             handle: text(&message["ReceiptHandle"])?,
         })
     }
@@ -91,11 +121,14 @@ struct Seen {
     at: u64,
 }
 
+/// All that is known of a message.
 #[derive(Debug, Default)]
-struct Letter {
+struct Tracked {
     /// The id it was sent with.
     id: Option<String>,
     seen: BTreeMap<Leg, Seen>,
+    /// Since when somebody is known to hold it.
+    held: Option<u64>,
     /// When its delete was acknowledged.
     deleted: Option<u64>,
     /// A delete was tried.
@@ -106,7 +139,7 @@ struct Letter {
 #[derive(Debug, Default)]
 pub struct Audit {
     now: u64,
-    letters: BTreeMap<Key, Letter>,
+    messages: BTreeMap<Key, Tracked>,
     /// The highest place of each group that came to somebody who holds it, by leg.
     highest: BTreeMap<Group, usize>,
     /// By sequence numbers, on all legs.
@@ -127,9 +160,9 @@ impl Audit {
 
     /// The id of a message is known: its send was acknowledged, or it was received for the first time.
     pub fn sent(&mut self, key: &Key, id: &str) {
-        let letter = self.letters.entry(key.clone()).or_default();
-        if *letter.id.get_or_insert_with(|| id.to_owned()) != id {
-            let violation = format!("{} was sent as {id} and {:?}", key.body(), letter.id);
+        let message = self.messages.entry(key.clone()).or_default();
+        if *message.id.get_or_insert_with(|| id.to_owned()) != id {
+            let violation = format!("{} was sent as {id} and {:?}", key.body(), message.id);
             self.complain(violation);
         }
     }
@@ -147,28 +180,34 @@ impl Audit {
     fn delivered(&mut self, queue: &'static str, began: u64, delivery: &Delivery, held: bool) -> Option<String> {
         let now = self.now();
         let Delivery { key, id, number, .. } = delivery;
-        let letter = self.letters.entry(key.clone()).or_default();
+        let message = self.messages.entry(key.clone()).or_default();
         // A message whose send was not answered: it has not been moved yet, for all sends are answered before that.
-        let original = letter.id.get_or_insert_with(|| id.clone()) == id;
+        let original = message.id.get_or_insert_with(|| id.clone()) == id;
         let leg = match (queue, original) {
-            (OTHER, _) => Leg::Other,
+            (queue, _) if queue == FIFO.other || queue == STANDARD.other => Leg::Other,
             (queue, true) if queue == key.source => Leg::Sent,
             (queue, false) if queue == key.source => Leg::Back,
             (_, true) => Leg::Dead,
             (_, false) => Leg::DeadAgain,
         };
-        if letter.deleted.is_some_and(|deleted| deleted < began) {
+        if message.deleted.is_some_and(|deleted| deleted < began) {
             return Some("came after it was deleted".to_owned());
         }
-        if let Some((later, _)) = letter.seen.iter().find(|(later, seen)| **later > leg && seen.at < began) {
+        if message.held.is_some_and(|since| since < began) {
+            return Some("came while somebody held it".to_owned());
+        }
+        if let Some((later, _)) = message.seen.iter().find(|(later, seen)| **later > leg && seen.at < began) {
             return Some(format!("is {leg:?} after it was {later:?}"));
         }
-        let first = !letter.seen.contains_key(&leg);
-        let seen = letter.seen.entry(leg).or_insert_with(|| Seen { id: id.clone(), number: *number, at: now });
+        let first = !message.seen.contains_key(&leg);
+        let seen = message.seen.entry(leg).or_insert_with(|| Seen { id: id.clone(), number: *number, at: now });
         if (&seen.id, seen.number) != (id, *number) {
             return Some(format!("is {leg:?} twice: {} {} and {id} {number}", seen.id, seen.number));
         }
-        if held && first {
+        if held {
+            message.held = Some(now);
+        }
+        if held && first && is_fifo(queue) {
             let highest = self.highest.entry((leg, key.source, key.group)).or_default();
             if *highest > key.place {
                 return Some(format!("came after {highest} of its group"));
@@ -178,28 +217,33 @@ impl Audit {
         None
     }
 
+    /// Who holds a message is about to give it back.
+    pub fn giving_back(&mut self, key: &Key) {
+        self.messages.entry(key.clone()).or_default().held = None;
+    }
+
     pub fn deleting(&mut self, key: &Key) {
-        self.letters.entry(key.clone()).or_default().in_doubt = true;
+        self.messages.entry(key.clone()).or_default().in_doubt = true;
     }
 
     /// A delete was acknowledged, by somebody who held the message.
     pub fn deleted(&mut self, key: &Key) {
         let now = self.now();
-        self.letters.entry(key.clone()).or_default().deleted.get_or_insert(now);
+        self.messages.entry(key.clone()).or_default().deleted.get_or_insert(now);
     }
 
     /// All queues are empty.
     pub fn finish(&mut self, sent: impl Iterator<Item = Key>) {
         for key in sent {
-            let letter = self.letters.entry(key.clone()).or_default();
-            if letter.deleted.is_none() && !letter.in_doubt {
-                let violation = format!("{} is lost, last seen {:?}", key.body(), letter.seen.last_key_value());
+            let message = self.messages.entry(key.clone()).or_default();
+            if message.deleted.is_none() && !message.in_doubt {
+                let violation = format!("{} is lost, last seen {:?}", key.body(), message.seen.last_key_value());
                 self.complain(violation);
             }
         }
         let mut numbers: BTreeMap<Group, Vec<(u128, usize)>> = BTreeMap::new();
-        for (key, letter) in &self.letters {
-            for (leg, seen) in &letter.seen {
+        for (key, message) in self.messages.iter().filter(|(key, _)| is_fifo(key.source)) {
+            for (leg, seen) in &message.seen {
                 numbers.entry((*leg, key.source, key.group)).or_default().push((seen.number, key.place));
             }
         }
@@ -256,7 +300,7 @@ mod tests {
 
     #[test]
     fn each_wrong_is_noticed() {
-        let table: [(&str, Story); 6] = [
+        let table: [(&str, Story); 7] = [
             ("a.fifo/0/1 is lost", &|audit, [first, _]| take(audit, "x.fifo", first)),
             ("came after 1 of its group", &|audit, [first, second]| {
                 take(audit, "x.fifo", second);
@@ -268,6 +312,12 @@ mod tests {
             }),
             ("came after it was deleted", &|audit, [first, second]| {
                 [first, second, second].iter().for_each(|delivery| take(audit, "x.fifo", delivery));
+            }),
+            ("came while somebody held it", &|audit, [first, _]| {
+                for _ in 0..2 {
+                    let began = audit.now();
+                    audit.received("x.fifo", began, std::slice::from_ref(first), true);
+                }
             }),
             ("is Dead twice", &|audit, [first, second]| {
                 let began = audit.now();

@@ -1,6 +1,7 @@
-//! The FIFO audit: messages die, are moved back and moved away through FIFO queues, with 2, 4 and 8 worker threads, parked
-//! polls, cancelled move tasks and kill -9 between, while an auditor checks that no message overtakes another one of its group,
-//! and that none is lost or comes twice; see `audit.rs` for what that means.
+//! The audit of queues under many threads: messages are sent, die, are moved back and moved away, with 2, 4 and 8 worker
+//! threads, several consumers on each queue, parked polls, cancelled move tasks and kill -9 between, while an auditor checks
+//! that none is lost or comes twice and, between FIFO queues, that none overtakes another one of its group; see `audit.rs`
+//! for what that means.
 //!
 //! `ROUNDS=1000 SEED=7 cargo test --release --test transfer -- --nocapture`. A round's seed decides the number of threads, the
 //! durability, what the clients choose to do and when the server is killed; how threads take turns it cannot repeat.
@@ -14,6 +15,7 @@ mod server;
 mod support;
 mod workers;
 
+use audit::{FIFO, Queues, STANDARD};
 use fastrand::Rng;
 use host::Host;
 use round::Round;
@@ -29,7 +31,7 @@ const DURABILITIES: [&str; 2] = ["full", "process"];
 const TOLD_MAX: usize = 5;
 
 /// Plays rounds, each on a server of its own, and panics with what went wrong in them.
-fn play(name: &str, host: impl Fn(&Path, usize, u64) -> Host) {
+fn play(name: &str, queues: &'static Queues, host: impl Fn(&Path, usize, u64) -> Host) {
     let rounds = number("ROUNDS").unwrap_or(ROUNDS_DEFAULT);
     let first = number("SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("transfer-{name}-{}", std::process::id()));
@@ -37,7 +39,7 @@ fn play(name: &str, host: impl Fn(&Path, usize, u64) -> Host) {
     for seed in first..first + rounds {
         let threads = THREADS[seed as usize % THREADS.len()];
         let directory = directory.join(seed.to_string());
-        let (audit, killed) = Round::new(host(&directory, threads, seed), Rng::with_seed(seed)).run();
+        let (audit, killed) = Round::new(queues, host(&directory, threads, seed), Rng::with_seed(seed)).run();
         kills += killed;
         if audit.violations.is_empty() {
             let _ = std::fs::remove_dir_all(&directory);
@@ -60,7 +62,7 @@ fn play(name: &str, host: impl Fn(&Path, usize, u64) -> Host) {
 /// The real `kew`, with either durability.
 #[test]
 fn order_holds_and_nothing_is_lost_over_kill_9() {
-    play("killed", |directory, threads, seed| {
+    play("killed", &FIFO, |directory, threads, seed| {
         let durability = DURABILITIES[seed as usize / THREADS.len() % DURABILITIES.len()];
         Host::process(directory, durability, threads)
     });
@@ -69,5 +71,10 @@ fn order_holds_and_nothing_is_lost_over_kill_9() {
 /// In memory and in this process: nothing slows the threads down.
 #[test]
 fn order_holds_and_nothing_is_lost_under_many_threads() {
-    play("in-memory", |_, threads, _| Host::embedded(threads));
+    play("in-memory", &FIFO, |_, threads, _| Host::embedded(threads));
+}
+
+#[test]
+fn standard_queues_lose_nothing_and_give_nothing_twice_under_many_threads() {
+    play("standard", &STANDARD, |_, threads, _| Host::embedded(threads));
 }

@@ -1,7 +1,7 @@
 //! One round: messages are sent, die, are moved back or away, perhaps die again, and are drained. Each phase ends when all are
 //! where they should be; the server is killed at random moments in it, and goes on with the phase when it is back.
 
-use crate::audit::{Audit, DEAD, Key, OTHER, SOURCES};
+use crate::audit::{Audit, Key, Queues, is_fifo};
 use crate::client::Client;
 use crate::host::Host;
 use crate::workers::{Consumer, Habit, Line, Mover, Producer, Worker, arn, move_tasks, moved};
@@ -19,6 +19,7 @@ const KILLS_MAX: u32 = 2;
 const KILL_AFTER_MS_MAX: u64 = 60;
 
 pub struct Round {
+    queues: &'static Queues,
     host: Host,
     rng: Rng,
     audit: Mutex<Audit>,
@@ -36,8 +37,8 @@ enum End {
 }
 
 impl Round {
-    pub fn new(host: Host, rng: Rng) -> Round {
-        Round { host, rng, audit: Mutex::default(), sent: Vec::new(), moved: [0; 2], kills: 0 }
+    pub fn new(queues: &'static Queues, host: Host, rng: Rng) -> Round {
+        Round { queues, host, rng, audit: Mutex::default(), sent: Vec::new(), moved: [0; 2], kills: 0 }
     }
 
     /// All of it. Gives back what the auditor has to say.
@@ -75,12 +76,14 @@ impl Round {
     fn set_up(&mut self) -> bool {
         let mut rng = self.fork();
         let mut line = self.line();
-        for queue in DEAD.into_iter().chain([OTHER]) {
-            line.must("CreateQueue", &json!({"QueueName": queue, "Attributes": {"FifoQueue": "true"}}));
+        let kind = |queue: &str| if is_fifo(queue) { json!({"FifoQueue": "true"}) } else { json!({}) };
+        for queue in self.queues.dead.into_iter().chain([self.queues.other]) {
+            line.must("CreateQueue", &json!({"QueueName": queue, "Attributes": kind(queue)}));
         }
-        for (source, dead) in SOURCES {
+        for (source, dead) in self.queues.sources {
             let policy = json!({"deadLetterTargetArn": arn(dead), "maxReceiveCount": rng.u32(1..=2)});
-            let attributes = json!({"FifoQueue": "true", "RedrivePolicy": policy.to_string()});
+            let mut attributes = kind(source);
+            attributes["RedrivePolicy"] = policy.to_string().into();
             line.must("CreateQueue", &json!({"QueueName": source, "Attributes": attributes}));
         }
         !line.client.is_lost()
@@ -88,14 +91,14 @@ impl Round {
 
     /// Requests that only come in between.
     fn others(&self) -> Vec<Worker> {
-        let attributes = json!({"QueueUrl": OTHER, "AttributeNames": ["All"]});
+        let attributes = json!({"QueueUrl": self.queues.other, "AttributeNames": ["All"]});
         vec![Worker::Other("ListQueues", json!({})), Worker::Other("GetQueueAttributes", attributes)]
     }
 
     /// The messages in random order, those of a group in theirs.
     fn producers(&mut self) -> Vec<Worker> {
         let mut producers = Vec::new();
-        for (source, _) in SOURCES {
+        for source in self.queues.sources() {
             let mut groups: Vec<VecDeque<Key>> = (0..self.rng.usize(2..=5))
                 .map(|group| (0..self.rng.usize(10..=40)).map(|place| Key { source, group, place }).collect())
                 .collect();
@@ -116,11 +119,12 @@ impl Round {
     /// Those of whom messages die, and those who look at the dead ones.
     fn failing(&mut self) -> Vec<Worker> {
         let mut workers = self.others();
-        for (source, _) in SOURCES {
+        for source in self.queues.sources() {
             workers.extend([Habit::Fail, Habit::Look].map(|habit| self.consumer(source, habit)));
         }
-        workers.extend(DEAD.map(|dead| self.consumer(dead, Habit::Look)));
-        workers.push(self.consumer(DEAD[0], Habit::GiveBack));
+        let dead = self.queues.dead;
+        workers.extend(dead.map(|dead| self.consumer(dead, Habit::Look)));
+        workers.push(self.consumer(dead[0], Habit::GiveBack));
         workers
     }
 
@@ -138,15 +142,16 @@ impl Round {
 
     fn die(&mut self, name: &str, mut workers: Vec<Worker>) -> bool {
         workers.extend(self.failing());
-        self.phase(name, workers, &SOURCES.map(|(source, _)| source))
+        self.phase(name, workers, &self.queues.sources())
     }
 
     fn move_on(&mut self) -> bool {
+        let other = self.queues.other;
         match self.rng.u32(0..4) {
             0 => true,
-            1 => self.move_to(Some(OTHER)),
+            1 => self.move_to(Some(other)),
             2 => self.move_to(None),
-            _ => self.move_to(None) && self.die("die again", Vec::new()) && self.move_to(Some(OTHER)),
+            _ => self.move_to(None) && self.die("die again", Vec::new()) && self.move_to(Some(other)),
         }
     }
 
@@ -157,15 +162,15 @@ impl Round {
         if let Some(queue) = destination.filter(|_| self.rng.bool()) {
             workers.extend([Habit::Take, Habit::Take].map(|habit| self.consumer(queue, habit)));
         }
-        for dead in DEAD {
+        for dead in self.queues.dead {
             workers.push(Worker::Mover(Mover::new(self.fork(), dead, destination)));
             workers.push(self.consumer(dead, Habit::Look));
         }
-        workers.push(self.consumer(DEAD[0], Habit::GiveBack));
+        workers.push(self.consumer(self.queues.dead[0], Habit::GiveBack));
         let before = self.dead_letters();
-        let on_time = self.phase("move", workers, &DEAD);
+        let on_time = self.phase("move", workers, &self.queues.dead);
         let after = self.dead_letters();
-        for (n, dead) in DEAD.into_iter().enumerate() {
+        for (n, dead) in self.queues.dead.into_iter().enumerate() {
             self.moved[n] += before[n].saturating_sub(after[n]);
             let tasks = move_tasks(&mut self.line(), dead).unwrap_or_default();
             let counted: u64 = tasks.iter().map(moved).sum();
@@ -179,12 +184,12 @@ impl Round {
 
     fn dead_letters(&self) -> [u64; 2] {
         let mut line = self.line();
-        DEAD.map(|dead| line.count(dead).unwrap_or_default())
+        self.queues.dead.map(|dead| line.count(dead).unwrap_or_default())
     }
 
     fn drain(&mut self) -> bool {
-        let queues = queues();
-        let workers = queues.iter().map(|queue| self.consumer(queue, Habit::Take)).collect();
+        let queues = self.queues.all();
+        let workers = queues.iter().chain(&queues).map(|queue| self.consumer(queue, Habit::Take)).collect();
         self.phase("drain", workers, &queues)
     }
 
@@ -238,7 +243,7 @@ impl Round {
     /// One life of the server, or a part of one.
     fn live(&mut self, workers: &mut [Worker], empty: &[&str], kill_after_ms: Option<u64>, give_up: Instant) -> End {
         let (stop, killed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let Round { host, audit, .. } = self;
+        let Round { queues, host, audit, .. } = self;
         let (address, audit) = (host.address(), &*audit);
         let work = |worker: &mut Worker| {
             let mut line = Line::new(Client::new(address), audit);
@@ -275,16 +280,12 @@ impl Round {
             killed.store(host.can_be_killed(), Ordering::SeqCst);
             host.kill();
             while !threads.iter().all(|(_, thread)| thread.is_finished()) {
-                host.end_polls(&queues());
+                host.end_polls(&queues.all());
                 std::thread::yield_now();
             }
             end
         })
     }
-}
-
-fn queues() -> Vec<&'static str> {
-    SOURCES.iter().map(|(source, _)| *source).chain(DEAD).chain([OTHER]).collect()
 }
 
 /// Whether these queues are empty. `None` if there was no answer.

@@ -2,9 +2,10 @@
 //! requests only come in between.
 //!
 //! A worker outlives the server. What it asked for without an answer it asks for again: sends by their deduplication ids,
-//! receives that hold messages by their attempt ids, deletes by their receipt handles.
+//! receives that hold messages by their attempt ids, deletes by their receipt handles. With standard queues, which know
+//! neither of the first two, the server is not killed.
 
-use crate::audit::{Audit, Delivery, Key};
+use crate::audit::{Audit, Delivery, Key, is_fifo};
 use crate::client::{Answer, Client};
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -117,7 +118,10 @@ impl Producer {
         }
         let entry = |key: &Key| {
             let (body, group) = (key.body(), key.group_id());
-            json!({"MessageBody": body, "MessageGroupId": group, "MessageDeduplicationId": body})
+            match is_fifo(source) {
+                true => json!({"MessageBody": body, "MessageGroupId": group, "MessageDeduplicationId": body}),
+                false => json!({"MessageBody": body, "MessageGroupId": group}),
+            }
         };
         let entries = entries(self.unsent.iter().take(self.pending).map(entry));
         let Some(answer) = line.must("SendMessageBatch", &json!({"QueueUrl": source, "Entries": entries})) else {
@@ -198,7 +202,7 @@ impl Consumer {
             "QueueUrl": self.queue, "MaxNumberOfMessages": self.rng.usize(1..=10), "WaitTimeSeconds": wait_seconds,
             "VisibilityTimeout": if hold { HOLD_SECONDS } else { 0 }, "MessageSystemAttributeNames": ["All"],
         });
-        if hold {
+        if hold && is_fifo(self.queue) {
             let new = || format!("attempt-{}", self.rng.u64(..));
             request["ReceiveRequestAttemptId"] = self.attempt.get_or_insert_with(new).as_str().into();
         }
@@ -226,6 +230,7 @@ impl Consumer {
         };
         let request = json!({"QueueUrl": self.queue, "Entries": entries(self.held.iter().map(entry))});
         if !self.deletes {
+            self.held.iter().for_each(|delivery| line.audit().giving_back(&delivery.key));
             // The second time what was done the first time is refused, which is as good.
             if line.must("ChangeMessageVisibilityBatch", &request).is_some() {
                 self.held.clear();
