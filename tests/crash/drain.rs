@@ -1,10 +1,10 @@
 //! Emptying all queues: what was acknowledged and not deleted is there, once, and as many as the counters say.
 
+use crate::admin_client::AdminClient;
 use crate::client::now_ms;
 use crate::content::DELAYED;
-use crate::keeper::Keeper;
 use crate::ops::{Hand, Line, Want};
-use crate::survey::{FAMILIES, family_counts, moving};
+use crate::verify_after_restart::{FAMILIES, family_counts, moving};
 use std::collections::HashMap;
 
 /// After that long nothing is delayed any more but what is delayed for minutes.
@@ -13,9 +13,9 @@ const SHORT_DELAYS_MS: u64 = 2_500;
 pub const TIME_LIMIT_MS: u64 = 20_000;
 
 /// Empties all queues while nobody else is at work, each in so many milliseconds at most.
-pub fn drain(line: &mut Line<'_>, keeper: &mut Keeper, limit_ms: u64) {
+pub fn drain(line: &mut Line<'_>, admin: &mut AdminClient, limit_ms: u64) {
     let began_ms = now_ms();
-    keeper.cancel_task(line);
+    admin.cancel_task(line);
     if moving(line) {
         line.audit().complain("a move task cannot be cancelled".to_owned());
     }

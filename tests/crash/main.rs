@@ -4,21 +4,21 @@
 //! `ROUNDS=500 SEED=7 cargo test --release --test crash -- --nocapture`. The seed repeats what the clients choose to do and
 //! when the server is killed; how threads take turns it cannot repeat.
 
+mod admin_client;
 mod audit;
 mod content;
 mod drain;
-mod keeper;
 mod ops;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
-mod survey;
+mod verify_after_restart;
 mod worker;
 
+use admin_client::AdminClient;
 use audit::Audit;
 use drain::{TIME_LIMIT_MS, drain};
 use fastrand::Rng;
-use keeper::Keeper;
 use ops::Line;
 use server::{Kew, Setup};
 use std::fmt::Write;
@@ -29,10 +29,10 @@ use std::time::Duration;
 use support::client;
 use support::client::now_ms;
 use support::number;
-use survey::survey;
+use verify_after_restart::verify_after_restart;
 use worker::Worker;
 
-/// Clients beside the keeper.
+/// Clients that send and receive, beside the one admin client.
 const WORKERS: usize = 6;
 /// Rounds in a short run.
 const ROUNDS_DEFAULT: u64 = 10;
@@ -46,7 +46,7 @@ struct Run {
     rng: Rng,
     audit: Mutex<Audit>,
     workers: Vec<Worker>,
-    keeper: Keeper,
+    admin: AdminClient,
     kills: u64,
 }
 
@@ -62,7 +62,7 @@ impl Run {
             rng: Rng::with_seed(seed),
             audit: Mutex::default(),
             workers: (0..WORKERS).map(|number| Worker::new(number, seed)).collect(),
-            keeper: Keeper::new(seed),
+            admin: AdminClient::new(seed),
             kills: 0,
         }
     }
@@ -75,8 +75,8 @@ impl Run {
     fn set_up(&mut self) {
         let kew = self.start();
         let mut line = Line::new(kew.address, &self.audit);
-        self.keeper.set_up(&mut line);
-        survey(&mut line, &mut self.keeper);
+        self.admin.set_up(&mut line);
+        verify_after_restart(&mut line, &mut self.admin);
         line.must_stand();
         self.end(kew);
     }
@@ -100,13 +100,13 @@ impl Run {
     fn live(&mut self, empty_first: bool, life_ms: u64) {
         let kew = self.start();
         let mut line = Line::new(kew.address, &self.audit);
-        survey(&mut line, &mut self.keeper);
+        verify_after_restart(&mut line, &mut self.admin);
         if empty_first {
-            drain(&mut line, &mut self.keeper, TIME_LIMIT_MS);
+            drain(&mut line, &mut self.admin, TIME_LIMIT_MS);
             self.workers.iter_mut().for_each(Worker::start_afresh);
         }
         line.must_stand();
-        let (audit, workers, keeper, address) = (&self.audit, &mut self.workers, &mut self.keeper, kew.address);
+        let (audit, workers, admin, address) = (&self.audit, &mut self.workers, &mut self.admin, kew.address);
         let killed = AtomicBool::new(false);
         // Nobody's connection is to end before the server does.
         let work = |work: &mut dyn FnMut(&mut Line<'_>)| {
@@ -120,7 +120,7 @@ impl Run {
             for worker in workers {
                 scope.spawn(|| work(&mut |line| worker.run(line)));
             }
-            scope.spawn(|| work(&mut |line| keeper.run(line)));
+            scope.spawn(|| work(&mut |line| admin.run(line)));
             // The random moment.
             std::thread::sleep(Duration::from_millis(life_ms));
             killed.store(true, Ordering::SeqCst);
@@ -135,8 +135,8 @@ impl Run {
         for _ in 0..2 {
             let kew = self.start();
             let mut line = Line::new(kew.address, &self.audit);
-            survey(&mut line, &mut self.keeper);
-            drain(&mut line, &mut self.keeper, TIME_LIMIT_MS);
+            verify_after_restart(&mut line, &mut self.admin);
+            drain(&mut line, &mut self.admin, TIME_LIMIT_MS);
             line.must_stand();
             self.end(kew);
         }
@@ -223,8 +223,8 @@ fn an_old_copy_of_the_data_is_noticed() {
     std::fs::rename(&copy, &data).unwrap();
     let kew = run.start();
     let mut line = Line::new(kew.address, &run.audit);
-    survey(&mut line, &mut run.keeper);
-    drain(&mut line, &mut run.keeper, 1000);
+    verify_after_restart(&mut line, &mut run.admin);
+    drain(&mut line, &mut run.admin, 1000);
     run.end(kew);
     let violations = run.lock().violations.clone();
     for expected in ["lost:", "came back"] {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A message to be sent.
 #[derive(Clone, Debug)]
-pub struct Letter {
+pub struct OutgoingMessage {
     pub queue: &'static str,
     pub key: String,
     /// Its message group and its place in it.
@@ -49,7 +49,7 @@ pub struct Line<'a> {
     audit: &'a Mutex<Audit>,
 }
 
-impl Letter {
+impl OutgoingMessage {
     fn members(&self) -> Map<String, Value> {
         let mut members = content::message(&self.key);
         if let Some((group, _)) = &self.group {
@@ -129,31 +129,31 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Sends letters of one queue, a single one or up to ten. Whether they were acknowledged.
-    pub fn send(&mut self, letters: &[Letter]) -> bool {
-        let Some(first) = letters.first() else { return true };
+    /// Sends messages of one queue, a single one or up to ten. Whether they were acknowledged.
+    pub fn send(&mut self, messages: &[OutgoingMessage]) -> bool {
+        let Some(first) = messages.first() else { return true };
         let queue = first.queue;
         let began_ms = now_ms();
         {
             let mut audit = self.audit();
-            for letter in letters {
-                audit.sending(queue, &letter.key, letter.group.clone(), letter.delay_seconds * 1000, began_ms);
+            for message in messages {
+                audit.sending(queue, &message.key, message.group.clone(), message.delay_seconds * 1000, began_ms);
             }
         }
-        if letters.len() == 1 {
+        if messages.len() == 1 {
             let mut request = first.members();
             request.insert("QueueUrl".into(), queue.into());
             let Some((answer, span)) = self.must("SendMessage", queue, &Value::Object(request)) else { return false };
             self.audit().sent(&first.key, answer["MessageId"].as_str().unwrap_or_default(), sequence(&answer), span);
             return true;
         }
-        let request = json!({"QueueUrl": queue, "Entries": entries(letters.iter().map(Letter::members))});
+        let request = json!({"QueueUrl": queue, "Entries": entries(messages.iter().map(OutgoingMessage::members))});
         let Some((answer, span)) = self.must("SendMessageBatch", queue, &request) else { return false };
         let mut audit = self.audit();
         for (place, outcome) in outcomes(&answer) {
-            match (letters.get(place), outcome) {
-                (Some(letter), Ok(entry)) => {
-                    audit.sent(&letter.key, entry["MessageId"].as_str().unwrap_or_default(), sequence(entry), span);
+            match (messages.get(place), outcome) {
+                (Some(message), Ok(entry)) => {
+                    audit.sent(&message.key, entry["MessageId"].as_str().unwrap_or_default(), sequence(entry), span);
                 }
                 (_, outcome) => audit.complain(format!("a batch to {queue}: {outcome:?}")),
             }

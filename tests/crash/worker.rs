@@ -3,14 +3,14 @@
 use crate::audit::{Delivery, REPEATABLE_MS};
 use crate::client::now_ms;
 use crate::content::{CONTENT, DEAD, DELAYED, ORDERED, PLAIN, SOURCE, is_fifo};
-use crate::ops::{Hand, Letter, Line, Want};
+use crate::ops::{Hand, Line, OutgoingMessage, Want};
 use fastrand::Rng;
 
 /// Receipts that a worker keeps before it does nothing but delete.
 const HANDS_MAX: usize = 60;
 /// Message groups of each worker in each FIFO queue. Nobody else sends to them.
 const GROUPS: usize = 3;
-/// Letters that may be sent again.
+/// Messages that may be sent again.
 const RECENT_MAX: usize = 50;
 /// A delay that no run waits for.
 const LONG_DELAY_SECONDS: u64 = 900;
@@ -21,7 +21,7 @@ struct GroupToSend {
     name: String,
     next_place: u64,
     /// Without an answer. They are sent again before anything new, as a careful producer does.
-    pending: Vec<Letter>,
+    pending: Vec<OutgoingMessage>,
 }
 
 /// A receive that may be repeated.
@@ -38,7 +38,7 @@ pub struct Worker {
     rng: Rng,
     next_key: u64,
     groups: Vec<GroupToSend>,
-    recent: Vec<(Letter, u64)>,
+    recent: Vec<(OutgoingMessage, u64)>,
     hands: Vec<Hand>,
     attempt: Option<Attempt>,
 }
@@ -103,17 +103,17 @@ impl Worker {
         if is_fifo(queue) {
             return self.send_fifo(line, queue, count);
         }
-        let letters: Vec<Letter> = (0..count)
+        let messages: Vec<OutgoingMessage> = (0..count)
             .map(|_| {
                 let delay_seconds = match self.rng.u32(0..10) {
                     _ if queue != DELAYED => 0,
                     0 => LONG_DELAY_SECONDS,
                     _ => self.rng.u64(1..=2),
                 };
-                Letter { queue, key: self.key(queue), group: None, delay_seconds }
+                OutgoingMessage { queue, key: self.key(queue), group: None, delay_seconds }
             })
             .collect();
-        line.send(&letters);
+        line.send(&messages);
     }
 
     fn send_fifo(&mut self, line: &mut Line<'_>, queue: &'static str, count: usize) {
@@ -126,22 +126,27 @@ impl Worker {
         }
         let of_queue: Vec<usize> = (0..self.groups.len()).filter(|&n| self.groups[n].queue == queue).collect();
         let chosen = of_queue[self.rng.usize(..of_queue.len())];
-        let mut letters = std::mem::take(&mut self.groups[chosen].pending);
-        if letters.is_empty() {
+        let mut messages = std::mem::take(&mut self.groups[chosen].pending);
+        if messages.is_empty() {
             for _ in 0..count {
                 let key = self.key(queue);
                 let group = &mut self.groups[chosen];
                 let place = group.next_place;
                 group.next_place += 1;
-                letters.push(Letter { queue, key, group: Some((group.name.clone(), place)), delay_seconds: 0 });
+                messages.push(OutgoingMessage {
+                    queue,
+                    key,
+                    group: Some((group.name.clone(), place)),
+                    delay_seconds: 0,
+                });
             }
         }
-        if line.send(&letters) {
-            self.recent.extend(letters.into_iter().map(|letter| (letter, now_ms)));
+        if line.send(&messages) {
+            self.recent.extend(messages.into_iter().map(|message| (message, now_ms)));
             let surplus = self.recent.len().saturating_sub(RECENT_MAX);
             self.recent.drain(..surplus);
         } else {
-            self.groups[chosen].pending = letters;
+            self.groups[chosen].pending = messages;
         }
     }
 
@@ -152,7 +157,7 @@ impl Worker {
             format!("attempt-{}-{}", self.number, self.next_key)
         });
         let max = self.rng.usize(1..=10);
-        // Some are received in vain, so that there are dead letters.
+        // Some are received in vain, so that there are dead messages.
         let visibility_seconds = if queue == SOURCE && self.rng.bool() { 0 } else { self.rng.u64(2..=3) };
         let want = Want { queue, max, visibility_seconds, wait_seconds, attempt: attempt.as_deref() };
         let answer = line.receive(&want);

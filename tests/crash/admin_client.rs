@@ -3,7 +3,7 @@
 
 use crate::client::{Answer, now_ms};
 use crate::content::{CONTENT, DEAD, MAX_RECEIVE_COUNT, ORDERED, PURGED, QUEUES, SOURCE, arn};
-use crate::ops::{Letter, Line, Want};
+use crate::ops::{Line, OutgoingMessage, Want};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ pub struct Task {
 }
 
 /// See the module. It outlives the servers.
-pub struct Keeper {
+pub struct AdminClient {
     rng: Rng,
     next: u64,
     pub attributes: Fact<Texts>,
@@ -75,9 +75,9 @@ pub struct Keeper {
     pub standing: BTreeMap<&'static str, Texts>,
 }
 
-impl Keeper {
-    pub fn new(seed: u64) -> Keeper {
-        Keeper {
+impl AdminClient {
+    pub fn new(seed: u64) -> AdminClient {
+        AdminClient {
             rng: Rng::with_seed(seed.wrapping_mul(37)),
             next: 0,
             attributes: Fact::new(Texts::new()),
@@ -176,10 +176,14 @@ impl Keeper {
     /// Sends some, receives some, and mostly throws all away.
     fn purge(&mut self, line: &mut Line<'_>) {
         let count = self.rng.usize(1..=10);
-        let letter =
-            |number| Letter { queue: PURGED, key: format!("{PURGED}/{number}"), group: None, delay_seconds: 0 };
-        let letters: Vec<Letter> = (0..count).map(|_| letter(self.number())).collect();
-        if !line.send(&letters) {
+        let message = |number| OutgoingMessage {
+            queue: PURGED,
+            key: format!("{PURGED}/{number}"),
+            group: None,
+            delay_seconds: 0,
+        };
+        let messages: Vec<OutgoingMessage> = (0..count).map(|_| message(self.number())).collect();
+        if !line.send(&messages) {
             return;
         }
         let want = Want { queue: PURGED, max: 3, visibility_seconds: 2, wait_seconds: 0, attempt: None };

@@ -1,9 +1,9 @@
 //! A look at everything right after a restart, before the load goes on: queues, attributes, tags, move tasks, counters.
 
+use crate::admin_client::{AdminClient, PASSING, SETTINGS, Texts};
 use crate::audit::Counts;
 use crate::client::Span;
 use crate::content::{CONTENT, DEAD, DELAYED, ORDERED, PLAIN, PURGED, QUEUES, SOURCE};
-use crate::keeper::{Keeper, PASSING, SETTINGS, Texts};
 use crate::ops::Line;
 use serde_json::{Value, json};
 
@@ -63,15 +63,15 @@ pub fn family_counts(line: &mut Line<'_>, queues: &[&str]) -> Option<(Counts, Sp
 
 /// Whether a move task is at work.
 pub fn moving(line: &mut Line<'_>) -> bool {
-    Keeper::list_tasks(line).is_some_and(|tasks| tasks.iter().any(|task| task["Status"] == "RUNNING"))
+    AdminClient::list_tasks(line).is_some_and(|tasks| tasks.iter().any(|task| task["Status"] == "RUNNING"))
 }
 
 /// Checks everything that can be seen without receiving.
-pub fn survey(line: &mut Line<'_>, keeper: &mut Keeper) {
-    standing_queues(line, keeper);
-    settings(line, keeper);
-    passing_queues(line, keeper);
-    tasks(line, keeper);
+pub fn verify_after_restart(line: &mut Line<'_>, admin: &mut AdminClient) {
+    standing_queues(line, admin);
+    settings(line, admin);
+    passing_queues(line, admin);
+    tasks(line, admin);
     for (family, queues) in FAMILIES {
         // A move task goes on by itself.
         if family == SOURCE && moving(line) {
@@ -84,29 +84,29 @@ pub fn survey(line: &mut Line<'_>, keeper: &mut Keeper) {
 }
 
 /// Queues that nobody changes are as they were when they were first seen, with policies, tags and timestamps.
-fn standing_queues(line: &mut Line<'_>, keeper: &mut Keeper) {
+fn standing_queues(line: &mut Line<'_>, admin: &mut AdminClient) {
     for queue in QUEUES {
         let (Some((mut facts, _)), Some(tags)) = (attributes(line, queue), tags(line, queue)) else { return };
         facts.retain(|name, _| !name.starts_with("ApproximateNumber"));
         facts.extend(tags.into_iter().map(|(name, value)| (format!("tag {name}"), value)));
-        let first = keeper.standing.entry(queue).or_insert_with(|| facts.clone());
+        let first = admin.standing.entry(queue).or_insert_with(|| facts.clone());
         if *first != facts {
             line.audit().complain(format!("{queue} is {facts:?}, it was {first:?}"));
         }
     }
 }
 
-fn settings(line: &mut Line<'_>, keeper: &mut Keeper) {
+fn settings(line: &mut Line<'_>, admin: &mut AdminClient) {
     let (Some((seen, _)), Some(seen_tags)) = (attributes(line, SETTINGS), tags(line, SETTINGS)) else { return };
     let holds = |texts: &Texts| texts.iter().all(|(name, value)| seen.get(name) == Some(value));
-    if !keeper.attributes.agrees(holds) {
-        line.audit().complain(format!("{SETTINGS} has {seen:?}, not {:?}", keeper.attributes));
+    if !admin.attributes.agrees(holds) {
+        line.audit().complain(format!("{SETTINGS} has {seen:?}, not {:?}", admin.attributes));
     }
-    if !keeper.tags.agrees(|tags| *tags == seen_tags) {
-        line.audit().complain(format!("{SETTINGS} has tags {seen_tags:?}, not {:?}", keeper.tags));
+    if !admin.tags.agrees(|tags| *tags == seen_tags) {
+        line.audit().complain(format!("{SETTINGS} has tags {seen_tags:?}, not {:?}", admin.tags));
     }
     let created = seen.get("CreatedTimestamp").cloned().unwrap_or_default();
-    let standing = keeper.standing.entry(SETTINGS).or_default();
+    let standing = admin.standing.entry(SETTINGS).or_default();
     let first = standing.entry("CreatedTimestamp".to_owned()).or_insert_with(|| created.clone());
     if *first != created {
         line.audit().complain(format!("{SETTINGS} was created at {created}, before that at {first}"));
@@ -114,11 +114,11 @@ fn settings(line: &mut Line<'_>, keeper: &mut Keeper) {
 }
 
 /// Queues that come and go are there, with what was sent to them, or gone.
-fn passing_queues(line: &mut Line<'_>, keeper: &mut Keeper) {
+fn passing_queues(line: &mut Line<'_>, admin: &mut AdminClient) {
     let Some((answer, _)) = line.ask("ListQueues", &json!({"QueueNamePrefix": "passing-"})) else { return };
     let urls = answer["QueueUrls"].as_array().cloned().unwrap_or_default();
     let listed = |name: &str| urls.iter().any(|url| url.as_str().is_some_and(|url| url.ends_with(name)));
-    for (name, fact) in PASSING.into_iter().zip(&mut keeper.passing) {
+    for (name, fact) in PASSING.into_iter().zip(&mut admin.passing) {
         let seen = if listed(name) {
             let (Some((attributes, _)), Some(tags)) = (attributes(line, name), tags(line, name)) else { return };
             let visibility = attributes.get("VisibilityTimeout").cloned().unwrap_or_default();
@@ -126,7 +126,7 @@ fn passing_queues(line: &mut Line<'_>, keeper: &mut Keeper) {
         } else {
             None
         };
-        let fits = |fact: &Option<crate::keeper::Passing>| match (fact, &seen) {
+        let fits = |fact: &Option<crate::admin_client::Passing>| match (fact, &seen) {
             (None, None) => true,
             (Some(fact), Some((visibility, tags, messages))) => {
                 let (least, most) = fact.messages;
@@ -145,21 +145,21 @@ fn passing_queues(line: &mut Line<'_>, keeper: &mut Keeper) {
 }
 
 /// Move tasks that were acknowledged are listed, and those that were cancelled stay so.
-fn tasks(line: &mut Line<'_>, keeper: &mut Keeper) {
-    let Some(listed) = Keeper::list_tasks(line) else { return };
+fn tasks(line: &mut Line<'_>, admin: &mut AdminClient) {
+    let Some(listed) = AdminClient::list_tasks(line) else { return };
     let rate = |task: &Value| task["MaxNumberOfMessagesPerSecond"].as_u64().unwrap_or_default();
-    if let Some(mut task) = keeper.task_in_doubt.take()
+    if let Some(mut task) = admin.task_in_doubt.take()
         && listed.first().is_some_and(|first| rate(first) == task.rate)
     {
         task.handle = listed[0]["TaskHandle"].as_str().map(str::to_owned);
-        keeper.tasks.push(task);
+        admin.tasks.push(task);
     }
     let seen: Vec<u64> = listed.iter().map(rate).collect();
-    let expected: Vec<u64> = keeper.tasks.iter().rev().take(10).map(|task| task.rate).collect();
+    let expected: Vec<u64> = admin.tasks.iter().rev().take(10).map(|task| task.rate).collect();
     if seen != expected {
         line.audit().complain(format!("the move tasks are those of rates {seen:?}, not {expected:?}"));
     }
-    for (task, listed) in keeper.tasks.iter().rev().zip(&listed) {
+    for (task, listed) in admin.tasks.iter().rev().zip(&listed) {
         if task.cancelled && listed["Status"] != "CANCELLED" {
             line.audit().complain(format!("a move task was cancelled and is {}", listed["Status"]));
         }
