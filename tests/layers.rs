@@ -1,5 +1,6 @@
 //! Checks the house itself: who may know whom, where time is read, what prints, and that every file says what it is for.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -149,4 +150,158 @@ fn api_and_engine_know_no_bytes_of_a_protocol() {
             assert!(!code.contains(word), "{} contains {word}", path.display());
         }
     }
+}
+
+/// The names of a file's modules from the root of the crate: `broker/queue.rs` is `broker::queue`, `broker/mod.rs` is `broker`.
+fn module(path: &Path) -> Vec<String> {
+    let names = path.with_extension("");
+    let names = names.iter().map(|name| name.to_str().unwrap().to_owned());
+    names.filter(|name| name != "mod" && name != "lib").collect()
+}
+
+/// The paths that a tree of `use` names: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn expand(tree: &str, before: &[String], paths: &mut Vec<Vec<String>>) {
+    let tree = tree.trim();
+    let Some((head, list)) = tree.split_once('{') else {
+        let tree = tree.split(" as ").next().unwrap();
+        let names = tree.split("::").map(|name| name.trim().to_owned());
+        paths.push(before.iter().cloned().chain(names).collect());
+        return;
+    };
+    let head = head.trim_end_matches(':').split("::").map(|name| name.trim().to_owned());
+    let before: Vec<String> = before.iter().cloned().chain(head.filter(|name| !name.is_empty())).collect();
+    let list = &list[..list.rfind('}').unwrap()];
+    let (mut depth, mut begin) = (0, 0);
+    for (at, c) in list.char_indices().chain([(list.len(), ',')]) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                if !list[begin..at].trim().is_empty() {
+                    expand(&list[begin..at], &before, paths);
+                }
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The paths that a file names of the crate, and those that it only hands on by `pub use`.
+fn uses(code: &str) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
+    let (mut named, mut handed_on) = (Vec::new(), Vec::new());
+    let mut lines = code.lines();
+    while let Some(line) = lines.next() {
+        let (visibility, tree) = line.trim().split_once("use ").unwrap_or((line, ""));
+        if tree.is_empty() || !["", "pub", "pub(crate)", "pub(super)"].contains(&visibility.trim()) {
+            for (at, _) in line.match_indices("super::").chain(line.match_indices("crate::")) {
+                let path = &line[at..];
+                let end = path.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').unwrap_or(path.len());
+                named.push(path[..end].split("::").map(str::to_owned).collect());
+            }
+            continue;
+        }
+        let mut tree = tree.to_owned();
+        while !tree.contains(';') {
+            tree.push_str(lines.next().expect("the end of a use"));
+        }
+        let paths = if visibility.trim().is_empty() { &mut named } else { &mut handed_on };
+        expand(tree.trim_end_matches(';'), &[], paths);
+    }
+    (named, handed_on)
+}
+
+/// The files of the crate, and which other files each names: by itself, or by a name that a `mod.rs` hands on.
+struct Files {
+    modules: BTreeMap<Vec<String>, String>,
+    handed_on: BTreeMap<Vec<String>, Vec<String>>,
+}
+
+impl Files {
+    fn read() -> Files {
+        let sources = source()
+            .into_iter()
+            .filter(|(path, _)| !COMMAND.contains(&room(path).as_str()) && !path.to_str().unwrap().contains("tests"));
+        let modules: BTreeMap<_, _> = sources.map(|(path, text)| (module(&path), code(&text))).collect();
+        let mut files = Files { modules, handed_on: BTreeMap::new() };
+        let mut handed_on = BTreeMap::new();
+        for (module, code) in &files.modules {
+            for path in uses(code).1 {
+                if let (Some(name), Some(target)) = (path.last().cloned(), files.absolute(module, &path)) {
+                    handed_on.insert(module.iter().cloned().chain([name]).collect(), target);
+                }
+            }
+        }
+        files.handed_on = handed_on;
+        files
+    }
+
+    /// A path from the root of the crate, if it begins in the crate.
+    fn absolute(&self, module: &[String], path: &[String]) -> Option<Vec<String>> {
+        let mut base = module.to_vec();
+        let mut rest = path;
+        match rest.first()?.as_str() {
+            "crate" => (base, rest) = (Vec::new(), &rest[1..]),
+            "self" => rest = &rest[1..],
+            "super" => {}
+            child => {
+                base.push(child.to_owned());
+                self.modules.get(&base)?;
+                rest = &rest[1..];
+            }
+        }
+        while rest.first().is_some_and(|name| name == "super") {
+            base.pop();
+            rest = &rest[1..];
+        }
+        Some(base.into_iter().chain(rest.iter().cloned()).collect())
+    }
+
+    /// The file in which a name is at home.
+    fn home(&self, path: &[String]) -> Option<Vec<String>> {
+        let mut path = path.to_vec();
+        for _ in 0..self.modules.len() {
+            let end = (0..=path.len()).rev().find(|end| self.modules.contains_key(&path[..*end]))?;
+            match (1..=path.len()).rev().find_map(|length| Some((length, self.handed_on.get(&path[..length])?))) {
+                Some((length, target)) if length > end => path = [target, &path[length..]].concat(),
+                _ => return Some(path[..end].to_vec()),
+            }
+        }
+        None
+    }
+
+    fn named_by(&self, module: &[String]) -> BTreeSet<Vec<String>> {
+        let (named, _) = uses(&self.modules[module]);
+        let homes = named.iter().filter_map(|path| self.home(&self.absolute(module, path)?));
+        homes.filter(|home| home != module && !home.is_empty()).collect()
+    }
+}
+
+/// All files that a file knows, also by way of others.
+fn known(edges: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>, file: &[String]) -> BTreeSet<Vec<String>> {
+    let mut known = BTreeSet::new();
+    let mut left = vec![file.to_vec()];
+    while let Some(file) = left.pop() {
+        for next in edges.get(&file).into_iter().flatten() {
+            if known.insert(next.clone()) {
+                left.push(next.clone());
+            }
+        }
+    }
+    known
+}
+
+#[test]
+fn no_files_know_each_other_in_a_circle() {
+    let files = Files::read();
+    let edges: BTreeMap<_, _> = files.modules.keys().map(|module| (module.clone(), files.named_by(module))).collect();
+    let count: usize = edges.values().map(BTreeSet::len).sum();
+    assert!(count > 200, "the check saw only {count} arrows");
+    let in_circles = edges.iter().filter(|(file, _)| known(&edges, file).contains(*file));
+    let shown = in_circles.map(|(file, named)| {
+        let back = named.iter().filter(|other| known(&edges, other).contains(file)).map(|other| other.join("/"));
+        format!("{} knows {}", file.join("/"), back.collect::<Vec<_>>().join(", "))
+    });
+    let shown: Vec<_> = shown.collect();
+    assert!(shown.is_empty(), "circles:\n{}", shown.join("\n"));
 }

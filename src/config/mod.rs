@@ -6,6 +6,7 @@
 //! | `settings.rs` | the definition of every setting: flag, variable, key, default and help; the layers (feature `bin`) |
 //! | `values.rs` | the types of settings: each reads itself from a text, or says what would be right |
 //! | `file.rs` | the file, with errors that name the line (feature `bin`) |
+//! | `layers.rs` | what was given, over the file that it names (feature `bin`) |
 //! | `queue.rs` | queues that are there from the start |
 //! | `browsers.rs` | which web pages may use the server, and by which names |
 //!
@@ -15,6 +16,8 @@ mod browsers;
 mod error;
 #[cfg(feature = "bin")]
 mod file;
+#[cfg(feature = "bin")]
+mod layers;
 mod queue;
 #[cfg(feature = "bin")]
 mod settings;

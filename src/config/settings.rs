@@ -6,7 +6,7 @@
 use super::values::{Account, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Switch, Threads};
 use super::{
     ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, Durability, Hosts, LISTEN_DEFAULT, Mode,
-    NamespaceMode, Origins, QueueConfig, REGION_DEFAULT, SettingError, parse_queues, read_file,
+    NamespaceMode, Origins, QueueConfig, REGION_DEFAULT, SettingError, parse_queues,
 };
 use clap::Args;
 use serde::de::IgnoredAny;
@@ -168,7 +168,7 @@ where
     texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map(Some).map_err(serde::de::Error::custom)
 }
 
-/// Queues of the file are read with their lines, by [`read_file`]; here they are a key like others.
+/// Queues of the file are read with their lines, in `file.rs`; here they are a key like others.
 fn tables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Queues>, D::Error> {
     IgnoredAny::deserialize(from).map(|_| Vec::new())
 }
@@ -192,24 +192,6 @@ impl Over for Vec<Queues> {
 }
 
 impl Settings {
-    /// These settings over those of the file that they name.
-    ///
-    /// # Errors
-    /// One line that says what is wrong and what would be right.
-    pub fn over_file(self) -> Result<Settings, String> {
-        let names: Vec<&str> = self.queue.iter().flat_map(|queues| &queues.0).map(|queue| &*queue.name).collect();
-        if let Some(twice) = (1..names.len()).find(|&at| names[..at].contains(&names[at])) {
-            return Err(format!("the queue {} is given twice", names[twice]));
-        }
-        match &self.config {
-            Some(path) => {
-                let file = read_file(path).map_err(|error| error.to_string())?;
-                Ok(self.over(file))
-            }
-            None => Ok(self),
-        }
-    }
-
     /// What to log.
     pub fn log_filter(&self) -> &str {
         self.log.as_ref().map_or(LOG_DEFAULT, |log| &log.0)
