@@ -1,4 +1,4 @@
-//! Micro-benchmarks of the codecs, the engine and the front door: `cargo bench --bench micro`.
+//! Micro-benchmarks of the codecs, the engine and the HTTP service: `cargo bench --bench micro`.
 //!
 //! Times depend on the machine and its mood. What guards against regressions is `instructions.py`.
 

@@ -3,6 +3,7 @@
 
     compat/run.py                     every client
     ONLY=go-v2,article compat/run.py  some of them; the other rows of the matrix stay
+    EXCEPT=boto3 compat/run.py        all but some
     compat/run.py --core              those with `core = true`, which CI runs on every change
     compat/run.py --list              their ids
     compat/run.py --data              gives each kew a data directory, to show that it changes nothing
@@ -98,12 +99,17 @@ def load_clients():
 
 
 def select(clients, core_only):
-    only = [word for word in re.split(r"[,\s]+", os.environ.get("ONLY", "")) if word]
-    unknown = set(only) - {client.id for client in clients}
-    if unknown:
-        sys.exit(f"ONLY names no such client: {', '.join(sorted(unknown))}")
-    chosen = [c for c in clients if (not only or c.id in only) and (not core_only or c.core)]
-    return chosen or sys.exit("ONLY and --core together leave no client to run")
+    def named(variable):
+        ids = {word for word in re.split(r"[,\s]+", os.environ.get(variable, "")) if word}
+        unknown = ids - {client.id for client in clients}
+        if unknown:
+            sys.exit(f"{variable} names no such client: {', '.join(sorted(unknown))}")
+        return ids
+
+    only, left_out = named("ONLY"), named("EXCEPT")
+    wanted = [c for c in clients if (not only or c.id in only) and (not core_only or c.core)]
+    chosen = [c for c in wanted if c.id not in left_out]
+    return chosen or sys.exit("ONLY, EXCEPT and --core together leave no client to run")
 
 
 # --- kew ------------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ error_table! {
     InternalFailure:              GENERIC "InternalFailure", "InternalFailure", 500, Receiver;
     ServiceUnavailable:           GENERIC "ServiceUnavailable", "ServiceUnavailable", 503, Receiver;
 
-    // Answers of the HTTP front door for which SQS has no name of its own; SDKs read them like the others.
+    // Answers of the HTTP server for which SQS has no name of its own; SDKs read them like the others.
     RequestTooLarge:              GENERIC "RequestEntityTooLargeException", "RequestEntityTooLarge", 413, Sender;
     RequestHeaderTooLarge:        GENERIC "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge", 431, Sender;
     RequestTimeout:               GENERIC "RequestTimeoutException", "RequestTimeout", 408, Sender;

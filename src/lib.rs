@@ -50,30 +50,105 @@
 //! # One idea
 //!
 //! A queue is a pure, synchronous state machine. Time goes in as an argument; what happened comes out as a list of effects.
-//! HTTP, waiting and disk are thin shells around it. That is why tests never sleep, why users can turn the clock, and why
-//! there is one replay path for recovery.
+//! HTTP, waiting and disk are readers of those effects or thin shells around them. That is why tests never sleep, why users can
+//! turn the clock, and why there is one replay path for recovery.
+//!
+//! And one way through the house. Every request goes through the same steps, each in one place:
+//!
+//! ```text
+//! route     bytes, limits, rules for web pages       http/
+//! decode    bytes to an api::Request                  wire/
+//! resolve   which queue, by the operations table      actions/resolve.rs
+//! permit    a hook may refuse                         actions/hook.rs
+//! act       open the queue, change it, close it       actions/ -> broker/ -> engine/
+//! answer    durable as promised, a hook, encode       broker/journal.rs, store/, actions/hook.rs, wire/
+//! ```
 //!
 //! # The rooms
 //!
 //! | room | what it is for |
 //! | --- | --- |
-//! | `api/` | what SQS says: the 23 operations, their members, attributes, rules and limits; no bytes, no state |
+//! | `api/` | what SQS says: the 23 operations as a table, their members, attributes, ARNs, queue URLs, rules and limits; no bytes, no state |
 //! | `error.rs` | the error table: type, code, status, fault |
+//! | `config/` | one definition of all settings, for file, environment, flags and code |
 //! | `wire/` | how SQS speaks: bytes to and from `api/`, in AWS JSON 1.0 and AWS Query; no state |
 //! | `engine/` | what a queue does: pure, synchronous, deterministic |
-//! | `broker/` | many queues: names, accounts and regions, locks, long polls, dead letters, move tasks |
-//! | `store/` | what survives: one committer thread, and SQLite behind the feature `store` |
 //! | `clock.rs` | the only file that reads or waits for time |
-//! | `http/` | the front door: hyper service, limits, health, which names and web pages may, threads |
-//! | `config/` | one definition of all settings, for file, environment, flags and code |
+//! | `store/` | what survives: one committer thread, and SQLite behind the feature `store` |
+//! | `broker/` | many queues: names, locks, parked receives, wake-ups, the one transfer between queues |
+//! | `actions/` | the 23 actions, and the one way to them |
+//! | `http/` | connections, routes, limits, which names and web pages may, threads |
 //! | `server/` | [`Server`] and its [`ServerBuilder`], which put the rooms together |
 //! | `main.rs` `cli.rs` `logging.rs` | the command: arguments and environment to a [`Config`], signals, the log, and all that is printed |
 //!
-//! Where to change what: a member of a request is in `api/`, a text of an error beside the rule that gives it (`api/rules.rs`,
-//! `broker/`), a header in `http/mod.rs`, a number in `api/limits.rs`, a queue attribute in the table of `api/attributes.rs`.
+//! Each room's `mod.rs` has a table of its files. Where to change what:
 //!
-//! Who may know whom, checked by `tests/layers.rs`: `main -> server -> http -> {wire, broker}`, `wire -> api`,
-//! `broker -> {api, engine, store}`, `store -> engine`, `engine ->` nothing.
+//! | what | where |
+//! | --- | --- |
+//! | an action: its request, its answer, its address, its function | a row of `api/operation.rs`, and the function in `actions/` |
+//! | a member of a request or an answer | `api/message.rs`, `api/queue.rs`, `api/task.rs` |
+//! | the text of an error | beside the rule that gives it: `api/rules.rs`, `actions/` |
+//! | the code or status of an error | a row of `error.rs` |
+//! | a queue attribute | a row of `api/attributes.rs` |
+//! | a number | `api/limits.rs`; for HTTP `http/limits.rs` |
+//! | a setting | a field of `config/settings.rs` |
+//! | a path that is not SQS's | a row of `http/routes.rs` |
+//! | a header of every answer | `http/answer.rs` |
+//! | a reader of what happens | `ChangeReader` of `broker/journal.rs` |
+//!
+//! Who may know whom, checked by `tests/layers.rs` (which also finds circles of files, of which there are none):
+//! `main -> server -> http -> {wire, actions}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,
+//! `store -> engine`, `engine ->` nothing.
+//!
+//! # Four walks
+//!
+//! One SendMessage:
+//!
+//! | file | functions |
+//! | --- | --- |
+//! | `http/server.rs` `http/worker.rs` `http/connection.rs` | `accept`, `take`, `serve`: a connection on its thread, read by hyper |
+//! | `http/pipeline.rs` `http/routes.rs` `http/origin.rs` | `answer_from`: `find` finds no route of its own, so it is for SQS; `judge` if it is of a browser |
+//! | `http/body.rs` `http/sqs.rs` | `read`, `answer` |
+//! | `wire/mod.rs` `wire/json.rs` | `decode`: a `Call` with the `Request` and the caller's `Credential` |
+//! | `actions/pipeline.rs` `actions/resolve.rs` | `execute`: `resolve` finds the queue, and the table says which function acts |
+//! | `actions/send.rs` | `send_message`: checks it, computes the digests |
+//! | `broker/open.rs` `engine/queue.rs` | `open`, `send`: the message is in the queue, the effect in its journal |
+//! | `broker/open.rs` `broker/journal.rs` `store/committer.rs` | `close`: `flush` gives the effect to the store by `submit`; `hand_out` |
+//! | `broker/journal.rs` | `durable`: waits for the commit, if there is a store |
+//! | `wire/reply.rs` `http/answer.rs` | `encode`, `of_reply` |
+//!
+//! One ReceiveMessage that finds nothing, is parked, and is woken:
+//!
+//! | file | functions |
+//! | --- | --- |
+//! | `actions/receive.rs` | `receive_message`, `deliveries`, `first_attempt` |
+//! | `broker/open.rs` `engine/receive.rs` | `receive`: nothing there |
+//! | `broker/open.rs` `broker/long_polls.rs` | `park` |
+//! | `actions/receive.rs` `actions/presence.rs` | `wait`: for a hand-off, for the end of its time, and `gone` for the end of its client |
+//! | `broker/wakeups.rs` `broker/timers.rs` `broker/open.rs` | `take_due`, `fire_due_queues`, `on_wakeup`: or any request that opens the queue |
+//! | `broker/open.rs` | `close`, `hand_out`, `handoff`: to the receive that has been parked longest |
+//! | `actions/receive.rs` | `durable`, `show` |
+//!
+//! One dead letter:
+//!
+//! | file | functions |
+//! | --- | --- |
+//! | `broker/open.rs` `engine/receive.rs` | `receive` with the count of the redrive policy, if `dead_letter_target` finds the queue |
+//! | `broker/journal.rs` `broker/queue.rs` | `take_removals`, `push`: it stands among the departures of its source |
+//! | `broker/open.rs` `broker/transfer.rs` | `close`, `transfer`: one mover for each source |
+//! | `broker/transfer.rs` | `arrive`, `as_dead_letter`: opens the target |
+//! | `broker/open.rs` `broker/journal.rs` | `insert`, `append`: leaving and arriving are one commit |
+//!
+//! One restart:
+//!
+//! | file | functions |
+//! | --- | --- |
+//! | `server/start.rs` `store/sqlite/mod.rs` `store/sqlite/open.rs` | `with_store`, `open`: `lock` the directory, `look` at the log, open the `database`, migrate |
+//! | `store/sqlite/mod.rs` `store/sqlite/read.rs` | `load`, `run`: each row, with its checksum, is an item |
+//! | `broker/restore.rs` `broker/skew.rs` | `apply`: queues before their messages; moments later than now are mended |
+//! | `engine/replay.rs` | `replay` |
+//! | `broker/restore.rs` `store/committer.rs` `broker/shared.rs` | `finish`, `start`, `attach` |
+//! | `server/start.rs` `actions/declare.rs` | `declare`: the queues that the configuration asks for |
 //!
 //! # Invariants
 //!
@@ -85,15 +160,43 @@
 //!    things prompt.
 //! 5. Nothing is acknowledged before it is as durable as the user asked for, and nothing is shown to a consumer that a crash
 //!    could take back.
-//! 6. Any bytes from the network give an answer in SQS's shape, never a panic, never unbounded memory. Every limit has a name.
+//! 6. Any request from the network gives an answer in SQS's shape; what is not HTTP, or has a head beyond what is read, gets a bare
+//!    400, 414 or 431; never a panic, never unbounded memory. Every limit has a name.
 //! 7. A message body is copied once, into an allocation of its own size; request buffers are never kept alive.
-//! 8. Work under a lock is bounded and never grows with the depth of the queue: every operation is O(1) or O(log n).
+//! 8. Work under a lock is bounded by a named constant and never grows with the depth of the queue: every operation is O(1) or O(log n).
 //! 9. Waiting is free: no polling loops, no timer per message, one direct hand-off to the receiver who waited longest.
-//! 10. Tests do not sleep; they turn the manual clock. (Only `tests/crash`, which kills kew at random moments, waits for them.)
+//! 10. Tests do not sleep; they turn the manual clock, and the time that clients on the network are granted. (Only `tests/crash`,
+//!     which kills kew at random moments, waits for them.)
 //! 11. Messages leave one queue for another in one place (`broker/transfer.rs`), one mover at a time for each source, and leaving and
 //!     arriving are one commit.
+//! 12. What nobody uses costs nothing: readers of effects, hooks, a store. Each is one branch on the way of a request, and
+//!     `make instructions` shows it.
+//! 13. No web page reaches kew unless its origin was allowed, by whatever name it calls the server.
 //!
-//! # Words in comments
+//! # Words
+//!
+//! SQS's own words are used as SQS uses them. These are the house's own, each with one meaning:
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | action, operation | one of SQS's 23; as carried out, and as a row of the table |
+//! | effect, cause | one thing that happened to a queue, and why |
+//! | journal | the effects of one queue that no reader has got yet |
+//! | open, close | to lock a queue and bring it up to now; to hand on what happened and let go of it |
+//! | parked receive, hand-off | a ReceiveMessage that waits (a long poll); what it is handed |
+//! | wake-up | the moment at which a queue has something to do |
+//! | departures, transfer | messages that left a queue and have not arrived yet; bringing them to their target |
+//! | mover | the thread that works through the departures of a queue |
+//! | slot, number | where a message is in memory; its place in the order of sending, unique in its queue |
+//! | ready | visible and next in line: what a receive would get |
+//! | withheld | taken out of the order by a receive that goes on, and back before it ends |
+//! | commit ticket | what stands for everything given to the store so far, to wait until it is durable |
+//! | pending | an outcome that is told when its ticket is durable |
+//! | row range | the row ids of one queue's messages in the SQLite store |
+//! | upkeep | what a store does between commits: forgetting what is too old, giving space back |
+//! | salvage | writing what can still be read of a damaged store into a new one |
+//! | generation | a count that tells whether something is still the same: names, timers |
+//! | merged | without regard to regions |
 //!
 //! "Recorded" marks a rule that was seen in exchanges with AWS itself; "uncertain" one for which no such exchange is known, with
 //! the choice that was made.

@@ -305,3 +305,33 @@ fn no_files_know_each_other_in_a_circle() {
     let shown: Vec<_> = shown.collect();
     assert!(shown.is_empty(), "circles:\n{}", shown.join("\n"));
 }
+
+/// What stands in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_walks_of_the_crate_docs_go_through_files_and_functions_that_are_there() {
+    let sources: BTreeMap<_, _> = source().into_iter().collect();
+    let docs = &sources[Path::new("lib.rs")];
+    let walks = docs.split("# Four walks").nth(1).unwrap().split("# Invariants").next().unwrap();
+    let rows = walks.lines().filter_map(|line| line.strip_prefix("//! | `")?.split_once(" | "));
+    let mut functions = 0;
+    for (files, text) in rows {
+        let files: Vec<&str> =
+            std::iter::once(files.split('`').next().unwrap()).chain(quoted(files.split_once('`').unwrap().1)).collect();
+        let code: String = files
+            .iter()
+            .map(|file| sources.get(Path::new(file)).unwrap_or_else(|| panic!("{file} is not there")).as_str())
+            .collect();
+        for name in quoted(text).filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')) {
+            functions += 1;
+            let function = format!("fn {name}");
+            let mut defined = code.match_indices(&*function).map(|(at, found)| &code[at + found.len()..]);
+            let defined = defined.any(|rest| rest.starts_with(['(', '<']));
+            assert!(defined, "no function {name} in {}", files.join(", "));
+        }
+    }
+    assert!(functions > 40, "the check saw only {functions} functions");
+}

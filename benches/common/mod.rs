@@ -134,7 +134,7 @@ fn engine(queue_type: QueueType, depth: u64, groups: u64) -> Operation {
     })
 }
 
-/// SendMessage, ReceiveMessage and DeleteMessage through the front door, but for sockets and HTTP itself.
+/// SendMessage, ReceiveMessage and DeleteMessage through the HTTP service, but for sockets and HTTP itself.
 fn service(protocol: Protocol) -> Operation {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let server = Server::builder().queue("bench").manual_clock().start().expect("a server");

@@ -11,7 +11,7 @@ use crate::broker::{Broker, Pending, Purpose, Queue, check_attributes};
 use crate::error::Error;
 use std::sync::Arc;
 
-pub(super) async fn get_queue_attributes(
+pub(super) fn get_queue_attributes(
     cx: &Context<'_>,
     r: GetQueueAttributesRequest,
 ) -> Result<Pending<GetQueueAttributesResult>, Error> {
@@ -39,10 +39,7 @@ pub(super) async fn get_queue_attributes(
     Ok(Pending::nothing(GetQueueAttributesResult { attributes }))
 }
 
-pub(super) async fn set_queue_attributes(
-    cx: &Context<'_>,
-    r: SetQueueAttributesRequest,
-) -> Result<Pending<Empty>, Error> {
+pub(super) fn set_queue_attributes(cx: &Context<'_>, r: SetQueueAttributesRequest) -> Result<Pending<Empty>, Error> {
     let attributes = r.attributes.filter(|a| !a.is_empty()).ok_or_else(|| Error::missing("Attribute.Name"))?;
     Ok(set(cx.broker, cx.queue()?, &attributes)?.map(|()| Empty {}))
 }

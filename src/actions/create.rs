@@ -11,7 +11,7 @@ use crate::broker::{Added, Broker, Changes, Pending, Purpose, Queue, QueueSettin
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
 
-pub(super) async fn create_queue(cx: &Context<'_>, r: CreateQueueRequest) -> Result<Pending<QueueUrlResult>, Error> {
+pub(super) fn create_queue(cx: &Context<'_>, r: CreateQueueRequest) -> Result<Pending<QueueUrlResult>, Error> {
     let attributes = r.attributes.unwrap_or_default();
     let tags = r.tags.unwrap_or_default();
     let queue = create(cx.broker, cx.caller, r.queue_name.as_deref(), &attributes, &tags)?;

@@ -12,8 +12,8 @@
 //! | `pipeline.rs` | [`Actions`]: resolve, permit, act, answer |
 //! | `declare.rs` | queues that a configuration asks for |
 //!
-//! Each action checks its request, opens the queue, acts and answers. All are async in form; ReceiveMessage and
-//! CancelMessageMoveTask are the two that wait for anything but the store.
+//! Each action checks its request, opens the queue, acts and answers. ReceiveMessage and CancelMessageMoveTask are the two
+//! that wait for anything but the store.
 
 mod attributes;
 mod batch;

@@ -12,7 +12,7 @@ use crate::broker::{MoveTask, MoveTaskStatus, Pending};
 use crate::error::Error;
 use std::sync::Arc;
 
-pub(super) async fn start_message_move_task(
+pub(super) fn start_message_move_task(
     cx: &Context<'_>,
     r: StartMessageMoveTaskRequest,
 ) -> Result<Pending<StartMessageMoveTaskResult>, Error> {
@@ -49,7 +49,7 @@ pub(super) async fn start_message_move_task(
     Ok(pending.map(|()| StartMessageMoveTaskResult { task_handle }))
 }
 
-pub(super) async fn list_message_move_tasks(
+pub(super) fn list_message_move_tasks(
     cx: &Context<'_>,
     r: ListMessageMoveTasksRequest,
 ) -> Result<Pending<ListMessageMoveTasksResult>, Error> {

@@ -112,7 +112,7 @@ fn edit_policy(
     Ok(open.close().map(|()| Empty {}))
 }
 
-pub(super) async fn add_permission(cx: &Context<'_>, r: AddPermissionRequest) -> Result<Pending<Empty>, Error> {
+pub(super) fn add_permission(cx: &Context<'_>, r: AddPermissionRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
     let label = r.label.filter(|label| !label.is_empty()).ok_or_else(|| Error::missing("Label"))?;
     let actions = r.actions.filter(|list| !list.is_empty()).ok_or_else(|| Error::missing("Actions"))?;
@@ -166,7 +166,7 @@ pub(super) async fn add_permission(cx: &Context<'_>, r: AddPermissionRequest) ->
     })
 }
 
-pub(super) async fn remove_permission(cx: &Context<'_>, r: RemovePermissionRequest) -> Result<Pending<Empty>, Error> {
+pub(super) fn remove_permission(cx: &Context<'_>, r: RemovePermissionRequest) -> Result<Pending<Empty>, Error> {
     let label = r.label.filter(|label| !label.is_empty()).ok_or_else(|| Error::missing("Label"))?;
     edit_policy(cx, |policy| {
         let mut policy = policy.unwrap_or_default();

@@ -17,19 +17,29 @@ pub struct Actions {
     hook: Option<Box<dyn Hook>>,
 }
 
-/// The function of each action in the operations table, one arm each.
-macro_rules! define_act {
-    ($($name:ident $function:ident: $request:ty => $response:ty, $address:ident, $answers_urls:literal;)*) => {
-        async fn act(context: &Context<'_>, request: Request) -> Result<Response, Error> {
-            match request {
-                // What changes something is told when it is as durable as was asked for.
-                $(Request::$name(r) => $function(context, r).await?.durable().await.map(Response::$name),)*
-            }
-        }
+/// Calls the function of an action, and waits for it if the operations table says so.
+macro_rules! call {
+    ($function:ident($context:expr, $r:ident)) => {
+        $function($context, $r)
+    };
+    ($function:ident($context:expr, $r:ident) waits) => {
+        $function($context, $r).await
     };
 }
 
-with_operations!(define_act);
+/// Carries out a request: one arm for each row of the operations table.
+macro_rules! act {
+    (($context:expr, $request:ident)
+    $($name:ident $function:ident $($waits:ident)?: $type:ty => $response:ty, $address:ident, $answers_urls:literal;)*) => {
+        match $request {
+            $(Request::$name(r) => match call!($function($context, r) $($waits)?) {
+                // What changes something is told when it is as durable as was asked for.
+                Ok(pending) => pending.durable().await.map(Response::$name),
+                Err(error) => Err(error),
+            },)*
+        }
+    };
+}
 
 impl Actions {
     /// Actions on the queues of a broker.
@@ -61,14 +71,14 @@ impl Actions {
             broker.catch_up(queue).await;
         }
         let context = Context { broker, caller, queue };
+        let operation = request.operation();
+        if let Some(hook) = &self.hook {
+            hook.permit(&context, operation).await?;
+        }
+        let outcome = with_operations!(act(&context, request));
         match &self.hook {
-            None => act(&context, request).await,
-            Some(hook) => {
-                let operation = request.operation();
-                hook.permit(&context, operation).await?;
-                let outcome = act(&context, request).await;
-                hook.answer(&context, operation, outcome).await
-            }
+            None => outcome,
+            Some(hook) => hook.answer(&context, operation, outcome).await,
         }
     }
 }

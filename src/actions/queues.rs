@@ -11,7 +11,7 @@ use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
 
-pub(super) async fn delete_queue(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<Empty>, Error> {
+pub(super) fn delete_queue(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
     let mut open = cx.broker.open(queue)?;
     let contents = open.delete_queue();
@@ -22,11 +22,11 @@ pub(super) async fn delete_queue(cx: &Context<'_>, _: QueueRequest) -> Result<Pe
     Ok(pending.map(|()| Empty {}))
 }
 
-pub(super) async fn get_queue_url(cx: &Context<'_>, _: GetQueueUrlRequest) -> Result<Pending<QueueUrlResult>, Error> {
+pub(super) fn get_queue_url(cx: &Context<'_>, _: GetQueueUrlRequest) -> Result<Pending<QueueUrlResult>, Error> {
     Ok(Pending::nothing(QueueUrlResult { queue_url: cx.url(cx.queue()?) }))
 }
 
-pub(super) async fn list_queues(cx: &Context<'_>, r: ListQueuesRequest) -> Result<Pending<ListQueuesResult>, Error> {
+pub(super) fn list_queues(cx: &Context<'_>, r: ListQueuesRequest) -> Result<Pending<ListQueuesResult>, Error> {
     let prefix = r.queue_name_prefix.unwrap_or_default();
     let page = Page::new(r.max_results, r.next_token.as_deref(), &prefix)?;
     let (caller, after) = (cx.caller, page.after.as_deref());
@@ -36,7 +36,7 @@ pub(super) async fn list_queues(cx: &Context<'_>, r: ListQueuesRequest) -> Resul
     Ok(Pending::nothing(ListQueuesResult { next_token, queue_urls }))
 }
 
-pub(super) async fn list_dead_letter_source_queues(
+pub(super) fn list_dead_letter_source_queues(
     cx: &Context<'_>,
     r: ListDeadLetterSourceQueuesRequest,
 ) -> Result<Pending<ListDeadLetterSourceQueuesResult>, Error> {
@@ -61,7 +61,7 @@ pub(super) fn dead_letter_sources(broker: &Broker, target: &Queue) -> Vec<Arc<Qu
     broker.namespace().all().into_iter().filter(points_here).collect()
 }
 
-pub(super) async fn purge_queue(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<Empty>, Error> {
+pub(super) fn purge_queue(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
     let mut open = cx.broker.open(queue)?;
     let now = open.now();

@@ -44,7 +44,7 @@ struct Change {
     seconds: u32,
 }
 
-pub(super) async fn delete_message(cx: &Context<'_>, r: DeleteMessageRequest) -> Result<Pending<Empty>, Error> {
+pub(super) fn delete_message(cx: &Context<'_>, r: DeleteMessageRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
     let receipt = receipt(queue, r.receipt_handle.as_deref(), "ReceiptHandle")?;
     let mut open = cx.broker.open(queue)?;
@@ -54,7 +54,7 @@ pub(super) async fn delete_message(cx: &Context<'_>, r: DeleteMessageRequest) ->
     Ok(pending.map(|()| Empty {}))
 }
 
-pub(super) async fn delete_message_batch(
+pub(super) fn delete_message_batch(
     cx: &Context<'_>,
     r: DeleteMessageBatchRequest,
 ) -> Result<Pending<BatchResult<BatchResultEntry>>, Error> {
@@ -73,7 +73,7 @@ pub(super) async fn delete_message_batch(
     Ok(open.close().map(|()| batch::result(outcomes)))
 }
 
-pub(super) async fn change_message_visibility(
+pub(super) fn change_message_visibility(
     cx: &Context<'_>,
     r: ChangeMessageVisibilityRequest,
 ) -> Result<Pending<Empty>, Error> {
@@ -97,7 +97,7 @@ pub(super) async fn change_message_visibility(
     Ok(pending.map(|()| Empty {}))
 }
 
-pub(super) async fn change_message_visibility_batch(
+pub(super) fn change_message_visibility_batch(
     cx: &Context<'_>,
     r: ChangeMessageVisibilityBatchRequest,
 ) -> Result<Pending<BatchResult<BatchResultEntry>>, Error> {

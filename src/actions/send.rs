@@ -36,7 +36,7 @@ const NOT_FOR_THIS_TYPE: &str = "The request include parameter that is not valid
 const NEEDS_DEDUPLICATION: &str =
     "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
 
-pub(super) async fn send_message(cx: &Context<'_>, r: SendMessageRequest) -> Result<Pending<SendMessageResult>, Error> {
+pub(super) fn send_message(cx: &Context<'_>, r: SendMessageRequest) -> Result<Pending<SendMessageResult>, Error> {
     let queue = cx.queue()?;
     let settings = queue.settings();
     let message = SendMessageBatchEntry {
@@ -55,7 +55,7 @@ pub(super) async fn send_message(cx: &Context<'_>, r: SendMessageRequest) -> Res
     Ok(open.close().map(|()| complete(answer, sent, settings.fifo)))
 }
 
-pub(super) async fn send_message_batch(
+pub(super) fn send_message_batch(
     cx: &Context<'_>,
     r: SendMessageBatchRequest,
 ) -> Result<Pending<BatchResult<SendMessageBatchResultEntry>>, Error> {

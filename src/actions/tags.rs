@@ -27,7 +27,7 @@ fn too_many(queue: &str) -> Error {
     Error::invalid(format!("Too many tags added for queue {queue}."))
 }
 
-pub(super) async fn tag_queue(cx: &Context<'_>, r: TagQueueRequest) -> Result<Pending<Empty>, Error> {
+pub(super) fn tag_queue(cx: &Context<'_>, r: TagQueueRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
     let tags = r.tags.filter(|tags| !tags.is_empty()).ok_or_else(|| Error::missing("Tags"))?;
     let tags = check(&tags, &queue.name)?;
@@ -41,7 +41,7 @@ pub(super) async fn tag_queue(cx: &Context<'_>, r: TagQueueRequest) -> Result<Pe
     Ok(open.close().map(|()| Empty {}))
 }
 
-pub(super) async fn untag_queue(cx: &Context<'_>, r: UntagQueueRequest) -> Result<Pending<Empty>, Error> {
+pub(super) fn untag_queue(cx: &Context<'_>, r: UntagQueueRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
     let keys = rules::all_names(r.tag_keys, "TagKeys")?;
     if keys.is_empty() {
@@ -53,7 +53,7 @@ pub(super) async fn untag_queue(cx: &Context<'_>, r: UntagQueueRequest) -> Resul
     Ok(open.close().map(|()| Empty {}))
 }
 
-pub(super) async fn list_queue_tags(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<ListQueueTagsResult>, Error> {
+pub(super) fn list_queue_tags(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<ListQueueTagsResult>, Error> {
     let open = cx.broker.open(cx.queue()?)?;
     Ok(Pending::nothing(ListQueueTagsResult { tags: open.tags().clone() }))
 }

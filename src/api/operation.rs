@@ -7,15 +7,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Empty {}
 
-/// The table. Hands its rows to another macro, so that everything there is one of for each action is made from it.
+/// The table. Hands its rows to another macro, behind what that wants before them, so that everything there is one of for each
+/// action is made from it.
 ///
-/// A row: the action and its function in `actions/`, request and answer, what the request is addressed by (a variant of
+/// A row: the action and its function in `actions/`, whether that waits for anything but the store, request and answer, what the request is addressed by (a variant of
 /// [`Address`]), and whether the answer holds queue URLs.
 macro_rules! with_operations {
-    ($rows:ident) => {
+    ($rows:ident $($before:tt)*) => {
         $rows! {
+            $($before)*
             AddPermission add_permission: AddPermissionRequest => Empty, QueueUrl, false;
-            CancelMessageMoveTask cancel_message_move_task:
+            CancelMessageMoveTask cancel_message_move_task waits:
                 CancelMessageMoveTaskRequest => CancelMessageMoveTaskResult, TaskHandle, false;
             ChangeMessageVisibility change_message_visibility:
                 ChangeMessageVisibilityRequest => Empty, QueueUrl, false;
@@ -36,7 +38,7 @@ macro_rules! with_operations {
             ListQueueTags list_queue_tags: QueueRequest => ListQueueTagsResult, QueueUrl, false;
             ListQueues list_queues: ListQueuesRequest => ListQueuesResult, Nothing, true;
             PurgeQueue purge_queue: QueueRequest => Empty, QueueUrl, false;
-            ReceiveMessage receive_message: ReceiveMessageRequest => ReceiveMessageResult, QueueUrl, false;
+            ReceiveMessage receive_message waits: ReceiveMessageRequest => ReceiveMessageResult, QueueUrl, false;
             RemovePermission remove_permission: RemovePermissionRequest => Empty, QueueUrl, false;
             SendMessage send_message: SendMessageRequest => SendMessageResult, QueueUrl, false;
             SendMessageBatch send_message_batch:
@@ -106,7 +108,7 @@ macro_rules! queue_url_mut {
 }
 
 macro_rules! define_operations {
-    ($($name:ident $function:ident: $request:ty => $response:ty, $address:ident, $answers_urls:literal;)*) => {
+    ($($name:ident $function:ident $($waits:ident)?: $request:ty => $response:ty, $address:ident, $answers_urls:literal;)*) => {
         /// One of the 23 actions.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs, reason = "each variant is the SQS action of that name")]

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
+use std::pin::pin;
 use std::task::Poll;
 
 /// Reads the body of a request whose head is not too long.
@@ -21,7 +22,7 @@ where
         let text = format!("The request's URL and headers are longer than {HEADER_BYTES_MAX} bytes.");
         return Err(Error::new(ErrorKind::RequestHeaderTooLarge, text));
     }
-    let all = collect(body, service.options().body_bytes_max);
+    let mut all = pin!(collect(body, service.options().body_bytes_max));
     if !context.headers.announces_body {
         return all.await;
     }
@@ -31,7 +32,7 @@ where
     };
     tokio::select! {
         biased;
-        body = all => body,
+        body = &mut all => body,
         () = too_late => Err(Error::new(ErrorKind::RequestTimeout, "The request body did not arrive in time.")),
     }
 }

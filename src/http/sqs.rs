@@ -8,29 +8,20 @@ use crate::actions::Caller;
 use crate::api::region_of_host;
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
-use crate::wire::{self, Call, Rejection};
+use crate::wire::{self, Call, Rejection, Reply};
 use bytes::Bytes;
 
 /// Answers a request with its body.
 pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body: Bytes) -> Answer {
+    let request_id = context.request_id.as_str();
     let head = context.head();
     let decoded = wire::decode(&head, &body);
     // A parked ReceiveMessage must not hold what it was read from.
     drop(body);
-    let request_id = context.request_id.as_str();
-    let reply = match decoded {
-        Ok(call) => carry_out(service, context, call).await,
-        Err(Rejection::Error { protocol, error }) => {
-            tracing::debug!(status = error.kind.status(), %error, "request refused");
-            wire::encode_error(protocol, &error, request_id)
-        }
-        Err(Rejection::NotFound) => wire::not_found(),
+    let Call { protocol, operation, mut request, credential } = match decoded {
+        Ok(call) => call,
+        Err(rejection) => return answer::of_reply(refused(rejection, request_id), request_id, AfterAnswer::KeepAlive),
     };
-    answer::of_reply(reply, request_id, AfterAnswer::KeepAlive)
-}
-
-async fn carry_out(service: &Service, context: &RequestContext<'_>, call: Call<'_>) -> wire::Reply {
-    let Call { protocol, operation, mut request, credential } = call;
     let (options, headers) = (service.options(), &context.headers);
     let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
     let base_url = if operation.answers_urls() {
@@ -56,14 +47,26 @@ async fn carry_out(service: &Service, context: &RequestContext<'_>, call: Call<'
     if let Some((queue, began)) = log {
         log_outcome(service, operation.name(), &queue, began, outcome.as_ref().err());
     }
-    match outcome {
-        Ok(response) => wire::encode(protocol, &response, context.request_id.as_str()),
+    let reply = match outcome {
+        Ok(response) => wire::encode(protocol, &response, request_id),
         Err(error) => {
             if error.kind == ErrorKind::InternalFailure {
                 tracing::error!(action = operation.name(), %error, "internal failure");
             }
-            wire::encode_error(protocol, &error, context.request_id.as_str())
+            wire::encode_error(protocol, &error, request_id)
         }
+    };
+    answer::of_reply(reply, request_id, AfterAnswer::KeepAlive)
+}
+
+/// The answer to what is no request to SQS, or not a right one.
+fn refused(rejection: Rejection, request_id: &str) -> Reply {
+    match rejection {
+        Rejection::Error { protocol, error } => {
+            tracing::debug!(status = error.kind.status(), %error, "request refused");
+            wire::encode_error(protocol, &error, request_id)
+        }
+        Rejection::NotFound => wire::not_found(),
     }
 }
 

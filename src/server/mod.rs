@@ -117,7 +117,7 @@ impl Server {
         self.broker.clock()
     }
 
-    /// The front door itself, to be driven without a socket by the tests of this package.
+    /// The HTTP service itself, to be driven without a socket by the tests of this package.
     #[doc(hidden)]
     pub fn service(&self) -> &Arc<Service> {
         self.running.service()

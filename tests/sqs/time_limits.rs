@@ -145,7 +145,7 @@ async fn counters_are_exact_at_every_step() {
 
 /// Puts 120,000 messages in flight for 100 seconds, each in a group of its own, and leaves one in the queue.
 ///
-/// The requests come in behind the front door, which would take its time over 24,000 of them.
+/// The requests come in behind the HTTP service, which would take its time over 24,000 of them.
 async fn fill(kew: &Kew, queue: &str) {
     let actions = kew.server.service().actions();
     let caller = Caller { account: ACCOUNT, region: "us-east-1", base_url: "", trace_header: None, presence: None };
