@@ -84,7 +84,7 @@ fn each_room_knows_only_what_it_may() {
     let mut seen = 0;
     for (path, text) in source() {
         let room = room(&path);
-        if COMMAND.contains(&room.as_str()) || room == "lib" {
+        if COMMAND.contains(&room.as_str()) || room == "lib" || path.to_str().unwrap().contains("tests") {
             continue;
         }
         let (_, allowed) = MAY_KNOW.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("new room {room}"));

@@ -40,3 +40,6 @@ pub use declare::{arn_of, declare, set_attribute};
 pub use hook::{Hook, HookFuture};
 pub use pipeline::Actions;
 pub use presence::Presence;
+
+#[cfg(test)]
+mod tests;
