@@ -2,7 +2,7 @@
 //!
 //! The system clock follows the machine's wall clock but never goes back: where the wall clock is set back, it goes on at the
 //! pace of the monotonic clock. A jump of the wall clock of more than minutes, either way, is told in the log. The manual clock
-//! stands still until it is turned, and turning it wakes whoever waits.
+//! stands still until it is turned, and turning it wakes the tasks that sleep by it.
 
 use crate::engine::Time;
 use std::sync::Arc;

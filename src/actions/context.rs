@@ -7,7 +7,7 @@ use crate::config::NamespaceMode;
 use crate::error::Error;
 use std::sync::Arc;
 
-/// Who asks, and from where.
+/// The caller of an action: its account and region, and how it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a> {
     /// The caller's account.
@@ -26,7 +26,7 @@ pub struct Caller<'a> {
 pub struct Context<'a> {
     /// All queues.
     pub broker: &'a Broker,
-    /// Who asks.
+    /// The caller.
     pub caller: &'a Caller<'a>,
     /// The queue that the request is addressed to, if it is addressed to one.
     pub queue: Option<Arc<Queue>>,

@@ -6,7 +6,7 @@ use std::task::Poll;
 /// Whether the client of a parked ReceiveMessage is still there.
 ///
 /// That is found out only while one is parked: what takes no time is answered also to a client that has ended its half
-/// of the connection and reads on. Who finds out wakes the task of the request.
+/// of the connection and reads on. The socket, which finds out, wakes the task of the request.
 #[derive(Debug, Default)]
 pub struct Presence {
     parked: AtomicBool,

@@ -20,7 +20,7 @@ fn boolean_token(value: bool) -> &'static str {
 /// A list stands where the value of a queue attribute should.
 const LIST_IN_MAP: &str = "Unrecognized collection type class java.lang.String";
 
-/// The error of a text member that finds a number with a fraction, an exponent or too many digits. Who reads again has to give such
+/// The error of a text member that finds a number with a fraction, an exponent or too many digits. A reader that tries again has to give such
 /// numbers as the bytes of what was sent.
 pub const NUMBER_AS_WRITTEN: &str = "a number is wanted as it was written";
 

@@ -1,8 +1,8 @@
-//! What happened in a queue, on its way to those who read it: the store, and whoever else asked for it.
+//! What happened in a queue, on its way to its readers: the store, and others that asked for it.
 //!
-//! Changes are handed over under the queue's lock, so that a reader gets them in the order in which they took place, and
-//! nobody waits for the store there. Whoever answers a client waits first, with no lock: a writer for its own changes and all
-//! before them, a receiver for the sends of what it shows. Without a reader nothing is put together.
+//! Changes are handed over under the queue's lock, so that a reader gets them in the order in which they took place; the store is
+//! not waited for there. An answer waits for it with no lock held: that of a writer for its own changes and all before them, that
+//! of a receiver for the sends of what it shows. Without a reader nothing is put together.
 
 use crate::engine::{self, Cause, Effect, Time};
 use crate::error::Error;
@@ -68,7 +68,7 @@ impl<T> Pending<T> {
         (self.value, Pending { value: (), ticket: self.ticket })
     }
 
-    /// The outcome for those who do not wait: what they tell changes nothing.
+    /// The outcome of what changes nothing, or is followed by something that waits.
     pub fn without_waiting(self) -> T {
         self.value
     }

@@ -18,7 +18,7 @@
 //!
 //! | lock | guards | why a lock of its own |
 //! | --- | --- | --- |
-//! | `Broker::firing` | the serving of due wake-ups | whoever turns a manual clock must find no wake-up half served |
+//! | `Broker::firing` | the serving of due wake-ups | a manual clock is turned on only when no wake-up is half served |
 //! | `Queue::state` | engine, parked receives, departures and journal of one queue | queues do not wait for one another |
 //! | `MoveTasks::tasks` | message move tasks | listed and cancelled by requests while a source is being emptied |
 //! | `Queue::settings` | a queue's settings | read by requests that check their members before they open the queue |

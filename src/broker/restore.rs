@@ -96,7 +96,7 @@ impl Restoring<'_> {
         Ok(self.queues.len())
     }
 
-    /// Where regions are kept apart, a queue that was created when they were merged is only in the region of whoever created it.
+    /// Where regions are kept apart, a queue that was created when they were merged is only in the region of the caller that created it.
     fn tell_of_regions(&self, home: &str) {
         if self.broker.namespace.mode() == NamespaceMode::Merged {
             return;

@@ -262,7 +262,7 @@ impl QueueSettings {
         self.values.get(wanted).cloned().or_else(|| line.default.map(str::to_owned))
     }
 
-    /// All attributes that were set, for whoever keeps them.
+    /// All attributes that were set, for the store.
     pub fn explicit(&self) -> &BTreeMap<&'static str, String> {
         &self.values
     }

@@ -33,7 +33,7 @@ pub struct Broker {
     pub(super) wakeups: Wakeups,
     pub(super) move_tasks: MoveTasks,
     pub(super) move_task_wakeups: Wakeups,
-    /// Held while due wake-ups are served, so that whoever turns a manual clock finds none half served.
+    /// Held while due wake-ups are served, so that a manual clock is turned on only when none is half served.
     pub(super) firing: Mutex<()>,
     pub(super) readers: Readers,
     pub(super) closing: AtomicBool,
