@@ -127,7 +127,7 @@
 //! | `actions/receive.rs` `actions/presence.rs` | `wait`: for a hand-off, for the end of its time, and `gone` for the end of its client |
 //! | `broker/wakeups.rs` `broker/timers.rs` `broker/open.rs` | `take_due`, `fire_due_queues`, `on_wakeup`: or any request that opens the queue |
 //! | `broker/open.rs` | `close`, `hand_out`, `handoff`: to the receive that has been parked longest |
-//! | `actions/receive.rs` | `durable`, `show` |
+//! | `actions/receive.rs` `actions/presence.rs` | `deliver`, once it is durable and `look_again` found the client still there; `show` |
 //!
 //! One dead letter:
 //!

@@ -40,4 +40,22 @@ impl Presence {
         })
         .await;
     }
+
+    /// Has the client looked after once more, to be called before a parked receive is answered: what it was handed may have come
+    /// before the end of a connection that ended earlier. It takes a turn of the runtime, which learns of what happened on the
+    /// socket, and one more in which the socket is read.
+    pub(super) async fn look_again(presence: Option<&Presence>) {
+        if presence.is_some() {
+            tokio::task::yield_now().await;
+            let mut read = false;
+            std::future::poll_fn(|cx| {
+                if std::mem::replace(&mut read, true) {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
+    }
 }

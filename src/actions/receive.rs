@@ -46,7 +46,7 @@ async fn deliveries(cx: &Context<'_>, queue: &Arc<Queue>, receive: &Receive) -> 
     let broker = cx.broker;
     let (parked, until) = loop {
         match first_attempt(broker, queue, receive)? {
-            FirstAttempt::Received(handoff) => return durable(broker, queue, handoff).await,
+            FirstAttempt::Received(handoff) => return deliver(broker, queue, handoff, None).await,
             FirstAttempt::Parked(parked, until) => break (parked, until),
             FirstAttempt::Again => broker.ready().await,
         }
@@ -55,7 +55,7 @@ async fn deliveries(cx: &Context<'_>, queue: &Arc<Queue>, receive: &Receive) -> 
         biased;
         // What was handed over meanwhile goes back.
         () = Presence::gone(cx.caller.presence) => Ok(Vec::new()),
-        deliveries = parked.wait(until) => deliveries,
+        deliveries = parked.wait(until, cx.caller.presence) => deliveries,
     }
 }
 
@@ -80,10 +80,16 @@ fn first_attempt<'a>(broker: &'a Broker, queue: &'a Arc<Queue>, receive: &Receiv
 }
 
 /// The messages, once they may be shown. If the client goes away before, they go back as if never received.
-async fn durable(broker: &Broker, queue: &Arc<Queue>, handoff: Handoff) -> Result<Vec<Delivery>, Error> {
-    let (deliveries, durable) = handoff.split();
+async fn deliver(
+    broker: &Broker,
+    queue: &Arc<Queue>,
+    handoff: Handoff,
+    presence: Option<&Presence>,
+) -> Result<Vec<Delivery>, Error> {
+    let (deliveries, pending) = handoff.split();
     let mut undelivered = UndeliveredGuard { broker, queue, deliveries };
-    durable.durable().await?;
+    pending.durable().await?;
+    Presence::look_again(presence).await;
     Ok(std::mem::take(&mut undelivered.deliveries))
 }
 
@@ -143,24 +149,24 @@ struct ParkedReceive<'a> {
 
 impl ParkedReceive<'_> {
     /// What it is handed until its time is over.
-    async fn wait(mut self, until: Time) -> Result<Vec<Delivery>, Error> {
+    async fn wait(mut self, until: Time, presence: Option<&Presence>) -> Result<Vec<Delivery>, Error> {
         let (broker, queue) = (self.broker, self.queue);
         // The server may have begun to close since the first attempt.
         if broker.is_closing() {
-            return durable(broker, queue, self.end()).await;
+            return deliver(broker, queue, self.end(), None).await;
         }
         tokio::select! {
             handoff = &mut self.handoff => {
                 self.ended = true;
                 match handoff {
-                    Ok(handoff) => durable(broker, queue, handoff).await,
+                    Ok(handoff) => deliver(broker, queue, handoff, presence).await,
                     // Dismissed: the server stops, or the queue is gone (uncertain: AWS's answer to a long poll on a queue
                     // that is deleted meanwhile is not recorded).
                     Err(_) if broker.is_closing() => Ok(Vec::new()),
                     Err(_) => Err(Error::no_queue()),
                 }
             }
-            () = broker.clock().sleep_until(until) => durable(broker, queue, self.end()).await,
+            () = broker.clock().sleep_until(until) => deliver(broker, queue, self.end(), presence).await,
         }
     }
 

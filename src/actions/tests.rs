@@ -101,3 +101,28 @@ async fn what_a_hook_refuses_is_not_done_and_what_it_loses_is() {
     execute(&actions, Operation::DeleteQueue, json!({"QueueUrl": "q"})).await.expect_err("lost");
     assert!(actions.broker().open(&queue).is_err(), "it was carried out all the same");
 }
+
+#[tokio::test]
+async fn a_client_that_is_found_gone_after_the_hand_off_consumes_nothing() {
+    let (actions, _) = actions();
+    execute(&actions, Operation::CreateQueue, json!({"QueueName": "q"})).await.expect("a queue");
+    let presence = Presence::default();
+    let caller = Caller { presence: Some(&presence), ..CALLER };
+    let members = json!({"QueueUrl": "q", "WaitTimeSeconds": 20});
+    let request = Request::deserialize(Operation::ReceiveMessage, members).expect("a request");
+    let mut receive = std::pin::pin!(actions.execute(&caller, request));
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(receive.as_mut().poll(&mut task).is_pending(), "it is parked");
+    execute(&actions, Operation::SendMessage, json!({"QueueUrl": "q", "MessageBody": "x"})).await.expect("sent");
+    assert!(receive.as_mut().poll(&mut task).is_pending(), "the client is looked after before it is answered");
+    presence.end();
+    let std::task::Poll::Ready(Ok(Response::ReceiveMessage(answer))) = receive.as_mut().poll(&mut task) else {
+        panic!("another answer")
+    };
+    assert!(answer.messages.is_empty());
+    let all = json!({"QueueUrl": "q", "AttributeNames": ["All"]});
+    let again = execute(&actions, Operation::ReceiveMessage, all).await.expect("an answer");
+    let Response::ReceiveMessage(again) = again else { panic!("another answer") };
+    let counted = again.messages[0].attributes.0.iter().find(|(name, _)| *name == "ApproximateReceiveCount");
+    assert_eq!(counted.map(|(_, count)| count.as_str()), Some("1"), "as if never received");
+}

@@ -49,6 +49,23 @@ fn a_client_that_is_gone_consumes_nothing() {
 }
 
 #[test]
+fn a_client_that_closes_right_before_a_send_consumes_nothing() {
+    // On other threads than the one of the parked receive, the send may be carried out before the end of the connection is seen.
+    let server = Server::builder().queue("q").manual_clock().threads(4).start().unwrap();
+    let mut sender = Peer::of(&server);
+    for round in 0..200 {
+        let mut gone = Peer::of(&server);
+        gone.send(receive(20));
+        while server.waiting_receivers("q") == 0 {
+            std::thread::yield_now();
+        }
+        drop(gone);
+        sender.ask(send(&round.to_string())).ok();
+        assert_eq!(received(&Peer::of(&server).ask(receive(20))), one(&round.to_string()));
+    }
+}
+
+#[test]
 fn a_client_that_hangs_up_its_half_is_gone() {
     let server = server();
     let mut gone = parked(&server);
