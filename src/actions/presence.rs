@@ -47,15 +47,7 @@ impl Presence {
     pub(super) async fn look_again(presence: Option<&Presence>) {
         if presence.is_some() {
             tokio::task::yield_now().await;
-            let mut read = false;
-            std::future::poll_fn(|cx| {
-                if std::mem::replace(&mut read, true) {
-                    return Poll::Ready(());
-                }
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            })
-            .await;
+            tokio::task::yield_now().await;
         }
     }
 }
