@@ -2,11 +2,12 @@
 //!
 //! The system clock follows the machine's wall clock but never goes back: where the wall clock is set back, it goes on at the
 //! pace of the monotonic clock. A jump of the wall clock of more than minutes, either way, is told in the log. The manual clock
-//! stands still until it is turned, and turning it wakes the tasks that sleep by it.
+//! stands still until it is turned, and turning it wakes the tasks that sleep by it. The controlled clock is the system's until a test
+//! freezes it or turns it forward.
 
 use crate::engine::Time;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
@@ -16,8 +17,53 @@ pub struct Clock(Arc<Source>);
 
 #[derive(Debug)]
 enum Source {
-    System { started: Instant, steady: Steady },
+    System(SystemClock),
     Manual(watch::Sender<Time>),
+    Controlled(Controlled),
+}
+
+/// The machine's time.
+#[derive(Debug)]
+struct SystemClock {
+    started: Instant,
+    steady: Steady,
+}
+
+/// The machine's time, unless a test has frozen it or turned it forward.
+#[derive(Debug)]
+struct Controlled {
+    system: SystemClock,
+    /// Whether it shows another time than the machine's, or might: all that an untouched clock has to look at.
+    touched: AtomicBool,
+    state: Mutex<ControlledState>,
+    /// Counts the changes of the state.
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct ControlledState {
+    mode: ClockMode,
+    /// By how much it is ahead of the machine's time.
+    offset_ms: u64,
+    /// The time at which it stands.
+    stands_at: Option<Time>,
+    /// Whether long polls go by it, and not by real time.
+    virtual_long_polls: bool,
+}
+
+/// How a controlled clock goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClockMode {
+    /// It shows the machine's time.
+    #[default]
+    Real,
+    /// It goes at the pace of the machine's time, ahead of it by what it was turned.
+    Running,
+    /// It stands, and moves only when it is turned.
+    Frozen,
+    /// It goes like a running one, and jumps to the next end of a delay or a visibility timeout when all is quiet.
+    Auto,
 }
 
 /// Where a manual clock starts when nothing else is said: 2026-01-01T00:00:00Z.
@@ -95,10 +141,96 @@ fn wall_ms() -> i64 {
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
+impl SystemClock {
+    fn new() -> SystemClock {
+        SystemClock { started: Instant::now(), steady: Steady::new(wall_ms()) }
+    }
+
+    fn now(&self) -> Time {
+        let monotonic_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let (now, jump) = self.steady.read(wall_ms(), monotonic_ms);
+        if let Some(jump) = jump {
+            jump.tell();
+        }
+        now
+    }
+}
+
+impl Controlled {
+    fn lock(&self) -> MutexGuard<'_, ControlledState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Time {
+        if !self.touched.load(Ordering::Acquire) {
+            return self.system.now();
+        }
+        self.time_of(&self.lock())
+    }
+
+    fn time_of(&self, state: &ControlledState) -> Time {
+        state.stands_at.unwrap_or_else(|| self.system.now().plus_ms(state.offset_ms))
+    }
+
+    /// Changes the state, and wakes those who sleep by it. The time goes on from where it was, or later.
+    fn change(&self, change: impl FnOnce(&mut ControlledState, Time)) {
+        let mut state = self.lock();
+        self.touched.store(true, Ordering::Release);
+        let now = self.time_of(&state);
+        change(&mut state, now);
+        drop(state);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Lets it stand at a time, or go on from it.
+    fn show(&self, state: &mut ControlledState, time: Time) {
+        match state.stands_at {
+            Some(_) => state.stands_at = Some(time),
+            None => state.offset_ms = time.ms_since(self.system.now()),
+        }
+    }
+
+    async fn sleep_until(&self, until: Time) {
+        loop {
+            let mut changed = self.changed.subscribe();
+            let (now, stands) = {
+                let state = self.lock();
+                (self.time_of(&state), state.stands_at.is_some())
+            };
+            let left_ms = until.ms_since(now);
+            if left_ms == 0 {
+                return;
+            }
+            let change = async {
+                // An error would mean that the sender is gone, and it lives in `self`.
+                let _ = changed.changed().await;
+            };
+            if stands {
+                change.await;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(left_ms)) => {}
+                () = change => {}
+            }
+        }
+    }
+}
+
 impl Clock {
     /// The machine's time.
     pub fn system() -> Clock {
-        Clock(Arc::new(Source::System { started: Instant::now(), steady: Steady::new(wall_ms()) }))
+        Clock(Arc::new(Source::System(SystemClock::new())))
+    }
+
+    /// The machine's time until a test freezes it or turns it forward. Long polls last as long as they do in real time.
+    pub fn controlled() -> Clock {
+        Clock(Arc::new(Source::Controlled(Controlled {
+            system: SystemClock::new(),
+            touched: AtomicBool::new(false),
+            state: Mutex::default(),
+            changed: watch::Sender::new(0),
+        })))
     }
 
     /// A clock that stands at 2026-01-01T00:00:00Z until [`Clock::advance`] turns it.
@@ -113,24 +245,96 @@ impl Clock {
     #[doc(hidden)]
     pub fn now(&self) -> Time {
         match &*self.0 {
-            Source::System { started, steady } => {
-                let monotonic_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-                let (now, jump) = steady.read(wall_ms(), monotonic_ms);
-                if let Some(jump) = jump {
-                    jump.tell();
-                }
-                now
-            }
+            Source::System(system) => system.now(),
             Source::Manual(time) => *time.borrow(),
+            Source::Controlled(controlled) => controlled.now(),
         }
     }
 
-    /// Turns a manual clock forward. Returns `false`, and does nothing, on the system clock.
+    /// The machine's time, whatever the clock shows.
+    #[doc(hidden)]
+    pub fn real_now(&self) -> Time {
+        match &*self.0 {
+            Source::System(system) | Source::Controlled(Controlled { system, .. }) => system.now(),
+            Source::Manual(_) => time(wall_ms()),
+        }
+    }
+
+    /// Turns a manual or a controlled clock forward. Returns `false`, and does nothing, on the system clock.
+    ///
+    /// A controlled clock that showed the machine's time goes on ahead of it; one that stands still stands.
     pub fn advance(&self, by: Duration) -> bool {
-        let Source::Manual(time) = &*self.0 else { return false };
         let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        time.send_modify(|now| now.0 = now.0.saturating_add(by_ms));
+        match &*self.0 {
+            Source::System(_) => return false,
+            Source::Manual(time) => time.send_modify(|now| now.0 = now.0.saturating_add(by_ms)),
+            Source::Controlled(controlled) => controlled.change(|state, now| {
+                if state.mode == ClockMode::Real {
+                    state.mode = ClockMode::Running;
+                }
+                controlled.show(state, now.plus_ms(by_ms));
+            }),
+        }
         true
+    }
+
+    /// Whether it is a controlled clock: the only one that has modes.
+    #[doc(hidden)]
+    pub fn is_controlled(&self) -> bool {
+        matches!(&*self.0, Source::Controlled(_))
+    }
+
+    /// How a controlled clock goes; none of another clock.
+    #[doc(hidden)]
+    pub fn mode(&self) -> Option<ClockMode> {
+        match &*self.0 {
+            Source::Controlled(controlled) => Some(controlled.lock().mode),
+            _ => None,
+        }
+    }
+
+    /// Changes how a controlled clock goes. It goes on from the time that it shows, so `Real` is not to be had back by this once
+    /// it was turned: it is then as `Running`. Returns `false`, and does nothing, on another clock.
+    #[doc(hidden)]
+    pub fn set_mode(&self, mode: ClockMode) -> bool {
+        let Source::Controlled(controlled) = &*self.0 else { return false };
+        controlled.change(|state, now| {
+            state.stands_at = (mode == ClockMode::Frozen).then_some(now);
+            controlled.show(state, now);
+            let real = mode == ClockMode::Real && state.offset_ms == 0;
+            state.mode = if mode == ClockMode::Real && !real { ClockMode::Running } else { mode };
+        });
+        true
+    }
+
+    /// Lets a controlled clock show the machine's time again. Whatever went by it must have been thrown away: its time goes back.
+    #[doc(hidden)]
+    pub fn reset(&self) {
+        if let Source::Controlled(controlled) = &*self.0 {
+            controlled.change(|state, _| *state = ControlledState::default());
+            controlled.touched.store(false, Ordering::Release);
+        }
+    }
+
+    /// Whether long polls go by a controlled clock, and not by real time.
+    #[doc(hidden)]
+    pub fn set_virtual_long_polls(&self, on: bool) {
+        if let Source::Controlled(controlled) = &*self.0 {
+            controlled.change(|state, _| state.virtual_long_polls = on);
+        }
+    }
+
+    /// Waits for the end of a long poll that began at a time and lasts so many seconds. On a controlled clock they are real ones: a
+    /// frozen clock must not hang a client, and a jump delivers to a long poll rather than ending it.
+    #[doc(hidden)]
+    pub async fn long_poll(&self, since: Time, seconds: u32) {
+        if let Source::Controlled(controlled) = &*self.0 {
+            let goes_by_it = controlled.touched.load(Ordering::Acquire) && controlled.lock().virtual_long_polls;
+            if !goes_by_it {
+                return tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+            }
+        }
+        self.sleep_until(since.plus_seconds(seconds.into())).await;
     }
 
     /// Waits until the clock shows `until`.
@@ -138,7 +342,7 @@ impl Clock {
     pub async fn sleep_until(&self, until: Time) {
         match &*self.0 {
             // The wall clock may have been set in the meantime, hence the loop.
-            Source::System { .. } => loop {
+            Source::System(_) => loop {
                 let left_ms = until.0.saturating_sub(self.now().0);
                 if left_ms == 0 {
                     return;
@@ -149,6 +353,7 @@ impl Clock {
                 // An error would mean that the sender is gone, and it lives in `self`.
                 let _ = time.subscribe().wait_for(|now| *now >= until).await;
             }
+            Source::Controlled(controlled) => controlled.sleep_until(until).await,
         }
     }
 }
@@ -177,6 +382,15 @@ impl NetworkTime {
                 let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 clock.sleep_until(clock.now().plus_ms(ms)).await;
             }
+        }
+    }
+
+    /// Milliseconds since some moment in the past; never goes back.
+    pub fn now_ms(&self) -> u64 {
+        static BEGAN: OnceLock<Instant> = OnceLock::new();
+        match &self.0 {
+            None => u64::try_from(BEGAN.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX),
+            Some(clock) => clock.now().as_ms(),
         }
     }
 

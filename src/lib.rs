@@ -77,6 +77,7 @@
 //! | `store/` | what survives: one committer thread, and SQLite behind the feature `store` |
 //! | `broker/` | many queues: names, locks, parked receives, wake-ups, the one transfer between queues |
 //! | `actions/` | the 23 actions, and the one way to them |
+//! | `control/` | the hand of a test: clock, awaits, faults, history, namespaces, over HTTP and from Rust |
 //! | `http/` | connections, routes, limits, which names and web pages may, threads |
 //! | `server/` | [`Server`] and its [`ServerBuilder`], which put the rooms together |
 //! | `main.rs` `cli.rs` `logging.rs` | the command: arguments and environment to a [`Config`], signals, the log, and all that is printed |
@@ -94,10 +95,11 @@
 //! | a setting | a field of `config/settings.rs` |
 //! | a path that is not SQS's | a row of `http/routes.rs` |
 //! | a header of every answer | `http/answer.rs` |
-//! | a reader of what happens | `ChangeReader` of `broker/journal.rs` |
+//! | who watches what happens | `Observer` of `broker/observer.rs` |
+//! | an endpoint of the control API | a row in `control/endpoints/` |
 //!
 //! Who may know whom, checked by `tests/layers.rs` (which also finds circles of files, of which there are none):
-//! `main -> server -> http -> {wire, actions}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,
+//! `main -> server -> http -> {wire, control, actions}`, `control -> {actions, broker}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,
 //! `store -> engine`, `engine ->` nothing.
 //!
 //! # Four walks
@@ -209,6 +211,7 @@ mod api;
 mod broker;
 mod clock;
 mod config;
+mod control;
 mod engine;
 mod error;
 mod http;
@@ -220,7 +223,7 @@ mod wire;
 pub use aws_sdk_sqs;
 #[cfg(feature = "aws-sdk")]
 pub use aws_types::SdkConfig;
-pub use clock::Clock;
+pub use clock::{Clock, ClockMode};
 pub use config::{Config, Durability, Hosts, Mode, NamespaceMode, Origins, QueueConfig, SettingError};
 pub use server::{Server, ServerBuilder, StartError};
 pub use store::StoreError;
@@ -243,6 +246,9 @@ pub mod internals {
     }
     pub mod config {
         pub use crate::config::*;
+    }
+    pub mod control {
+        pub use crate::control::*;
     }
     pub mod engine {
         pub use crate::engine::*;

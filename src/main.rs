@@ -8,7 +8,7 @@ use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
 use kew::internals::clock::NetworkTime;
 use kew::internals::config::Settings;
 use kew::internals::store;
-use kew::{Clock, Config, Server, StartError};
+use kew::{Config, Server, StartError};
 use std::convert::Infallible;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -96,7 +96,7 @@ async fn start(config: Config) -> Result<Server, String> {
     let thread = std::thread::Builder::new().name("kew-start".to_owned());
     let spawned = thread.spawn(move || {
         // Nobody listens any more if a signal has come.
-        let _ = done.send(Server::start(&config, Clock::system()));
+        let _ = done.send(Server::start(&config, Server::clock_for(&config)));
     });
     spawned.map_err(|error| format!("cannot start: {error}"))?;
     match started.await {

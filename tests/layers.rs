@@ -15,8 +15,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("store", &["config", "engine"]),
     ("broker", &["api", "config", "engine", "store", "clock", "error"]),
     ("actions", &["api", "broker", "config", "engine", "error"]),
-    ("http", &["config", "wire", "actions", "api", "broker", "clock", "engine", "error"]),
-    ("server", &["actions", "api", "broker", "clock", "config", "error", "http", "store"]),
+    ("control", &["actions", "api", "broker", "clock", "config", "engine", "error"]),
+    ("http", &["config", "control", "wire", "actions", "api", "broker", "clock", "engine", "error"]),
+    ("server", &["actions", "api", "broker", "clock", "config", "control", "error", "http", "store"]),
 ];
 
 /// The files of the command, a crate of its own above this one.

@@ -7,7 +7,7 @@ use crate::api::fields::CoercedString;
 use crate::api::{
     Empty, GetQueueAttributesRequest, GetQueueAttributesResult, Map, RedrivePolicy, SetQueueAttributesRequest, rules,
 };
-use crate::broker::{Broker, Pending, Purpose, Queue, check_attributes};
+use crate::broker::{Broker, By, Pending, Purpose, Queue, check_attributes};
 use crate::error::Error;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) fn get_queue_attributes(
     if let Some(unknown) = wanted.iter().find(|name| *name != "All" && find(name).is_none()) {
         return Err(Error::unknown_attribute(unknown));
     }
-    let counts = cx.broker.open(queue)?.counts();
+    let counts = cx.open(queue)?.counts();
     let settings = queue.settings();
     let all = wanted.iter().any(|name| name == "All");
     let shown = QUEUE_ATTRIBUTES.iter().map(|line| line.name).filter(|name| all || wanted.iter().any(|w| w == name));
@@ -41,20 +41,25 @@ pub(super) fn get_queue_attributes(
 
 pub(super) fn set_queue_attributes(cx: &Context<'_>, r: SetQueueAttributesRequest) -> Result<Pending<Empty>, Error> {
     let attributes = r.attributes.filter(|a| !a.is_empty()).ok_or_else(|| Error::missing("Attribute.Name"))?;
-    Ok(set(cx.broker, cx.queue()?, &attributes)?.map(|()| Empty {}))
+    Ok(set(cx.broker, cx.queue()?, &attributes, cx.caller.by)?.map(|()| Empty {}))
 }
 
 /// Sets attributes of a queue.
 ///
 /// # Errors
 /// Those of SetQueueAttributes.
-pub(super) fn set(broker: &Broker, queue: &Arc<Queue>, attributes: &Map<CoercedString>) -> Result<Pending<()>, Error> {
+pub(super) fn set(
+    broker: &Broker,
+    queue: &Arc<Queue>,
+    attributes: &Map<CoercedString>,
+    by: By,
+) -> Result<Pending<()>, Error> {
     let changes = check_attributes(attributes, Purpose::Set(&queue.settings()))?;
     if let Some(Some(policy)) = changes.get(name::REDRIVE_POLICY) {
         let policy = RedrivePolicy::parse(policy)?;
         check_redrive_target(broker, &policy, (&queue.account, &queue.region, &queue.name), queue.fifo)?;
     }
-    let mut open = broker.open(queue)?;
+    let mut open = broker.open_for(queue, by)?;
     open.set_settings(queue.settings().changed(&changes, open.now()));
     Ok(open.close())
 }

@@ -2,7 +2,7 @@
 
 use super::presence::Presence;
 use crate::api::{Arn, RedriveAllowPolicy, RedrivePolicy, fill_in};
-use crate::broker::{Broker, Queue};
+use crate::broker::{Broker, By, OpenQueue, Queue};
 use crate::config::NamespaceMode;
 use crate::error::Error;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Caller<'a> {
     pub trace_header: Option<&'a str>,
     /// Whether the client is still there; taken for granted if absent.
     pub presence: Option<&'a Presence>,
+    /// Who it is, for the history.
+    pub by: By,
 }
 
 /// What an action is given beside its request.
@@ -39,6 +41,14 @@ impl Context<'_> {
     /// `QueueDoesNotExist` for an action that the operations table says is addressed to none.
     pub fn queue(&self) -> Result<&Arc<Queue>, Error> {
         self.queue.as_ref().ok_or_else(Error::no_queue)
+    }
+
+    /// Opens a queue on behalf of the caller.
+    ///
+    /// # Errors
+    /// As [`Broker::open`].
+    pub fn open<'q>(&'q self, queue: &'q Arc<Queue>) -> Result<OpenQueue<'q>, Error> {
+        self.broker.open_for(queue, self.caller.by)
     }
 
     /// The region to show in ARNs: when regions are merged each caller sees its own.

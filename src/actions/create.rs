@@ -44,10 +44,10 @@ pub(super) fn create(
     }
     let queue = Arc::new(Queue::new(broker.ids().queue_uid(), place, settings, tags));
     // Held until its record is with the store, so that nothing that happens in it can come before.
-    let mut open = broker.open_new(&queue);
+    let mut open = broker.open_new(&queue, caller.by);
     match broker.namespace().add(&queue, now) {
         Added::New => {
-            open.save();
+            open.save_new();
             Ok(open.close().map(|()| queue.clone()))
         }
         Added::Existing(existing) => same_or_conflict(broker, existing, &changes),

@@ -8,7 +8,7 @@ use crate::api::attributes::name;
 use crate::api::fields::CoercedString;
 use crate::api::rules::FIFO_SUFFIX;
 use crate::api::{Arn, Map};
-use crate::broker::{Broker, Purpose, Queue, check_attributes};
+use crate::broker::{Broker, By, Purpose, Queue, check_attributes};
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ fn set(broker: &Broker, queue: &Arc<Queue>, key: &str, value: &str) -> Result<()
     let attributes = Map::from([(key.to_owned(), CoercedString(Some(value.to_owned())))]);
     let changes = check_attributes(&attributes, Purpose::Set(&queue.settings()))?;
     if first_difference(broker, queue, &changes).is_some() {
-        attributes::set(broker, queue, &attributes)?.without_waiting();
+        attributes::set(broker, queue, &attributes, By::default())?.without_waiting();
     }
     Ok(())
 }

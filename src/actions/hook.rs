@@ -10,6 +10,9 @@ pub type HookFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Is asked before each action and told after it.
 pub trait Hook: Send + Sync {
+    /// Whether it wants to be asked and told at the moment; the answer holds for one action.
+    fn is_wanted(&self) -> bool;
+
     /// Before the action, when its queue has been found. An error is the answer, and nothing has been done.
     fn permit<'a>(&'a self, context: &'a Context<'_>, operation: Operation) -> HookFuture<'a, Result<(), Error>>;
 

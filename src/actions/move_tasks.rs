@@ -41,7 +41,7 @@ pub(super) fn start_message_move_task(
     let id: Arc<str> = cx.broker.ids().message_id().to_string().into();
     let source_arn = r.source_arn.unwrap_or_default();
     let task_handle = TaskHandle::encode(&id, &source_arn);
-    let mut open = cx.broker.open(source)?;
+    let mut open = cx.open(source)?;
     let start = (open.now(), open.counts().visible as u64);
     open.start_move_task(MoveTask::new(id, source.clone(), (source_arn, destination_arn), rate, start))?;
     let pending = open.close();
@@ -79,15 +79,15 @@ pub(super) async fn cancel_message_move_task(
 ) -> Result<Pending<CancelMessageMoveTaskResult>, Error> {
     let source = cx.queue()?;
     let id = TaskHandle::decode(r.task_handle.as_deref())?.task_id;
-    let open = cx.broker.open(source)?;
+    let open = cx.open(source)?;
     cx.broker.move_tasks().cancel(source, &id)?;
     open.close().without_waiting();
     // What the task has taken out arrives, and is counted, before it is said that it moves no more. Another thread is
     // at it right now.
-    while cx.broker.open(source)?.has_departures() {
+    while cx.open(source)?.has_departures() {
         tokio::task::yield_now().await;
     }
-    let mut open = cx.broker.open(source)?;
+    let mut open = cx.open(source)?;
     let moved = open.save_move_task(&id) as i64;
     Ok(open.close().map(|()| CancelMessageMoveTaskResult { approximate_number_of_messages_moved: moved }))
 }

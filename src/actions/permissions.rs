@@ -104,7 +104,7 @@ fn edit_policy(
     edit: impl FnOnce(Option<Policy>) -> Result<Option<Policy>, Error>,
 ) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let settings = queue.settings();
     let policy = settings.value(POLICY).and_then(|text| serde_json::from_str(&text).ok());
     let policy = edit(policy)?.map(policy_text);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Carries out actions.
 pub struct Actions {
     broker: Arc<Broker>,
-    hook: Option<Box<dyn Hook>>,
+    hook: Option<Arc<dyn Hook>>,
 }
 
 /// Calls the function of an action, and waits for it if the operations table says so.
@@ -49,7 +49,7 @@ impl Actions {
 
     /// Asks and tells a hook about every action.
     #[must_use]
-    pub fn with_hook(mut self, hook: Box<dyn Hook>) -> Actions {
+    pub fn with_hook(mut self, hook: Arc<dyn Hook>) -> Actions {
         self.hook = Some(hook);
         self
     }
@@ -72,11 +72,12 @@ impl Actions {
         }
         let context = Context { broker, caller, queue };
         let operation = request.operation();
-        if let Some(hook) = &self.hook {
+        let hook = self.hook.as_ref().filter(|hook| hook.is_wanted());
+        if let Some(hook) = hook {
             hook.permit(&context, operation).await?;
         }
         let outcome = with_operations!(act(&context, request));
-        match &self.hook {
+        match hook {
             None => outcome,
             Some(hook) => hook.answer(&context, operation, outcome).await,
         }

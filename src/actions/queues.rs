@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub(super) fn delete_queue(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let contents = open.delete_queue();
     let pending = open.close();
     cx.broker.move_tasks().forget(queue);
@@ -63,7 +63,7 @@ pub(super) fn dead_letter_sources(broker: &Broker, target: &Queue) -> Vec<Arc<Qu
 
 pub(super) fn purge_queue(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let now = open.now();
     let closed = |at: Time| now < at.plus_seconds(limits::COOLDOWN_SECONDS);
     if cx.broker.options().cooldowns && open.purged().is_some_and(closed) {

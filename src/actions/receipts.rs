@@ -47,7 +47,7 @@ struct Change {
 pub(super) fn delete_message(cx: &Context<'_>, r: DeleteMessageRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
     let receipt = receipt(queue, r.receipt_handle.as_deref(), "ReceiptHandle")?;
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let outcome = open.delete(receipt);
     let pending = open.close();
     deleted(outcome, r.receipt_handle.as_deref().unwrap_or_default())?;
@@ -60,7 +60,7 @@ pub(super) fn delete_message_batch(
 ) -> Result<Pending<BatchResult<BatchResultEntry>>, Error> {
     let queue = cx.queue()?;
     let entries = batch::check(r.entries)?;
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let delete = |(index, entry): (usize, DeleteMessageBatchEntry)| {
         let id = entry.id.unwrap_or_default();
         let handle = entry.receipt_handle.as_deref();
@@ -85,7 +85,7 @@ pub(super) fn change_message_visibility(
     let seconds = r.visibility_timeout.ok_or_else(|| Error::missing("VisibilityTimeout"))?;
     let seconds = visibility_timeout(seconds, "Must be between 0 and 43200.")?;
     let change = Change { receipt: receipt(queue, Some(handle), "ReceiptHandle")?, seconds };
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let outcome = open.change_visibility(change.receipt, change.seconds);
     let pending = open.close();
     match outcome {
@@ -103,7 +103,7 @@ pub(super) fn change_message_visibility_batch(
 ) -> Result<Pending<BatchResult<BatchResultEntry>>, Error> {
     let queue = cx.queue()?;
     let entries = batch::check(r.entries)?;
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let change = |(index, entry): (usize, ChangeMessageVisibilityBatchEntry)| {
         let outcome = batch_change(queue, index, &entry)
             .and_then(|change| changed(open.change_visibility(change.receipt, change.seconds), &change));

@@ -8,7 +8,7 @@ use crate::api::{
     Body, Map, MessageAttributeValue, ReceiveMessageRequest, ReceiveMessageResult, ReceivedMessage, SystemAttributes,
     limits, rules,
 };
-use crate::broker::{Broker, Handoff, LongPollId, Pending, Queue};
+use crate::broker::{Broker, By, Handoff, LongPollId, Pending, Queue};
 use crate::engine::{self, Delivery, ReceiveOptions, Time, sequence_number};
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
@@ -25,8 +25,8 @@ struct Receive {
 /// The outcome of a first attempt to receive.
 enum FirstAttempt<'a> {
     Received(Handoff),
-    /// The receive is parked, until then.
-    Parked(ParkedReceive<'a>, Time),
+    /// The receive is parked.
+    Parked(ParkedReceive<'a>),
     /// Many dead letters at once are taken out in portions.
     Again,
 }
@@ -44,10 +44,11 @@ pub(super) async fn receive_message(
 
 async fn deliveries(cx: &Context<'_>, queue: &Arc<Queue>, receive: &Receive) -> Result<Vec<Delivery>, Error> {
     let broker = cx.broker;
-    let (parked, until) = loop {
-        match first_attempt(broker, queue, receive)? {
-            FirstAttempt::Received(handoff) => return deliver(broker, queue, handoff, None).await,
-            FirstAttempt::Parked(parked, until) => break (parked, until),
+    let by = cx.caller.by;
+    let parked = loop {
+        match first_attempt(broker, queue, receive, by)? {
+            FirstAttempt::Received(handoff) => return deliver((broker, queue, by), handoff, None).await,
+            FirstAttempt::Parked(parked) => break parked,
             FirstAttempt::Again => broker.ready().await,
         }
     };
@@ -55,24 +56,30 @@ async fn deliveries(cx: &Context<'_>, queue: &Arc<Queue>, receive: &Receive) -> 
         biased;
         // What was handed over meanwhile goes back.
         () = Presence::gone(cx.caller.presence) => Ok(Vec::new()),
-        deliveries = parked.wait(until, cx.caller.presence) => deliveries,
+        deliveries = parked.wait(receive.wait_seconds, cx.caller.presence) => deliveries,
     }
 }
 
-fn first_attempt<'a>(broker: &'a Broker, queue: &'a Arc<Queue>, receive: &Receive) -> Result<FirstAttempt<'a>, Error> {
-    let mut open = broker.open(queue)?;
+fn first_attempt<'a>(
+    broker: &'a Broker,
+    queue: &'a Arc<Queue>,
+    receive: &Receive,
+    by: By,
+) -> Result<FirstAttempt<'a>, Error> {
+    let mut open = broker.open_for(queue, by)?;
     let received = open.receive(&receive.options);
     let outcome = if !received.deliveries.is_empty() {
         FirstAttempt::Received(open.handoff(received.deliveries))
     } else if received.more_dead {
         FirstAttempt::Again
     } else if receive.wait_seconds > 0 && !broker.is_closing() {
-        let (id, handoff) = open.park(receive.options.clone());
-        let until = open.now().plus_seconds(receive.wait_seconds.into());
-        FirstAttempt::Parked(ParkedReceive { broker, queue, id, handoff, ended: false }, until)
+        let (id, handoff) = open.park(receive.options.clone(), by);
+        let since = open.now();
+        FirstAttempt::Parked(ParkedReceive { broker, queue, by, id, handoff, since, ended: false })
     } else if received.over_limit {
         return Err(Error::new(ErrorKind::OverLimit, OVER_LIMIT));
     } else {
+        open.received_nothing();
         FirstAttempt::Received(Handoff::default())
     };
     open.close().without_waiting();
@@ -81,13 +88,12 @@ fn first_attempt<'a>(broker: &'a Broker, queue: &'a Arc<Queue>, receive: &Receiv
 
 /// The messages, once they may be shown. If the client goes away before, they go back as if never received.
 async fn deliver(
-    broker: &Broker,
-    queue: &Arc<Queue>,
+    (broker, queue, by): (&Broker, &Arc<Queue>, By),
     handoff: Handoff,
     presence: Option<&Presence>,
 ) -> Result<Vec<Delivery>, Error> {
     let (deliveries, pending) = handoff.split();
-    let mut undelivered = UndeliveredGuard { broker, queue, deliveries };
+    let mut undelivered = UndeliveredGuard { broker, queue, by, deliveries };
     pending.durable().await?;
     Presence::look_again(presence).await;
     Ok(std::mem::take(&mut undelivered.deliveries))
@@ -142,31 +148,33 @@ const OVER_LIMIT: &str = "Too many messages have been received without being del
 struct ParkedReceive<'a> {
     broker: &'a Broker,
     queue: &'a Arc<Queue>,
+    by: By,
     id: LongPollId,
     handoff: oneshot::Receiver<Handoff>,
+    since: Time,
     ended: bool,
 }
 
 impl ParkedReceive<'_> {
     /// What it is handed until its time is over.
-    async fn wait(mut self, until: Time, presence: Option<&Presence>) -> Result<Vec<Delivery>, Error> {
-        let (broker, queue) = (self.broker, self.queue);
+    async fn wait(mut self, seconds: u32, presence: Option<&Presence>) -> Result<Vec<Delivery>, Error> {
+        let (broker, queue) = (self.broker, (self.broker, self.queue, self.by));
         // The server may have begun to close since the first attempt.
         if broker.is_closing() {
-            return deliver(broker, queue, self.end(), None).await;
+            return deliver(queue, self.end(), None).await;
         }
         tokio::select! {
             handoff = &mut self.handoff => {
                 self.ended = true;
                 match handoff {
-                    Ok(handoff) => deliver(broker, queue, handoff, presence).await,
+                    Ok(handoff) => deliver(queue, handoff, presence).await,
                     // Dismissed: the server stops, or the queue is gone (uncertain: AWS's answer to a long poll on a queue
                     // that is deleted meanwhile is not recorded).
                     Err(_) if broker.is_closing() => Ok(Vec::new()),
                     Err(_) => Err(Error::no_queue()),
                 }
             }
-            () = broker.clock().sleep_until(until) => deliver(broker, queue, self.end(), presence).await,
+            () = broker.clock().long_poll(self.since, seconds) => deliver(queue, self.end(), presence).await,
         }
     }
 
@@ -174,9 +182,12 @@ impl ParkedReceive<'_> {
     fn end(&mut self) -> Handoff {
         self.ended = true;
         // An error means that the queue is gone, and its messages with it.
-        let Ok(mut open) = self.broker.open(self.queue) else { return Handoff::default() };
+        let Ok(mut open) = self.broker.open_for(self.queue, self.by) else { return Handoff::default() };
         let unparked = open.unpark(self.id);
         let handoff = if unparked { None } else { self.handoff.try_recv().ok() };
+        if handoff.is_none() {
+            open.received_nothing();
+        }
         open.close().without_waiting();
         handoff.unwrap_or_default()
     }
@@ -186,7 +197,7 @@ impl Drop for ParkedReceive<'_> {
     fn drop(&mut self) {
         if !self.ended {
             let deliveries = self.end().without_waiting();
-            drop(UndeliveredGuard { broker: self.broker, queue: self.queue, deliveries });
+            drop(UndeliveredGuard { broker: self.broker, queue: self.queue, by: self.by, deliveries });
         }
     }
 }
@@ -195,6 +206,7 @@ impl Drop for ParkedReceive<'_> {
 struct UndeliveredGuard<'a> {
     broker: &'a Broker,
     queue: &'a Arc<Queue>,
+    by: By,
     deliveries: Vec<Delivery>,
 }
 
@@ -204,7 +216,7 @@ impl Drop for UndeliveredGuard<'_> {
             return;
         }
         // An error means that the queue is gone, and its messages with it.
-        if let Ok(mut open) = self.broker.open(self.queue) {
+        if let Ok(mut open) = self.broker.open_for(self.queue, self.by) {
             open.give_back(&self.deliveries);
             open.close().without_waiting();
         }

@@ -50,7 +50,7 @@ pub(super) fn send_message(cx: &Context<'_>, r: SendMessageRequest) -> Result<Pe
     };
     required(&message, &settings, Position::Single)?;
     let (answer, message) = answer(check(message, &settings, Position::Single, cx, &queue.account)?);
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let sent = open.send(message);
     Ok(open.close().map(|()| complete(answer, sent, settings.fifo)))
 }
@@ -75,7 +75,7 @@ pub(super) fn send_message_batch(
             required(&entry, &settings, position).and_then(|()| check(entry, &settings, position, cx, &queue.account));
         messages.push(checked.map(answer));
     }
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     let mut send = |(answer, message)| complete(answer, open.send(message), settings.fifo);
     let sent: Vec<_> = messages.into_iter().map(|message| message.map(&mut send)).collect();
     let outcomes = ids.into_iter().zip(sent).map(entry);

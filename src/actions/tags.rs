@@ -31,7 +31,7 @@ pub(super) fn tag_queue(cx: &Context<'_>, r: TagQueueRequest) -> Result<Pending<
     let queue = cx.queue()?;
     let tags = r.tags.filter(|tags| !tags.is_empty()).ok_or_else(|| Error::missing("Tags"))?;
     let tags = check(&tags, &queue.name)?;
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     // Uncertain: whether the limit counts one call or all tags; a queue has at most 50 by the quotas page.
     let new = tags.keys().filter(|key| !open.tags().contains_key(*key)).count();
     if open.tags().len() + new > limits::TAGS_MAX {
@@ -48,12 +48,12 @@ pub(super) fn untag_queue(cx: &Context<'_>, r: UntagQueueRequest) -> Result<Pend
         return Err(rules::tag_key_length());
     }
     keys.iter().try_for_each(|key| rules::check_tag_key(key))?;
-    let mut open = cx.broker.open(queue)?;
+    let mut open = cx.open(queue)?;
     open.edit_tags(|held| held.retain(|key, _| !keys.contains(key)));
     Ok(open.close().map(|()| Empty {}))
 }
 
 pub(super) fn list_queue_tags(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<ListQueueTagsResult>, Error> {
-    let open = cx.broker.open(cx.queue()?)?;
+    let open = cx.open(cx.queue()?)?;
     Ok(Pending::nothing(ListQueueTagsResult { tags: open.tags().clone() }))
 }

@@ -2,15 +2,21 @@
 
 use super::*;
 use crate::api::{Operation, Request, Response, SendMessageRequest};
-use crate::broker::{Broker, BrokerOptions};
+use crate::broker::{Broker, BrokerOptions, By};
 use crate::clock::Clock;
 use crate::config::NamespaceMode;
 use crate::error::{Error, ErrorKind};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
-const CALLER: Caller<'static> =
-    Caller { account: "000000000000", region: "us-east-1", base_url: "http://kew", trace_header: None, presence: None };
+const CALLER: Caller<'static> = Caller {
+    account: "000000000000",
+    region: "us-east-1",
+    base_url: "http://kew",
+    trace_header: None,
+    presence: None,
+    by: By { client: 0, request: 0 },
+};
 
 /// Takes down what it is asked and told. Refuses purges, and loses the answers of deletions.
 #[derive(Clone, Default)]
@@ -24,6 +30,10 @@ impl Judge {
 }
 
 impl Hook for Judge {
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
     fn permit<'a>(&'a self, context: &'a Context<'_>, operation: Operation) -> HookFuture<'a, Result<(), Error>> {
         self.note("permit", context, operation);
         let refused = operation == Operation::PurgeQueue;
@@ -47,7 +57,7 @@ fn actions() -> (Actions, Judge) {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
     let judge = Judge::default();
     let broker = Broker::new(options, Clock::manual());
-    (Actions::new(Arc::new(broker)).with_hook(Box::new(judge.clone())), judge)
+    (Actions::new(Arc::new(broker)).with_hook(Arc::new(judge.clone())), judge)
 }
 
 async fn execute(actions: &Actions, operation: Operation, members: Value) -> Result<Response, Error> {

@@ -1,44 +1,29 @@
-//! What happened in a queue, on its way to its readers: the store, and others that asked for it.
+//! What happened in a queue, on its way to its readers: the store, and an observer that asked for it.
 //!
-//! Changes are handed over under the queue's lock, so that a reader gets them in the order in which they took place; the store is
+//! Changes are handed to the store under the queue's lock, so that it gets them in the order in which they took place; it is
 //! not waited for there. An answer waits for it with no lock held: that of a writer for its own changes and all before them, that
-//! of a receiver for the sends of what it shows. Without a reader nothing is put together.
+//! of a receiver for the sends of what it shows. The observer is told facts at once. Without a reader nothing is put together.
 
-use crate::engine::{self, Cause, Effect, Time};
+use super::observer::{By, Observer, QueueEvent, QueueNames};
+use crate::engine::{self, Cause, Effect, Fact, Time};
 use crate::error::Error;
 use crate::store::{Change, CommitTicket, Committer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// One thing that happened.
-pub struct Entry {
-    /// When: the time of the operation, or the moment at which what time alone brought about was due.
-    pub at: Time,
+/// One thing that happened, for the store.
+pub(super) struct Entry {
     /// Why, if it happened to messages.
-    pub cause: Option<Cause>,
+    cause: Option<Cause>,
     /// What.
-    pub change: Change,
-}
-
-/// Reads what happens, beside the store: a history, counters, somebody who awaits something.
-pub trait ChangeReader: Send + Sync {
-    /// Takes what happened in one queue, and with a transfer also those of the queue that the messages left; for each queue they
-    /// come in the order in which they took place. The caller holds the queue's lock: no queue may be opened in here, and
-    /// nothing waited for.
-    fn read(&self, entries: &[Entry]);
+    change: Change,
 }
 
 /// All readers of what happens.
 #[derive(Default)]
 pub(super) struct Readers {
     pub(super) store: Option<Committer>,
-    pub(super) others: Vec<Arc<dyn ChangeReader>>,
-}
-
-impl Readers {
-    fn any(&self) -> bool {
-        self.store.is_some() || !self.others.is_empty()
-    }
+    pub(super) observer: Option<Arc<dyn Observer>>,
 }
 
 /// An outcome, and what has to be durable before anyone is told.
@@ -85,11 +70,15 @@ impl<T> Pending<T> {
     }
 }
 
-/// The changes of one queue that no reader has got yet, and what the store has got and not yet made durable.
+/// The changes of one queue that the store has not got yet, and what the store has got and not yet made durable.
 pub(super) struct Journal {
     queue: u64,
-    /// Whether there is a reader.
+    /// Whether there is a store.
     wanted: bool,
+    /// The observer of the broker, who is there before its first queue and never changes.
+    observer: Option<Arc<dyn Observer>>,
+    /// On whose behalf the queue is open.
+    by: By,
     /// In the order in which they took place.
     entries: Vec<Entry>,
     /// Stands for everything that the store has got so far.
@@ -99,10 +88,16 @@ pub(super) struct Journal {
 }
 
 impl engine::Journal for Journal {
-    fn record(&mut self, at: Time, cause: Cause, effect: impl FnOnce() -> Effect) {
+    fn record(&mut self, _: Time, cause: Cause, effect: impl FnOnce() -> Effect) {
         if self.wanted {
             let change = Change::Effect { queue: self.queue, effect: effect() };
-            self.entries.push(Entry { at, cause: Some(cause), change });
+            self.entries.push(Entry { cause: Some(cause), change });
+        }
+    }
+
+    fn observe<'a>(&mut self, at: Time, cause: Cause, fact: impl FnOnce() -> Fact<'a>) {
+        if let Some(observer) = &self.observer {
+            observer.happened(self.queue, at, cause, &fact(), self.by);
         }
     }
 }
@@ -110,18 +105,42 @@ impl engine::Journal for Journal {
 impl Journal {
     /// The journal of the queue with this uid.
     pub(super) fn new(queue: u64) -> Journal {
-        Journal { queue, wanted: false, entries: Vec::new(), newest: None, unsettled: VecDeque::new() }
+        Journal {
+            queue,
+            wanted: false,
+            observer: None,
+            by: By::default(),
+            entries: Vec::new(),
+            newest: None,
+            unsettled: VecDeque::new(),
+        }
     }
 
     /// To be called before the queue is worked on.
     pub(super) fn begin(&mut self, readers: &Readers) {
-        self.wanted = readers.any();
+        self.wanted = readers.store.is_some();
+        self.by = By::default();
+        if self.observer.is_none() && readers.observer.is_some() {
+            self.observer.clone_from(&readers.observer);
+        }
     }
 
-    /// Takes down what changed beside effects of the engine. Without a reader it is not even put together.
-    pub(super) fn note<I: IntoIterator<Item = Change>>(&mut self, at: Time, changes: impl FnOnce() -> I) {
+    /// From here on what happens is done on behalf of somebody; answers on whose behalf it was before.
+    pub(super) fn act_for(&mut self, by: By) -> By {
+        std::mem::replace(&mut self.by, by)
+    }
+
+    /// Tells the observer what happened to the queue as such.
+    pub(super) fn tell(&self, at: Time, event: QueueEvent, names: impl FnOnce() -> QueueNames) {
+        if let Some(observer) = &self.observer {
+            observer.queue_event(&names(), at, event, self.by);
+        }
+    }
+
+    /// Takes down what changed beside effects of the engine. Without a store it is not even put together.
+    pub(super) fn note<I: IntoIterator<Item = Change>>(&mut self, changes: impl FnOnce() -> I) {
         if self.wanted {
-            self.entries.extend(changes().into_iter().map(|change| Entry { at, cause: None, change }));
+            self.entries.extend(changes().into_iter().map(|change| Entry { cause: None, change }));
         }
     }
 
@@ -142,13 +161,10 @@ impl Journal {
         self.entries.extract_if(mark.min(self.entries.len()).., is_removal).collect()
     }
 
-    /// Hands everything to the readers.
+    /// Hands everything to the store.
     pub(super) fn flush(&mut self, readers: &Readers) {
         if self.entries.is_empty() {
             return;
-        }
-        for reader in &readers.others {
-            reader.read(&self.entries);
         }
         let Some(store) = &readers.store else { return self.entries.clear() };
         let stored = |entry: &Entry| match &entry.change {

@@ -1,6 +1,7 @@
 //! The parked receives of one queue: first come, first served, one direct hand-off each.
 
 use super::journal::Pending;
+use super::observer::By;
 use crate::engine::{Delivery, ReceiveOptions};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -21,6 +22,7 @@ pub struct LongPollId(u64);
 /// A parked receive.
 pub(super) struct LongPoll {
     pub(super) options: ReceiveOptions,
+    pub(super) by: By,
     pub(super) handoff: oneshot::Sender<Handoff>,
 }
 
@@ -33,17 +35,17 @@ pub struct LongPolls {
 
 impl LongPolls {
     /// Parks a receive behind all others.
-    pub(super) fn park(&mut self, options: ReceiveOptions) -> (LongPollId, oneshot::Receiver<Handoff>) {
+    pub(super) fn park(&mut self, options: ReceiveOptions, by: By) -> (LongPollId, oneshot::Receiver<Handoff>) {
         let (handoff, receiver) = oneshot::channel();
         let id = LongPollId(self.next);
         self.next += 1;
-        self.parked.insert(id, LongPoll { options, handoff });
+        self.parked.insert(id, LongPoll { options, by, handoff });
         (id, receiver)
     }
 
     /// The receive that has been parked longest.
-    pub(super) fn first(&self) -> Option<(LongPollId, &ReceiveOptions)> {
-        self.parked.first_key_value().map(|(id, poll)| (*id, &poll.options))
+    pub(super) fn first(&self) -> Option<(LongPollId, &LongPoll)> {
+        self.parked.first_key_value().map(|(id, poll)| (*id, poll))
     }
 
     /// Takes a receive out, unless it has been handed something already.

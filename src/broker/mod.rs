@@ -2,11 +2,13 @@
 //!
 //! | file | what it holds, from the bottom up |
 //! | --- | --- |
+//! | `observer.rs` | who watches what happens |
 //! | `ids.rs` `journal.rs` `long_polls.rs` `settings.rs` | random or seeded ids; what happened, on its way to its readers; parked receives; queue attributes |
 //! | `queue.rs` | one queue behind its lock |
 //! | `namespace.rs` `wakeups.rs` `move_tasks.rs` | queues by name; when which queue has something to do; message move tasks |
 //! | `shared.rs` | the [`Broker`]: all of the above together |
 //! | `open.rs` | the guard [`OpenQueue`], the single way to work on a queue |
+//! | `look.rs` | looking at a queue, and watching for its next change |
 //! | `transfer.rs` | the one way of messages from one queue to another |
 //! | `move_task_steps.rs` | what a message move task does |
 //! | `timers.rs` | serves what is due, and turns a manual clock |
@@ -29,9 +31,11 @@
 mod ids;
 mod journal;
 mod long_polls;
+mod look;
 mod move_task_steps;
 mod move_tasks;
 mod namespace;
+mod observer;
 mod open;
 mod queue;
 mod restore;
@@ -43,10 +47,12 @@ mod transfer;
 mod wakeups;
 
 pub use ids::Ids;
-pub use journal::{ChangeReader, Entry, Pending};
+pub use journal::Pending;
 pub use long_polls::{Handoff, LongPollId, LongPolls};
+pub use look::QueueLook;
 pub use move_tasks::{MoveTask, MoveTaskStatus, MoveTasks};
 pub use namespace::{Added, Namespace};
+pub use observer::{By, Observer, QueueEvent, QueueNames};
 pub use open::{HANDOFFS_PER_TURN, OpenQueue};
 pub use queue::{Queue, QueueState};
 pub use restore::Restoring;

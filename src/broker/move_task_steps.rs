@@ -81,10 +81,10 @@ impl OpenQueue<'_> {
 
     /// Writes down how far a task of this queue has come, and tells how many messages it has moved.
     pub fn save_move_task(&mut self, id: &str) -> u64 {
-        let (broker, source, now) = (self.broker, self.queue, self.now());
+        let (broker, source) = (self.broker, self.queue);
         let tasks = broker.move_tasks.lock();
         let task = tasks.of(source).find(|task| *task.id == *id);
-        self.state.journal.note(now, || task.map(MoveTask::record));
+        self.state.journal.note(|| task.map(MoveTask::record));
         task.map_or(0, |task| task.moved)
     }
 
@@ -136,7 +136,7 @@ impl OpenQueue<'_> {
             Err(_) if departures.are_under_way() => Step::Next(now),
             Err(status) => {
                 task.status = status;
-                journal.note(now, || [task.record()]);
+                journal.note(|| [task.record()]);
                 Step::Ended
             }
         }

@@ -2,12 +2,13 @@
 
 use super::journal::Pending;
 use super::long_polls::{Handoff, LongPollId};
+use super::observer::{By, QueueEvent};
 use super::queue::{Queue, QueueState, TargetCache, Transfer, TransferCause};
 use super::settings::QueueSettings;
 use super::shared::Broker;
 use crate::engine::{
-    Counts, Deleted, Delivery, Discarded, Message, NewMessage, Receipt, ReceiveOptions, Received, Sent, Time,
-    VisibilityChange,
+    Cause, Counts, Deleted, Delivery, Discarded, Fact, Journal as _, Message, MessageId, NewMessage, Receipt,
+    ReceiveOptions, Received, Sent, Time, VisibilityChange,
 };
 use crate::error::Error;
 use crate::store::{Change, CommitTicket};
@@ -51,10 +52,22 @@ impl Broker {
         Ok(OpenQueue { broker: self, queue, state, now, behind, closed: false })
     }
 
+    /// The same on behalf of somebody, for the observer.
+    ///
+    /// # Errors
+    /// As [`Broker::open`].
+    pub fn open_for<'a>(&'a self, queue: &'a Arc<Queue>, by: By) -> Result<OpenQueue<'a>, Error> {
+        let mut open = self.open(queue)?;
+        open.state.journal.act_for(by);
+        Ok(open)
+    }
+
     /// Locks a queue that no other thread knows yet. Whatever others do with it meanwhile comes after what is done here.
-    pub fn open_new<'a>(&'a self, queue: &'a Arc<Queue>) -> OpenQueue<'a> {
-        let state = queue.lock(&self.readers);
-        OpenQueue { broker: self, queue, state, now: self.clock.now(), behind: false, closed: false }
+    pub fn open_new<'a>(&'a self, queue: &'a Arc<Queue>, by: By) -> OpenQueue<'a> {
+        let mut state = queue.lock(&self.readers);
+        let now = self.clock.now();
+        state.journal.act_for(by);
+        OpenQueue { broker: self, queue, state, now, behind: false, closed: false }
     }
 
     /// Waits until the store has taken what a queue has to catch up with, so that a request finds it as it is now.
@@ -75,7 +88,7 @@ impl Broker {
     /// Locks a queue and brings it up to now, and tells whether something is left to catch up with. Many deadlines that
     /// fall due at once are worked off in small portions, and others get their turn in between. If the store cannot keep
     /// up, the rest has to wait: the engine hands out, deletes and hides by the rules all the same.
-    fn lock_up_to_now<'a>(&self, queue: &'a Arc<Queue>) -> (MutexGuard<'a, QueueState>, Time, bool) {
+    pub(super) fn lock_up_to_now<'a>(&self, queue: &'a Arc<Queue>) -> (MutexGuard<'a, QueueState>, Time, bool) {
         loop {
             let mut state = queue.lock(&self.readers);
             let now = self.clock.now();
@@ -99,9 +112,10 @@ impl Broker {
         }
     }
 
-    /// Sets the wake-up of a queue to `at`, or else to the next moment at which something happens for its parked receives.
+    /// Sets the wake-up of a queue to `at`, or else to the next moment at which something happens for its parked
+    /// receives, or for those who await something.
     pub(super) fn set_wakeup(&self, queue: &Arc<Queue>, state: &mut QueueState, at: Option<Time>) {
-        let next = || state.engine.next_deadline().filter(|_| !state.long_polls.is_empty());
+        let next = || state.engine.next_deadline().filter(|_| !state.long_polls.is_empty() || state.is_watched());
         let Some(next) = at.or_else(next) else { return };
         if state.wakeup != Some(next) {
             self.wakeups.set(queue, state.wakeup, next);
@@ -124,8 +138,35 @@ impl OpenQueue<'_> {
 
     /// Puts in a message that comes from another queue.
     pub fn insert(&mut self, message: Message) -> u64 {
+        self.insert_renewed(message, None)
+    }
+
+    /// The same for a message that had another id until now.
+    pub fn insert_renewed(&mut self, message: Message, renewed_from: Option<MessageId>) -> u64 {
         let QueueState { engine, journal, .. } = &mut *self.state;
-        engine.insert(self.now, message, journal)
+        engine.insert_renewed(self.now, message, renewed_from, journal)
+    }
+
+    /// Takes a message out by its slot and number, in whatever state it is.
+    pub fn take(&mut self, message: (u32, u64)) -> Option<Message> {
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.take(self.now, message, journal)
+    }
+
+    /// Makes a message visible, by its slot and number; whether it was hidden.
+    pub fn release(&mut self, message: (u32, u64)) -> bool {
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.release(self.now, message, journal)
+    }
+
+    /// Forgets all deduplication ids and receive attempts.
+    pub fn forget_deduplication(&mut self) {
+        self.state.engine.forget_deduplication();
+    }
+
+    /// Tells the observer that a receive ended with nothing.
+    pub fn received_nothing(&mut self) {
+        self.state.journal.observe(self.now, Cause::ReceivedNothing, || Fact::Queue);
     }
 
     /// Takes messages out of sight. Messages that were received too often are on their way to the dead-letter queue then.
@@ -198,8 +239,11 @@ impl OpenQueue<'_> {
     pub fn delete_queue(&mut self) -> Discarded {
         self.state.deleted = true;
         self.state.long_polls.dismiss();
+        // Those who await something here find the queue gone.
+        self.state.tell_watchers();
         self.broker.namespace.remove(self.queue, self.now);
         self.note(|queue, now| [Change::QueueDeleted { uid: queue.uid, at: now }]);
+        self.state.journal.tell(self.now, QueueEvent::Deleted, || self.queue.names());
         self.state.engine.purge(self.now, &mut ())
     }
 
@@ -212,6 +256,7 @@ impl OpenQueue<'_> {
     pub fn edit_tags(&mut self, edit: impl FnOnce(&mut BTreeMap<String, String>)) {
         edit(&mut self.state.tags);
         self.save();
+        self.state.journal.tell(self.now, QueueEvent::AttributesSet, || self.queue.names());
     }
 
     /// Changes its settings.
@@ -219,20 +264,26 @@ impl OpenQueue<'_> {
         self.queue.set_settings(&mut self.state, settings, self.now);
     }
 
+    /// Has the record of a new queue written, and tells the observer that it was created.
+    pub fn save_new(&mut self) {
+        self.save();
+        self.state.journal.tell(self.now, QueueEvent::Created, || self.queue.names());
+    }
+
     /// Has the queue's record written anew.
     pub fn save(&mut self) {
-        self.queue.save(&mut self.state, self.now);
+        self.queue.save(&mut self.state);
     }
 
     /// Takes down what changed beside the messages, if anyone reads it.
     pub(super) fn note<I: IntoIterator<Item = Change>>(&mut self, changes: impl FnOnce(&Queue, Time) -> I) {
         let (queue, now) = (self.queue, self.now);
-        self.state.journal.note(now, || changes(queue, now));
+        self.state.journal.note(|| changes(queue, now));
     }
 
     /// Parks a receive until it is handed something.
-    pub fn park(&mut self, options: ReceiveOptions) -> (LongPollId, oneshot::Receiver<Handoff>) {
-        self.state.long_polls.park(options)
+    pub fn park(&mut self, options: ReceiveOptions, by: By) -> (LongPollId, oneshot::Receiver<Handoff>) {
+        self.state.long_polls.park(options, by)
     }
 
     /// Ends a parked receive. `false` if it has been handed something already.
@@ -291,6 +342,7 @@ impl OpenQueue<'_> {
         self.state.journal.flush(&self.broker.readers);
         let more = self.hand_out();
         self.state.journal.flush(&self.broker.readers);
+        self.state.tell_watchers();
         let at = (self.behind || more).then_some(self.now);
         self.broker.set_wakeup(self.queue, &mut self.state, at);
     }
@@ -302,9 +354,11 @@ impl OpenQueue<'_> {
             if !self.state.engine.has_ready() {
                 return false;
             }
-            let Some((id, options)) = self.state.long_polls.first() else { return false };
-            let options = options.clone();
+            let Some((id, poll)) = self.state.long_polls.first() else { return false };
+            let (options, by) = (poll.options.clone(), poll.by);
+            let before = self.state.journal.act_for(by);
             let received = self.receive(&options);
+            self.state.journal.act_for(before);
             if received.deliveries.is_empty() {
                 // Either as many dead letters as may be taken out in one go, or messages that are ready but not to be had
                 // now: the limit of messages in flight.

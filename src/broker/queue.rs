@@ -2,11 +2,13 @@
 
 use super::journal::{Entry, Journal, Readers};
 use super::long_polls::LongPolls;
+use super::observer::{QueueEvent, QueueNames};
 use super::settings::QueueSettings;
 use crate::engine::{self, Message, Time};
 use crate::store::{Change, QueueRecord};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use tokio::sync::watch;
 
 /// A queue with its names, its settings and its state.
 pub struct Queue {
@@ -40,6 +42,8 @@ pub struct QueueState {
     pub(super) departures: Departures,
     pub(super) dead_letter_target: TargetCache,
     pub(super) journal: Journal,
+    /// Counts up with each change, for those who await something; none if nobody does.
+    pub(super) changes: Option<watch::Sender<u64>>,
 }
 
 /// The dead-letter queue of a source as it was looked up last. Every receive asks for it, so it is looked up again only
@@ -112,6 +116,23 @@ impl Departures {
     }
 }
 
+impl QueueState {
+    /// Whether somebody awaits something here.
+    pub(super) fn is_watched(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| !changes.is_closed())
+    }
+
+    /// Tells those who await something that it may be so now.
+    pub(super) fn tell_watchers(&mut self) {
+        if let Some(changes) = &self.changes {
+            match changes.is_closed() {
+                true => self.changes = None,
+                false => changes.send_modify(|count| *count = count.wrapping_add(1)),
+            }
+        }
+    }
+}
+
 impl Queue {
     /// A queue with nothing in it.
     pub fn new(
@@ -139,6 +160,7 @@ impl Queue {
                 departures: Departures::default(),
                 dead_letter_target: TargetCache::default(),
                 journal: Journal::new(uid),
+                changes: None,
             }),
         }
     }
@@ -153,13 +175,20 @@ impl Queue {
         state.engine.configure(settings.for_engine());
         state.dead_letter_target = TargetCache::default();
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
-        self.save(state, now);
+        self.save(state);
+        state.journal.tell(now, QueueEvent::AttributesSet, || self.names());
     }
 
     /// Has the queue's record written anew.
-    pub(super) fn save(&self, state: &mut QueueState, now: Time) {
+    pub(super) fn save(&self, state: &mut QueueState) {
         let QueueState { journal, purged, tags, .. } = state;
-        journal.note(now, || [self.record(*purged, tags)]);
+        journal.note(|| [self.record(*purged, tags)]);
+    }
+
+    /// Its names.
+    pub fn names(&self) -> QueueNames {
+        let Queue { uid, account, region, name, fifo, .. } = self;
+        QueueNames { uid: *uid, account: account.clone(), region: region.clone(), name: name.clone(), fifo: *fifo }
     }
 
     /// What the store keeps of a queue beside its messages.

@@ -1,9 +1,10 @@
 //! The broker: all queues, and what they share.
 
 use super::ids::Ids;
-use super::journal::{ChangeReader, Readers};
+use super::journal::Readers;
 use super::move_tasks::MoveTasks;
 use super::namespace::Namespace;
+use super::observer::Observer;
 use super::queue::Queue;
 use super::wakeups::Wakeups;
 use crate::api::{Arn, RedrivePolicy};
@@ -75,9 +76,11 @@ impl Broker {
         self.readers.store = Some(store);
     }
 
-    /// From now on everything that happens is read by this reader too.
-    pub fn add_reader(&mut self, reader: Arc<dyn ChangeReader>) {
-        self.readers.others.push(reader);
+    /// Has everything that happens observed. To be called before there are queues.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Broker {
+        self.readers.observer = Some(observer);
+        self
     }
 
     /// The store, if there is one.

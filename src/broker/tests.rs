@@ -6,7 +6,7 @@ use crate::api::Map;
 use crate::api::fields::CoercedString;
 use crate::clock::Clock;
 use crate::config::NamespaceMode;
-use crate::engine::{Cause, DEAD_LETTERS_PER_CALL_MAX, ReceiveOptions, TICK_EVENTS_MAX, Time, tests::message};
+use crate::engine::{Cause, DEAD_LETTERS_PER_CALL_MAX, Fact, ReceiveOptions, TICK_EVENTS_MAX, Time, tests::message};
 use crate::store::{Change, Committer, Store, StoreError, StoredItem};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn insert(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<u64> {
 const TEN: ReceiveOptions = ReceiveOptions { max: 10, visibility_timeout_seconds: None, attempt_id: None };
 
 fn park(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<oneshot::Receiver<Handoff>> {
-    let park = |_| broker.open(queue).expect("the queue").park(TEN).1;
+    let park = |_| broker.open(queue).expect("the queue").park(TEN, By::default()).1;
     (0..count).map(park).collect()
 }
 
@@ -174,21 +174,18 @@ fn a_queue_that_much_happens_to_at_once_waits_for_the_store() {
 #[derive(Default)]
 struct Told(Mutex<Vec<(u64, Time, Cause)>>);
 
-impl ChangeReader for Told {
-    fn read(&self, entries: &[Entry]) {
-        let told = entries.iter().filter_map(|entry| match &entry.change {
-            Change::Effect { queue, .. } => Some((*queue, entry.at, entry.cause?)),
-            _ => None,
-        });
-        self.0.lock().expect("no panic").extend(told);
+impl Observer for Told {
+    fn happened(&self, queue: u64, at: Time, cause: Cause, _: &Fact<'_>, _: By) {
+        self.0.lock().expect("no panic").push((queue, at, cause));
     }
+
+    fn queue_event(&self, _: &QueueNames, _: Time, _: QueueEvent, _: By) {}
 }
 
 #[test]
-fn a_reader_is_told_the_life_of_a_message_without_a_store() {
-    let mut broker = broker();
+fn an_observer_is_told_the_life_of_a_message_without_a_store() {
     let told = Arc::new(Told::default());
-    broker.add_reader(told.clone());
+    let broker = broker().with_observer(told.clone());
     let dead = create(&broker, "dead", &[]);
     let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":1}"#;
     let queue = create(&broker, "q", &[("RedrivePolicy", policy), ("VisibilityTimeout", "5")]);

@@ -66,8 +66,10 @@ impl Broker {
         let fifo = target.fifo;
         let arn = Arn { region: &source.region, account: &source.account, name: &source.name }.to_string().into();
         for message in messages {
+            let id = message.id;
             let message = open.changed_by(&cause, message, &arn, fifo);
-            open.insert(message);
+            let renewed_from = Some(id).filter(|id| *id != message.id);
+            open.insert_renewed(message, renewed_from);
         }
         open.close_and_leave_departures().1
     }

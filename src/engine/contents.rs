@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::arena::{Arena, NONE};
 use super::dedup::{ATTEMPT_WINDOW_MS, Attempts, DEDUPLICATION_WINDOW_MS, Deduplication};
-use super::effect::{MessageState, MessageStatus, StoredMessage};
+use super::effect::{MessageFacts, MessageState, MessageStatus, StoredMessage};
 use super::expiring_map::ExpiringMap;
 use super::fifo::FifoOrder;
 use super::message::Message;
@@ -213,6 +213,32 @@ impl Contents {
     pub(super) fn stored(&self, slot: u32) -> StoredMessage {
         let message = self.slots[slot].to_message(self.group_name(slot));
         StoredMessage { slot, number: self.slots[slot].number, status: self.status(slot), message }
+    }
+
+    /// Forgets all deduplication ids and receive attempts.
+    pub(super) fn forget_deduplication(&mut self) {
+        self.deduplication = ExpiringMap::new(DEDUPLICATION_WINDOW_MS);
+        self.attempts = ExpiringMap::new(ATTEMPT_WINDOW_MS);
+    }
+
+    /// A message as it is now, for observers.
+    pub(super) fn facts(&self, slot: u32) -> MessageFacts<'_> {
+        let message = &self.slots[slot];
+        MessageFacts {
+            id: message.id,
+            renewed_from: None,
+            slot,
+            number: message.number,
+            state: Some(message.state),
+            deadline: self.timers.of(message).map(|timer| timer.at),
+            receive_count: message.receive_count,
+            receive: message.receive_count,
+            sent: message.sent,
+            body: &message.body,
+            body_md5: message.body_md5,
+            extra: message.extra.as_deref(),
+            group: self.group_name(slot),
+        }
     }
 
     pub(super) fn status(&self, slot: u32) -> MessageStatus {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::message::{Message, MessageId};
+use super::message::{Body, Extra, Message, MessageId};
 use super::receipt::Receipt;
 use super::time::Time;
 
@@ -134,7 +134,7 @@ impl Effect {
 }
 
 /// Why something happened to a queue. Every effect on a message has exactly one cause, and every cause but `Remembered`
-/// and `Purged` stands for one event in the life of one message, so a reader that only counts may count causes.
+/// and `Purged` stands for one event in the life of one message, so an observer that only counts may count causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// SendMessage put it in, visible or delayed.
@@ -164,6 +164,65 @@ pub enum Cause {
     Purged,
     /// A deduplication id or a receive attempt is remembered; goes with a `Sent` or with `Received`s before it.
     Remembered,
+    /// It was made visible by hand, or a fault that was asked for lets it be received once more.
+    Released,
+    /// It was taken out by hand, to be thrown away or put into another queue.
+    Removed,
+    /// A SendMessage was a duplicate and put nothing in. No effect; observed only.
+    Deduplicated,
+    /// A DeleteMessage found its message gone, or its receipt handle expired. No effect; observed only.
+    DeleteMissed,
+    /// A receive ended with nothing. No effect; observed only.
+    ReceivedNothing,
+}
+
+/// What is known of something that happened, as plain facts and without a copy of the message.
+#[derive(Clone, Debug)]
+pub enum Fact<'a> {
+    /// It happened to this message, and this is how the message is now (or was last, if it left the queue).
+    Message(MessageFacts<'a>),
+    /// A send was a duplicate of this message ([`Cause::Deduplicated`]).
+    Duplicate {
+        /// The id of the message that was sent first.
+        of: MessageId,
+        /// The number of that message.
+        number: u64,
+    },
+    /// A receipt that no longer does anything ([`Cause::DeleteMissed`]).
+    Receipt(Receipt),
+    /// It happened to the queue as a whole ([`Cause::Purged`]), or not to any message ([`Cause::ReceivedNothing`]).
+    Queue,
+}
+
+/// A message as it is at one moment.
+#[derive(Clone, Debug)]
+pub struct MessageFacts<'a> {
+    /// Its id.
+    pub id: MessageId,
+    /// The id under which it was known before it came to this queue, if that is another: a message move task renews ids.
+    pub renewed_from: Option<MessageId>,
+    /// Its slot.
+    pub slot: u32,
+    /// Its number, unique in its queue for good.
+    pub number: u64,
+    /// Its state now; `None` if it left the queue.
+    pub state: Option<MessageState>,
+    /// When that state ends; see [`MessageStatus::deadline`].
+    pub deadline: Option<Time>,
+    /// `ApproximateReceiveCount`.
+    pub receive_count: u32,
+    /// The receive whose receipt handle was used, for [`Cause::Deleted`] and [`Cause::VisibilityChanged`]; else the last one.
+    pub receive: u32,
+    /// When it was sent.
+    pub sent: Time,
+    /// Its body.
+    pub body: &'a Body,
+    /// MD5 of the body.
+    pub body_md5: [u8; 16],
+    /// All that few messages have: attributes, deduplication id.
+    pub extra: Option<&'a Extra>,
+    /// The message group, if it has one.
+    pub group: Option<Arc<str>>,
 }
 
 /// Takes down what happens to a queue, for any number of readers: a store, a history, counters.
@@ -175,6 +234,12 @@ pub trait Journal {
     /// a shorter retention period or delay was set, the moment may lie before that of an effect recorded earlier.)
     /// `effect` is built by calling it: a journal without readers, or with readers that only count, does not.
     fn record(&mut self, at: Time, cause: Cause, effect: impl FnOnce() -> Effect);
+
+    /// Takes the facts of the same, and of what had no effect, for readers that keep no copy of the queue. Called in the order
+    /// in which things happened. Nothing is put together for a journal that does not override this.
+    fn observe<'a>(&mut self, at: Time, cause: Cause, fact: impl FnOnce() -> Fact<'a>) {
+        let _ = (at, cause, fact);
+    }
 }
 
 /// For a queue that lives in memory only.
@@ -194,6 +259,12 @@ impl<J: Journal> Journal for Option<J> {
     fn record(&mut self, at: Time, cause: Cause, effect: impl FnOnce() -> Effect) {
         if let Some(journal) = self {
             journal.record(at, cause, effect);
+        }
+    }
+
+    fn observe<'a>(&mut self, at: Time, cause: Cause, fact: impl FnOnce() -> Fact<'a>) {
+        if let Some(journal) = self {
+            journal.observe(at, cause, fact);
         }
     }
 }

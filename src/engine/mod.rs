@@ -14,7 +14,7 @@
 //! | `standard.rs` `fifo.rs` | the order of delivery, for each type of queue |
 //! | `dedup.rs` | deduplication ids and receive attempts |
 //! | `contents.rs` | keeps all of the above consistent: `detach` a message, change it, `attach` it |
-//! | `queue.rs` `receive.rs` `tick.rs` `replay.rs` `peek.rs` | the operations |
+//! | `queue.rs` `receive.rs` `tick.rs` `replay.rs` `peek.rs` `by_hand.rs` | the operations |
 //!
 //! **Invariant:** every operation is O(1) or O(log n) in the number of messages, groups and remembered ids. Nothing
 //! is scanned, and nothing stale is left behind to be skipped later.
@@ -24,6 +24,7 @@
 //! deduplication ids and attempts is the exception: it follows from their time, so it is not recorded.
 
 mod arena;
+mod by_hand;
 mod contents;
 mod dedup;
 mod effect;
@@ -49,9 +50,10 @@ mod timers;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use by_hand::NextChange;
 pub use contents::Discarded;
 pub use dedup::{ATTEMPT_WINDOW_MS, DEDUPLICATION_WINDOW_MS};
-pub use effect::{Cause, Effect, Journal, MessagePage, MessageState, MessageStatus, StoredMessage};
+pub use effect::{Cause, Effect, Fact, Journal, MessageFacts, MessagePage, MessageState, MessageStatus, StoredMessage};
 pub use message::{
     Attributes, BODY_SHARED_FROM, Body, Delivery, Extra, Message, MessageId, NewMessage, ParseMessageIdError,
     sequence_number,

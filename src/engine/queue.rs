@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Discarded};
 use super::dedup::{DeduplicationKey, FirstSend};
-use super::effect::{Cause, Effect, Journal, MessageState};
-use super::message::{FIRST_FIFO_NUMBER, Message, NewMessage};
+use super::effect::{Cause, Effect, Fact, Journal, MessageFacts, MessageState};
+use super::message::{FIRST_FIFO_NUMBER, Message, MessageId, NewMessage};
 use super::receipt::Receipt;
 use super::settings::{Counts, DeduplicationScope, Deleted, Movable, QueueType, Sent, Settings, VisibilityChange};
 use super::slot::Slot;
@@ -89,13 +89,15 @@ impl Queue {
         let group = group.map(|name| self.contents.shared_name(name));
         let key = self.deduplication_key(&message, group.as_ref());
         if let Some((_, first)) = key.as_ref().and_then(|key| self.contents.deduplication.get(now, key)) {
-            return Sent::Duplicate { id: first.id, number: first.number };
+            let FirstSend { id, number } = *first;
+            j.observe(now, Cause::Deduplicated, || Fact::Duplicate { of: id, number });
+            return Sent::Duplicate { id, number };
         }
         let state = if delay_seconds == 0 { MessageState::Visible } else { MessageState::Delayed };
         let timed = state == MessageState::Delayed && !self.is_fifo();
         let deadline = timed.then(|| now.plus_seconds(u64::from(delay_seconds)));
         let id = message.id;
-        let number = self.store(now, Cause::Sent, message, group.as_ref(), (state, deadline), j);
+        let number = self.store(now, (Cause::Sent, None), message, group.as_ref(), (state, deadline), j);
         if let Some(key) = key {
             j.record(now, Cause::Remembered, || Effect::Remembered {
                 group: key.group.clone(),
@@ -114,10 +116,22 @@ impl Queue {
     ///
     /// For a dead letter the caller sets `dead_letter_source`, and in a FIFO queue (AWS documentation) also
     /// `retained_from` to now and the deduplication id to the message id.
-    pub fn insert<J: Journal>(&mut self, now: Time, mut message: Message, j: &mut J) -> u64 {
+    pub fn insert<J: Journal>(&mut self, now: Time, message: Message, j: &mut J) -> u64 {
+        self.insert_renewed(now, message, None, j)
+    }
+
+    /// The same for a message that had another id until now, for its observers.
+    pub fn insert_renewed<J: Journal>(
+        &mut self,
+        now: Time,
+        mut message: Message,
+        renewed_from: Option<MessageId>,
+        j: &mut J,
+    ) -> u64 {
         self.tick(now, j);
         let group = message.group.take();
-        self.store(now, Cause::Arrived, message, group.as_ref(), (MessageState::Visible, None), j)
+        let cause = (Cause::Arrived, renewed_from);
+        self.store(now, cause, message, group.as_ref(), (MessageState::Visible, None), j)
     }
 
     /// Deletes the message a receipt speaks of.
@@ -127,12 +141,14 @@ impl Queue {
     pub fn delete<J: Journal>(&mut self, now: Time, receipt: Receipt, j: &mut J) -> Deleted {
         self.tick(now, j);
         let Some(slot) = self.find_unexpired(now, receipt, j) else {
+            j.observe(now, Cause::DeleteMissed, || Fact::Receipt(receipt));
             return Deleted::AlreadyGone;
         };
         if self.is_fifo() && self.running_receive(now, receipt).is_none() {
+            j.observe(now, Cause::DeleteMissed, || Fact::Receipt(receipt));
             return Deleted::ReceiptExpired;
         }
-        self.remove(now, Cause::Deleted, slot, j);
+        self.remove_by(now, Cause::Deleted, slot, Some(receipt), j);
         Deleted::Done
     }
 
@@ -200,6 +216,7 @@ impl Queue {
     /// O(1): drop what it returns outside the queue's lock.
     pub fn purge<J: Journal>(&mut self, now: Time, j: &mut J) -> Discarded {
         j.record(now, Cause::Purged, || Effect::Purged { next_number: self.next_number });
+        j.observe(now, Cause::Purged, || Fact::Queue);
         let empty = Contents::new(self.queue_type());
         Discarded(std::mem::replace(&mut self.contents, empty))
     }
@@ -231,7 +248,7 @@ impl Queue {
     fn store<J: Journal>(
         &mut self,
         now: Time,
-        cause: Cause,
+        (cause, renewed_from): (Cause, Option<MessageId>),
         message: Message,
         group: Option<&Arc<str>>,
         (state, deadline): (MessageState, Option<Time>),
@@ -240,12 +257,29 @@ impl Queue {
         let number = self.draw_number();
         let slot = self.contents.add(Slot::new(message, number), None, group, state, deadline);
         j.record(now, cause, || Effect::Stored(Box::new(self.contents.stored(slot))));
+        j.observe(now, cause, || Fact::Message(MessageFacts { renewed_from, ..self.contents.facts(slot) }));
         number
     }
 
     /// Removes a message for good.
     pub(super) fn remove<J: Journal>(&mut self, at: Time, cause: Cause, slot: u32, j: &mut J) -> Option<Message> {
+        self.remove_by(at, cause, slot, None, j)
+    }
+
+    fn remove_by<J: Journal>(
+        &mut self,
+        at: Time,
+        cause: Cause,
+        slot: u32,
+        receipt: Option<Receipt>,
+        j: &mut J,
+    ) -> Option<Message> {
         j.record(at, cause, || Effect::Removed { slot, number: self.contents.slots[slot].number });
+        j.observe(at, cause, || {
+            let facts = self.contents.facts(slot);
+            let receive = receipt.map_or(facts.receive, |receipt| receipt.receive);
+            Fact::Message(MessageFacts { state: None, deadline: None, receive, ..facts })
+        });
         self.contents.remove(slot)
     }
 
@@ -274,6 +308,7 @@ impl Queue {
             let number = self.contents.slots[slot].number;
             Effect::Changed { slot, number, status: self.contents.status(slot) }
         });
+        j.observe(at, cause, || Fact::Message(self.contents.facts(slot)));
     }
 
     pub(super) fn draw_number(&mut self) -> u64 {

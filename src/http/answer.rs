@@ -5,13 +5,58 @@ use crate::error::{Error, ErrorKind};
 use crate::wire::{self, Protocol, Reply};
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
 
 /// An answer on its way to hyper.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<AnswerBody>;
+
+/// The body of an answer.
+pub enum AnswerBody {
+    /// All of it.
+    Whole(Full<Bytes>),
+    /// Pieces as they come.
+    Stream(mpsc::Receiver<Bytes>),
+}
+
+impl AnswerBody {
+    /// A body that is there.
+    pub(super) fn whole(bytes: impl Into<Bytes>) -> AnswerBody {
+        AnswerBody::Whole(Full::new(bytes.into()))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            AnswerBody::Whole(body) => Pin::new(body).poll_frame(cx),
+            AnswerBody::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnswerBody::Whole(body) => body.is_end_stream(),
+            AnswerBody::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnswerBody::Whole(body) => body.size_hint(),
+            AnswerBody::Stream(_) => SizeHint::default(),
+        }
+    }
+}
 
 /// An answer that a route's handler is working on.
 pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
@@ -25,12 +70,12 @@ pub(super) enum AfterAnswer {
     Close,
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
 /// Gives a reply the headers that all answers of SQS have.
 pub(super) fn of_reply(reply: Reply, request_id: &str, after: AfterAnswer) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(reply.body)));
+    let mut answer = Response::new(AnswerBody::whole(reply.body));
     *answer.status_mut() = status(reply.status);
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
@@ -55,7 +100,7 @@ pub(super) fn refusal(context: &RequestContext<'_>, error: &Error) -> Answer {
 
 /// An answer of fixed text that is the same for everyone.
 pub(super) fn fixed(content_type: &'static str, text: &'static str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    let mut answer = Response::new(AnswerBody::whole(text));
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
 }

@@ -61,21 +61,29 @@ impl<'a> RequestContext<'a> {
 
 /// The id of a request: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId([u8; Hyphenated::LENGTH]);
+pub struct RequestId {
+    text: [u8; Hyphenated::LENGTH],
+    number: u128,
+}
 
 impl RequestId {
     /// A new one.
     pub fn random() -> RequestId {
         let uuid = uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid();
-        let mut text = [0; _];
+        let mut text = [0; Hyphenated::LENGTH];
         uuid.hyphenated().encode_lower(&mut text);
-        RequestId(text)
+        RequestId { text, number: uuid.as_u128() }
+    }
+
+    /// The id as a number.
+    pub fn number(&self) -> u128 {
+        self.number
     }
 
     /// Its 36 characters.
     pub fn as_str(&self) -> &str {
         // Only hexadecimal digits and hyphens are ever written into it.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        std::str::from_utf8(&self.text).unwrap_or_default()
     }
 }
 

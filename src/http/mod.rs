@@ -8,7 +8,7 @@
 //! | `host.rs` | which names of this server browsers may use |
 //! | `service.rs` | [`Service`] and its options |
 //! | `body.rs` | reading bodies |
-//! | `sqs.rs` `health.rs` | requests to SQS: decoded, carried out, encoded; health checks |
+//! | `sqs.rs` `control.rs` `health.rs` | requests to SQS: decoded, carried out, encoded; to the control API; health checks |
 //! | `routes.rs` | the table of routes; all that no row takes is for SQS |
 //! | `origin.rs` | which web pages may use the server |
 //! | `pipeline.rs` | the way of a request through all of these |
@@ -22,6 +22,7 @@ mod answer;
 mod body;
 mod connection;
 mod context;
+mod control;
 mod health;
 mod host;
 mod idle_watch;
@@ -36,6 +37,7 @@ mod sqs;
 mod worker;
 
 pub use crate::config::{BODY_BYTES_MAX_DEFAULT, Hosts, Origins};
+pub use answer::AnswerBody;
 pub use context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId};
 pub use idle_watch::IDLE_CHECKS;
 pub use limits::{

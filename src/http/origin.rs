@@ -12,13 +12,12 @@
 //!   this machine nor behind TLS. What calls itself Mozilla must therefore show that it acts for the server's own page
 //!   or for a person.
 
-use super::answer::Answer;
+use super::answer::{Answer, AnswerBody};
 use super::context::{RequestContext, text};
 use super::host::{split_host, without_dot};
 use super::routes::Access;
 use crate::config::{Hosts, Origins};
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
@@ -109,7 +108,7 @@ fn origin_of(address: &str) -> Option<HeaderValue> {
 }
 
 fn preflight(asked: &HeaderMap, origin: HeaderValue) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::new()));
+    let mut answer = Response::new(AnswerBody::whole(Bytes::new()));
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));

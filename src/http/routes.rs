@@ -3,8 +3,8 @@
 
 use super::answer::Answering;
 use super::context::RequestContext;
-use super::health;
 use super::service::Service;
+use super::{control, health};
 use bytes::Bytes;
 use hyper::{Method, Uri};
 
@@ -33,6 +33,8 @@ pub(super) enum Access {
 pub(super) type Handler = for<'a> fn(&'a Service, &'a RequestContext<'a>, Bytes) -> Answering<'a>;
 
 const READ: &[Method] = &[Method::GET, Method::HEAD];
+const ANY: &[Method] =
+    &[Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS];
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
@@ -40,6 +42,8 @@ const ROUTES: &[Route] = &[
     Route { methods: READ, path: "/", query: false, access: Access::Open, handler: health::greeting },
     Route { methods: READ, path: "/health", query: true, access: Access::Open, handler: health::health },
     Route { methods: READ, path: "/_localstack/health", query: true, access: Access::Open, handler: health::localstack },
+    Route { methods: ANY, path: "/_kew", query: true, access: Access::Guarded, handler: control::answer },
+    Route { methods: ANY, path: "/_kew/*", query: true, access: Access::Guarded, handler: control::answer },
 ];
 
 /// The row that takes a request; none if the request is for SQS.
@@ -63,13 +67,12 @@ mod tests {
     use super::super::context::ConnectionInfo;
     use super::super::service::HttpOptions;
     use super::*;
-    use crate::actions::Actions;
     use crate::broker::{Broker, BrokerOptions};
     use crate::clock::Clock;
     use crate::config::NamespaceMode;
-    use http_body_util::{BodyExt, Full};
+    use crate::control::Control;
+    use http_body_util::BodyExt;
     use hyper::Request;
-    use std::sync::Arc;
 
     fn takes(path: &'static str, query: bool, method: Method, uri: &'static str) -> bool {
         let route = Route { methods: READ, path, query, access: Access::Guarded, handler: health::health };
@@ -102,7 +105,7 @@ mod tests {
             tokio::task::yield_now().await;
             assert_eq!(service.options().account, "000000000000");
             let mut answer = fixed("text/plain", "");
-            *answer.body_mut() = Full::new(body);
+            *answer.body_mut() = super::super::answer::AnswerBody::whole(body);
             answer.headers_mut().extend(context.parts.headers.clone());
             answer
         })
@@ -114,7 +117,7 @@ mod tests {
             Route { methods: &[Method::POST], path: "/echo", query: true, access: Access::Guarded, handler: echo };
         let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
         let broker = Broker::new(options, Clock::manual());
-        let service = Service::new(Actions::new(Arc::new(broker)), HttpOptions::default());
+        let service = Service::new(Control::of_broker(broker), HttpOptions::default());
         let request = Request::post("/echo").header("x-mine", "1").body(()).unwrap();
         let (parts, ()) = request.into_parts();
         assert!(route.takes(&parts.method, &parts.uri));

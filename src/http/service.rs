@@ -4,6 +4,7 @@ use crate::actions::Actions;
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
 use crate::config::{Config, Hosts, Origins};
+use crate::control::Control;
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -52,20 +53,20 @@ impl HttpOptions {
 
 /// Answers requests.
 pub struct Service {
-    actions: Actions,
+    control: Arc<Control>,
     options: HttpOptions,
     hosts: Hosts,
     network_time: NetworkTime,
 }
 
 impl Service {
-    /// Has requests to SQS carried out by these actions.
-    pub fn new(actions: Actions, options: HttpOptions) -> Service {
+    /// Has requests to SQS carried out in these spaces.
+    pub fn new(control: Control, options: HttpOptions) -> Service {
         let mut hosts = options.hosts.clone();
         if let Some(url) = &options.external_url {
             hosts = hosts.with_url(url);
         }
-        Service { actions, options, hosts, network_time: NetworkTime::real() }
+        Service { control: Arc::new(control), options, hosts, network_time: NetworkTime::real() }
     }
 
     /// Goes by another time than the real one in what it grants clients on the network.
@@ -75,14 +76,19 @@ impl Service {
         self
     }
 
-    /// What carries out requests to SQS.
-    pub fn actions(&self) -> &Actions {
-        &self.actions
+    /// The spaces, and what tests control of them.
+    pub fn control(&self) -> &Arc<Control> {
+        &self.control
     }
 
-    /// Where the queues are.
+    /// What carries out requests to SQS in the default space.
+    pub fn actions(&self) -> &Actions {
+        self.control.home().actions()
+    }
+
+    /// The queues of the default space.
     pub fn broker(&self) -> &Arc<Broker> {
-        self.actions.broker()
+        self.control.home().broker()
     }
 
     /// How it was set.

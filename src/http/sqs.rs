@@ -6,6 +6,8 @@ use super::host::split_host;
 use super::service::Service;
 use crate::actions::Caller;
 use crate::api::region_of_host;
+use crate::broker::By;
+use crate::control::Space;
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
 use crate::wire::{self, Call, Rejection, Reply};
@@ -37,15 +39,17 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         base_url: &base_url,
         trace_header: text(headers.trace_id),
         presence: context.connection.presence,
+        by: By { client: 0, request: context.request_id.number() },
     };
+    let space = service.control().space(access_key, context.connection.port);
     // The log line is made ready only if someone reads it.
     let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {
         let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
-        (queue, service.broker().clock().now())
+        (queue, space.broker().clock().now())
     });
-    let outcome = service.actions().execute(&caller, request).await;
+    let outcome = space.actions().execute(&caller, request).await;
     if let Some((queue, began)) = log {
-        log_outcome(service, operation.name(), &queue, began, outcome.as_ref().err());
+        log_outcome(space, operation.name(), &queue, began, outcome.as_ref().err());
     }
     let reply = match outcome {
         Ok(response) => wire::encode(protocol, &response, request_id),
@@ -70,8 +74,8 @@ fn refused(rejection: Rejection, request_id: &str) -> Reply {
     }
 }
 
-fn log_outcome(service: &Service, action: &str, queue: &str, began: Time, error: Option<&Error>) {
-    let ms = service.broker().clock().now().ms_since(began);
+fn log_outcome(space: &Space, action: &str, queue: &str, began: Time, error: Option<&Error>) {
+    let ms = space.broker().clock().now().ms_since(began);
     match error {
         None => tracing::debug!(action, queue, status = 200, ms),
         Some(error) => tracing::debug!(action, queue, status = error.kind.status(), ms, %error),
@@ -84,7 +88,7 @@ fn is_account(key: &str) -> bool {
 }
 
 /// What queue URLs begin with: the configured URL, or what the client calls this server.
-fn base_url(external_url: Option<&str>, headers: &KnownHeaders<'_>, port: u16) -> String {
+pub(super) fn base_url(external_url: Option<&str>, headers: &KnownHeaders<'_>, port: u16) -> String {
     if let Some(url) = external_url {
         return url.to_owned();
     }

@@ -26,12 +26,12 @@ use std::path::PathBuf;
 #[must_use = "a builder does nothing until it is started"]
 pub struct ServerBuilder {
     config: Config,
-    clock: Clock,
+    clock: Option<Clock>,
 }
 
 impl ServerBuilder {
     pub(super) fn new() -> ServerBuilder {
-        ServerBuilder { config: Config::default(), clock: Clock::system() }
+        ServerBuilder { config: Config::default(), clock: None }
     }
 
     /// Adds a queue, by its name or with attributes.
@@ -51,7 +51,7 @@ impl ServerBuilder {
     /// A server that is started again on the same data directory must be given the clock of the one before it: a new manual
     /// clock begins again in the past, where everything that the store knows has yet to happen.
     pub fn clock(mut self, clock: Clock) -> ServerBuilder {
-        self.clock = clock;
+        self.clock = Some(clock);
         self
     }
 
@@ -154,6 +154,7 @@ impl ServerBuilder {
             self.config.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         }
         self.config.threads.get_or_insert(1);
-        Server::start(&self.config, self.clock)
+        let clock = self.clock.unwrap_or_else(|| Server::clock_for(&self.config));
+        Server::start(&self.config, clock)
     }
 }

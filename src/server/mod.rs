@@ -16,11 +16,11 @@ mod start;
 pub use builder::ServerBuilder;
 pub use error::StartError;
 
-use crate::actions::Actions;
 use crate::api::fill_in;
-use crate::broker::{Broker, BrokerOptions};
-use crate::clock::Clock;
+use crate::broker::Broker;
+use crate::clock::{Clock, NetworkTime};
 use crate::config::{Config, LISTEN_DEFAULT};
+use crate::control::{Control, Space};
 use crate::http::{self, HttpOptions, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
@@ -61,6 +61,12 @@ impl Server {
         ServerBuilder::new()
     }
 
+    /// The clock of a server that is given none: one that tests can turn, unless what it showed would be stored.
+    #[doc(hidden)]
+    pub fn clock_for(config: &Config) -> Clock {
+        if config.data.is_none() { Clock::controlled() } else { Clock::system() }
+    }
+
     /// Starts a server from a whole configuration. Loading a data directory takes time (a million messages: seconds); until it
     /// is loaded connections are refused.
     ///
@@ -73,20 +79,18 @@ impl Server {
         // Before a store is loaded, so that a port in use is found at once.
         let bound = addresses.iter().copied().map(http::Bound::new).collect::<Result<Vec<_>, _>>();
         let bound = bound.map_err(StartError::of_http)?;
-        let options = BrokerOptions {
-            namespace: config.namespace(),
-            cooldowns: config.cooldowns(),
-            auto_create: config.auto_create,
-        };
-        let broker = Broker::new(options, clock);
+        let options = start::space_options(config);
+        let (broker, history) = Space::broker_of(&options, clock);
         #[cfg(feature = "store")]
         let broker = match &config.data {
             Some(dir) => start::with_store(broker, dir, config)?,
             None => broker,
         };
-        let broker = Arc::new(broker);
+        let home = Space::new(&options, broker, history, NetworkTime::real());
+        let broker = home.broker().clone();
         start::declare(&broker, config)?;
-        let service = Arc::new(Service::new(Actions::new(broker.clone()), HttpOptions::of(config)));
+        let control = Control::new(home, start::control_access(config, addresses));
+        let service = Arc::new(Service::new(control, HttpOptions::of(config)));
         let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();
         let listeners = listeners.map_err(StartError::of_http)?;
         let running = Running::start(service, listeners).map_err(StartError::of_http)?;

@@ -3,15 +3,42 @@
 use super::StartError;
 use crate::actions::{self, Caller};
 use crate::api::attributes::name;
-use crate::broker::Broker;
-use crate::config::{Config, MAX_RECEIVE_COUNT_DEFAULT, QueueConfig, redrive_policy};
+use crate::broker::{Broker, BrokerOptions, By};
+use crate::config::{Config, MAX_RECEIVE_COUNT_DEFAULT, Mode, QueueConfig, redrive_policy};
+use crate::control::{Access, SpaceOptions};
 use crate::error::Error;
 #[cfg(feature = "store")]
 use crate::store::{Committer, SqliteStore, Store};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 #[cfg(feature = "store")]
 use std::path::Path;
 use std::sync::Arc;
+
+/// Events that a history keeps when nothing else is said.
+const HISTORY_EVENTS_DEFAULT: usize = 100_000;
+
+/// What the default space is made of.
+pub(super) fn space_options(config: &Config) -> SpaceOptions {
+    let history = config.mode == Mode::Dev && config.data.is_none();
+    SpaceOptions {
+        name: String::new(),
+        account: config.account.clone(),
+        seed: None,
+        broker: BrokerOptions {
+            namespace: config.namespace(),
+            cooldowns: config.cooldowns(),
+            auto_create: config.auto_create,
+        },
+        history_events: if history { HISTORY_EVENTS_DEFAULT } else { 0 },
+    }
+}
+
+/// Who may use the control API of a server that listens at these addresses.
+pub(super) fn control_access(config: &Config, addresses: &[SocketAddr]) -> Access {
+    let local = addresses.iter().all(|address| address.ip().is_loopback());
+    if local && config.mode == Mode::Dev { Access::On } else { Access::Off }
+}
 
 /// Loads what is in a data directory, and has everything from now on written there.
 #[cfg(feature = "store")]
@@ -41,8 +68,14 @@ pub(super) fn with_store(mut broker: Broker, dir: &Path, config: &Config) -> Res
 
 /// Creates the configured queues, then links those with dead-letter queues, in whatever order they are listed.
 pub(super) fn declare(broker: &Arc<Broker>, config: &Config) -> Result<(), StartError> {
-    let caller =
-        Caller { account: &config.account, region: &config.region, base_url: "", trace_header: None, presence: None };
+    let caller = Caller {
+        account: &config.account,
+        region: &config.region,
+        base_url: "",
+        trace_header: None,
+        presence: None,
+        by: By::default(),
+    };
     let queues = config.all_queues();
     let failed = |queue: &QueueConfig| {
         let name = queue.name.clone();

@@ -2,8 +2,8 @@
 
 use crate::support::*;
 use kew::NamespaceMode;
-use kew::internals::actions::Actions;
 use kew::internals::broker::{Broker, BrokerOptions};
+use kew::internals::control::Control;
 use kew::internals::http::{
     BODY_BYTES_MAX_DEFAULT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, URL_BYTES_MAX,
 };
@@ -238,7 +238,7 @@ fn a_form_may_have_so_many_pairs_and_no_more() {
 fn one_queue_more_than_there_may_be_is_refused_and_the_others_go_on() {
     let options = BrokerOptions { namespace: NamespaceMode::Aws, cooldowns: false, auto_create: true };
     let broker = Broker::new(options, Clock::manual()).queues_max(3);
-    let service = Service::new(Actions::new(Arc::new(broker)), HttpOptions { threads: 1, ..HttpOptions::default() });
+    let service = Service::new(Control::of_broker(broker), HttpOptions { threads: 1, ..HttpOptions::default() });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let server = Running::start(Arc::new(service), vec![listener]).unwrap();

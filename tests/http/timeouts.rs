@@ -3,9 +3,9 @@
 use crate::support::*;
 use kew::Clock;
 use kew::NamespaceMode;
-use kew::internals::actions::Actions;
 use kew::internals::broker::{Broker, BrokerOptions};
 use kew::internals::clock::NetworkTime;
+use kew::internals::control::Control;
 use kew::internals::http::{
     BODY_TIME_LIMIT, HEADER_TIME_LIMIT, HttpOptions, IDLE_CHECKS, LINGER_TIME_LIMIT, Running, SHUTDOWN_TIME_LIMIT,
     Service,
@@ -26,7 +26,7 @@ impl Timed {
         let broker = Broker::new(options, Clock::manual());
         let time = NetworkTime::manual();
         let options = HttpOptions { threads: 1, body_bytes_max: 2_000_000, ..HttpOptions::default() };
-        let service = Service::new(Actions::new(Arc::new(broker)), options).network_time(time.clone());
+        let service = Service::new(Control::of_broker(broker), options).network_time(time.clone());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         Timed { running: Running::start(Arc::new(service), vec![listener]).unwrap(), time }

@@ -12,12 +12,12 @@ use http_body_util::Full;
 use hyper::Request;
 use kew::Clock;
 use kew::NamespaceMode;
-use kew::internals::actions::Actions;
 use kew::internals::broker::{Broker, BrokerOptions};
+use kew::internals::control::Control;
 use kew::internals::http::{HttpOptions, Service};
 use peak_alloc::PeakAlloc;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Waker};
 use support::answers::{answer, check};
 use support::hostile::{self, Hostile};
@@ -38,7 +38,7 @@ const PARKED_ALLOWANCE: usize = 96 * 1024;
 fn service() -> Service {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
     let service = Service::new(
-        Actions::new(Arc::new(Broker::new(options, Clock::manual()))),
+        Control::of_broker(Broker::new(options, Clock::manual())),
         HttpOptions { threads: 1, ..HttpOptions::default() },
     );
     for form in [

@@ -148,7 +148,14 @@ async fn counters_are_exact_at_every_step() {
 /// The requests come in behind the HTTP service, which would take its time over 24,000 of them.
 async fn fill(kew: &Kew, queue: &str) {
     let actions = kew.server.service().actions();
-    let caller = Caller { account: ACCOUNT, region: "us-east-1", base_url: "", trace_header: None, presence: None };
+    let caller = Caller {
+        account: ACCOUNT,
+        region: "us-east-1",
+        base_url: "",
+        trace_header: None,
+        presence: None,
+        by: kew::internals::broker::By::default(),
+    };
     let receive = ReceiveMessageRequest {
         queue_url: Some(queue.to_owned()),
         max_number_of_messages: Some(10),

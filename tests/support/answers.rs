@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response};
-use kew::internals::http::Service;
+use kew::internals::http::{AnswerBody, Service};
 use quick_xml::events::Event;
 use serde_json::Value;
 use std::pin::pin;
@@ -15,7 +15,7 @@ const PORT: u16 = 9324;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Drives a request to its answer. A long poll ends because the clock, a manual one, is turned.
-pub fn answer(service: &Service, request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
+pub fn answer(service: &Service, request: Request<Full<Bytes>>) -> Response<AnswerBody> {
     let mut context = Context::from_waker(Waker::noop());
     let mut answer = pin!(service.answer(request, PORT));
     // A body takes another turn.
@@ -29,7 +29,7 @@ pub fn answer(service: &Service, request: Request<Full<Bytes>>) -> Response<Full
 }
 
 /// Asserts that an answer does not blame the server, and that its body is what its head says.
-pub fn check(answer: Response<Full<Bytes>>) {
+pub fn check(answer: Response<AnswerBody>) {
     let status = answer.status().as_u16();
     assert!(status < 500, "{status}");
     let kind = answer.headers().get("content-type").map(|value| value.as_bytes().to_owned());
@@ -47,7 +47,7 @@ pub fn check(answer: Response<Full<Bytes>>) {
     }
 }
 
-fn body_of(answer: Response<Full<Bytes>>) -> Bytes {
+fn body_of(answer: Response<AnswerBody>) -> Bytes {
     let mut body = pin!(answer.into_body().collect());
     match body.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(body) => body.unwrap().to_bytes(),

@@ -1,0 +1,290 @@
+//! A call of the control API: what comes in, what is answered, and its errors, without HTTP.
+
+use super::space::Space;
+use super::spaces::Control;
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The methods of the control API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is the HTTP method of that name")]
+pub enum Method {
+    Get,
+    Put,
+    Post,
+    Delete,
+}
+
+impl Method {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Put => "PUT",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request to the control API as it came in.
+pub struct Incoming<'a> {
+    /// Its method.
+    pub method: Method,
+    /// Its path behind `/_kew`: empty, or beginning with a slash.
+    pub path: &'a str,
+    /// Its query string.
+    pub query: &'a str,
+    /// Whether the client asked for text rather than JSON.
+    pub text: bool,
+    /// The `Last-Event-ID` of a client that comes back for more events.
+    pub last_event_id: Option<&'a str>,
+    /// The client.
+    pub peer: Option<SocketAddr>,
+    /// What the client calls this server: `http://` and its `Host`.
+    pub base_url: &'a str,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A call of one endpoint.
+pub struct Call<'a> {
+    /// All spaces.
+    pub control: &'a Arc<Control>,
+    /// The space that the call is about.
+    pub space: &'a Arc<Space>,
+    /// The request.
+    pub incoming: &'a Incoming<'a>,
+    /// The parts of the path that stand for something, in their order: decoded.
+    pub path: Vec<String>,
+    /// The members of the query string and of the body, as one object.
+    pub input: Value,
+}
+
+impl Call<'_> {
+    /// Reads the input.
+    ///
+    /// # Errors
+    /// 400 with what is wrong, and with the nearest right name for a wrong one.
+    pub fn input<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        T::deserialize(&self.input).map_err(|error| Refusal::wrong_input(&error.to_string()))
+    }
+
+    /// A part of the path that stands for something.
+    pub fn part(&self, index: usize) -> &str {
+        self.path.get(index).map_or("", String::as_str)
+    }
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The answer as JSON; an object gets the `position` of the history.
+    pub json: Value,
+    /// The same for people; the JSON itself if absent.
+    pub text: Option<String>,
+    /// In place of both.
+    pub content: Option<Content>,
+}
+
+/// An answer that is not JSON.
+#[derive(Debug)]
+pub enum Content {
+    /// Bytes of some type.
+    Bytes(&'static str, Bytes),
+    /// Pieces as they come, of some type, until the sender is dropped.
+    Stream(&'static str, mpsc::Receiver<Bytes>),
+}
+
+impl Reply {
+    /// 200 with a JSON value.
+    pub fn json(json: Value) -> Reply {
+        Reply { status: 200, json, text: None, content: None }
+    }
+
+    /// 200 with something else.
+    pub fn content(content: Content) -> Reply {
+        Reply { content: Some(content), ..Reply::json(Value::Null) }
+    }
+
+    /// The same with a text for people.
+    #[must_use]
+    pub fn with_text(mut self, text: impl Into<String>) -> Reply {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Reply {
+        self.status = status;
+        self
+    }
+}
+
+/// An error of the control API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// 400 wrong request, 403 not allowed, 404 no such thing, 409 cannot now.
+    pub status: u16,
+    /// What is wrong.
+    pub error: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Refusal {
+    /// An error with a hint, which may be empty.
+    pub fn new(status: u16, error: impl Into<String>, hint: impl Into<String>) -> Refusal {
+        Refusal { status, error: error.into(), hint: hint.into() }
+    }
+
+    /// 404 for a queue.
+    pub fn no_queue(name: &str, space: &Space) -> Refusal {
+        let queues = space.broker().namespace().all();
+        let names: Vec<&str> = queues.iter().map(|queue| &*queue.name).collect();
+        let hint = match nearest(name, names.iter().copied()) {
+            Some(other) => format!("did you mean `{other}`?"),
+            None if names.is_empty() => "there are no queues".to_owned(),
+            None => {
+                let shown: Vec<_> = names.iter().take(8).copied().collect();
+                format!("there are {}: {}", names.len(), shown.join(", "))
+            }
+        };
+        Refusal::new(404, format!("there is no queue `{}`", shortened(name)), hint)
+    }
+
+    /// 400 for what serde says of the input.
+    pub fn wrong_input(error: &str) -> Refusal {
+        let quoted: Vec<&str> = error.split('`').skip(1).step_by(2).collect();
+        let nearest = match quoted.split_first() {
+            Some((wrong, right)) if error.starts_with("unknown ") => nearest(wrong, right.iter().copied()),
+            _ => None,
+        };
+        let hint = nearest.map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
+        Refusal::new(400, error, hint)
+    }
+
+    /// The answer.
+    pub fn reply(&self) -> Reply {
+        let Refusal { status, error, hint } = self;
+        let text = if hint.is_empty() { format!("{error}\n") } else { format!("{error}\n  {hint}\n") };
+        Reply::json(json!({"error": error, "hint": hint})).with_text(text).with_status(*status)
+    }
+}
+
+/// The name that is most like a wrong one, if any is much like it.
+pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = wrong.to_lowercase();
+    let distances = names.into_iter().map(|name| (distance(&wrong, &name.to_lowercase()), name));
+    let (distance, name) = distances.min()?;
+    (distance <= 1 + name.chars().count() / 4).then_some(name)
+}
+
+/// How many letters have to be put in, taken out or replaced.
+fn distance(one: &str, other: &str) -> usize {
+    // A name has at most 80 letters or so; what is longer is like nothing.
+    let one: Vec<char> = one.chars().take(100).collect();
+    let mut row: Vec<usize> = (0..=one.len()).collect();
+    for (i, right) in other.chars().take(100).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, left) in one.iter().enumerate() {
+            let replaced = diagonal + usize::from(*left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[one.len()]
+}
+
+/// A text of a client as it may be repeated in an answer.
+pub fn shortened(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 80;
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The members of a query string, dots making objects: `auto.consumers.orders=1`. Each value stays a text, but `true` and
+/// `false`, numbers, and nothing at all, which is `true`: `?empty`.
+pub fn members_of_query(query: &str) -> Map<String, Value> {
+    let mut members = Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let value = match &*value {
+            "" | "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            text => match text.parse::<u64>() {
+                // Not what would lose something: 007.
+                Ok(number) if number.to_string() == text => Value::from(number),
+                _ => Value::from(text),
+            },
+        };
+        let mut names: Vec<&str> = name.split('.').collect();
+        // `json.$.orderId=1` names one member of `json`.
+        if let Some(path) = name.strip_prefix("json.") {
+            names = vec!["json", path];
+        }
+        put(&mut members, &names, value);
+    }
+    members
+}
+
+fn put(members: &mut Map<String, Value>, names: &[&str], value: Value) {
+    match names {
+        [] => {}
+        [name] => {
+            members.insert((*name).to_owned(), value);
+        }
+        [name, rest @ ..] => {
+            let inner = members.entry((*name).to_owned()).or_insert_with(|| Value::Object(Map::new()));
+            if !inner.is_object() {
+                *inner = Value::Object(Map::new());
+            }
+            if let Value::Object(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_right_name_is_told() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Input {
+            #[allow(dead_code, reason = "only its name counts")]
+            timeout: u64,
+        }
+        let error = serde_json::from_value::<Input>(json!({"timout": 1})).unwrap_err();
+        let refusal = Refusal::wrong_input(&error.to_string());
+        assert_eq!((refusal.status, refusal.hint.as_str()), (400, "did you mean `timeout`?"));
+        assert_eq!(nearest("visble", ["visible", "inFlight"]), Some("visible"));
+        assert_eq!(nearest("xyz", ["visible", "inFlight"]), None);
+    }
+
+    #[test]
+    fn a_query_string_says_what_a_body_says() {
+        let members =
+            members_of_query("queue=orders&empty&timeout=10s&visible=0&auto.consumers.orders=1&json.$.a.b=7&id=007");
+        let expected = json!({"queue": "orders", "empty": true, "timeout": "10s", "visible": 0,
+            "auto": {"consumers": {"orders": 1}}, "json": {"$.a.b": 7}, "id": "007"});
+        assert_eq!(Value::Object(members), expected);
+        assert_eq!(Value::Object(members_of_query("a=1&a.b=2&..=3")), json!({"a": {"b": 2}, "": {"": {"": 3}}}));
+    }
+
+    #[test]
+    fn long_texts_are_not_repeated_whole() {
+        assert_eq!(shortened(&"é".repeat(200)).chars().count(), 83);
+    }
+}

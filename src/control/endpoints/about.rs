@@ -1,0 +1,35 @@
+//! `GET /_kew`: what this is, and what it can do.
+
+use super::{Answering, Endpoint, endpoints};
+use crate::control::call::{Call, Method, Reply};
+use crate::control::duration::shown;
+use crate::control::spaces::Access;
+use serde_json::json;
+use std::fmt::Write;
+
+pub(super) const ENDPOINTS: &[Endpoint] =
+    &[Endpoint { method: Method::Get, path: "", summary: "Version, seed and endpoints", handler: about }];
+
+fn about(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let now = call.space.broker().clock().now();
+        let rows = endpoints().map(
+            |row| json!({"method": row.method.name(), "path": format!("/_kew{}", row.path), "summary": row.summary}),
+        );
+        let mut text = format!("kew {}, seed {}\n\n", env!("CARGO_PKG_VERSION"), call.space.seed);
+        for row in endpoints() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{:<7} /_kew{:<34} {}", row.method.name(), row.path, row.summary);
+        }
+        let about = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "seed": call.space.seed,
+            "endpoint": call.incoming.base_url,
+            "now": shown(now),
+            "nowMs": now.as_ms(),
+            "token": matches!(call.control.access(), Access::Token(_)),
+            "endpoints": rows.collect::<Vec<_>>(),
+        });
+        Ok(Reply::json(about).with_text(text))
+    })
+}

@@ -1,0 +1,59 @@
+//! All spaces of a server: the default one, and the namespaces of tests.
+
+use super::space::{Space, SpaceOptions};
+use crate::broker::Broker;
+use crate::clock::NetworkTime;
+use crate::config::ACCOUNT_DEFAULT;
+use std::sync::Arc;
+
+/// Test control of a server.
+pub struct Control {
+    home: Arc<Space>,
+    access: Access,
+}
+
+/// Who may use the control API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody.
+    Off,
+    /// All that reach the server.
+    On,
+    /// Those that send this token.
+    Token(String),
+}
+
+impl Control {
+    /// Control of a server with only its default space so far.
+    pub fn new(home: Space, access: Access) -> Control {
+        Control { home: Arc::new(home), access }
+    }
+
+    /// A server with a broker of somebody's own making, without history and for SQS alone.
+    pub fn of_broker(broker: Broker) -> Control {
+        let options = SpaceOptions {
+            name: String::new(),
+            account: ACCOUNT_DEFAULT.to_owned(),
+            seed: None,
+            broker: broker.options().clone(),
+            history_events: 0,
+        };
+        Control::new(Space::new(&options, broker, None, NetworkTime::real()), Access::Off)
+    }
+
+    /// The default space.
+    pub fn home(&self) -> &Arc<Space> {
+        &self.home
+    }
+
+    /// Who may use the control API.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The space of a client, by the account that its access key names and by the port that it came in at.
+    pub fn space(&self, account: Option<&str>, port: u16) -> &Arc<Space> {
+        let _ = (account, port);
+        &self.home
+    }
+}

@@ -1,0 +1,83 @@
+//! A request to the control API: who may use it, and its answer in HTTP.
+
+use super::answer::{Answer, AnswerBody, Answering, REQUEST_ID};
+use super::context::{RequestContext, text};
+use super::service::Service;
+use super::sqs::base_url;
+use crate::control::{self, Access, Content, Incoming, Method, Reply};
+use bytes::Bytes;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+const KEW_API: HeaderName = HeaderName::from_static("kew-api");
+
+/// Answers what is under `/_kew`.
+pub(super) fn answer<'a>(service: &'a Service, context: &'a RequestContext<'a>, body: Bytes) -> Answering<'a> {
+    Box::pin(async move {
+        let wants_text =
+            text(context.headers.accept).is_some_and(|accept| accept.trim_start().starts_with("text/plain"));
+        let reply = match admit(service, context) {
+            Ok(method) => {
+                let uri = &context.parts.uri;
+                let options = service.options();
+                let base_url = base_url(options.external_url.as_deref(), &context.headers, context.connection.port);
+                let incoming = Incoming {
+                    method,
+                    path: uri.path().strip_prefix("/_kew").unwrap_or_default(),
+                    query: uri.query().unwrap_or_default(),
+                    text: wants_text,
+                    last_event_id: text(context.parts.headers.get("last-event-id")),
+                    peer: context.connection.peer,
+                    base_url: &base_url,
+                    body,
+                };
+                control::answer(service.control(), &incoming).await
+            }
+            Err(reply) => reply,
+        };
+        in_http(reply, wants_text, context)
+    })
+}
+
+/// Whether the request may go on.
+fn admit(service: &Service, context: &RequestContext<'_>) -> Result<Method, Reply> {
+    let refused = |status, error: &str, hint: &str| Err(control::Refusal::new(status, error, hint).reply());
+    match service.control().access() {
+        Access::On => {}
+        Access::Off => return refused(403, "the control API is off", "start kew with --control on"),
+        Access::Token(token) => {
+            let given = text(context.headers.authorization).and_then(|given| given.strip_prefix("Bearer "));
+            if given.map(str::trim) != Some(token) {
+                let hint = "send the header `Authorization: Bearer TOKEN` with the token that kew printed at its start";
+                return refused(403, "the control API wants a token", hint);
+            }
+        }
+    }
+    match context.parts.method {
+        hyper::Method::GET | hyper::Method::HEAD => Ok(Method::Get),
+        hyper::Method::PUT => Ok(Method::Put),
+        hyper::Method::POST => Ok(Method::Post),
+        hyper::Method::DELETE => Ok(Method::Delete),
+        _ => refused(400, "the control API knows GET, PUT, POST and DELETE", ""),
+    }
+}
+
+fn in_http(reply: Reply, wants_text: bool, context: &RequestContext<'_>) -> Answer {
+    let Reply { status, json, text, content } = reply;
+    let (content_type, body) = match (content, text) {
+        (Some(Content::Bytes(content_type, bytes)), _) => (content_type, AnswerBody::whole(bytes)),
+        (Some(Content::Stream(content_type, pieces)), _) => (content_type, AnswerBody::Stream(pieces)),
+        (None, Some(text)) if wants_text => ("text/plain; charset=utf-8", AnswerBody::whole(text)),
+        (None, _) => ("application/json", AnswerBody::whole(format!("{json}\n"))),
+    };
+    let mut answer = Response::new(body);
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(KEW_API, HeaderValue::from_static("1"));
+    if let Ok(id) = HeaderValue::from_str(context.request_id.as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    answer
+}
