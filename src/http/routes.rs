@@ -48,16 +48,18 @@ const ROUTES: &[Route] = &[
 
 /// The row that takes a request; none if the request is for SQS.
 pub(super) fn find(method: &Method, uri: &Uri) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| route.takes(method, uri))
+    // To take it out of the URI takes a search for the query string.
+    let path = uri.path();
+    ROUTES.iter().find(|route| route.takes(method, path, uri))
 }
 
 impl Route {
-    fn takes(&self, method: &Method, uri: &Uri) -> bool {
-        let path = match self.path.strip_suffix('*') {
-            Some(beginning) => uri.path().starts_with(beginning),
-            None => uri.path() == self.path,
+    fn takes(&self, method: &Method, path: &str, uri: &Uri) -> bool {
+        let is_path = match self.path.as_bytes() {
+            [beginning @ .., b'*'] => path.as_bytes().starts_with(beginning),
+            whole => path.as_bytes() == whole,
         };
-        path && self.methods.contains(method) && (self.query || uri.query().is_none_or(str::is_empty))
+        is_path && self.methods.contains(method) && (self.query || uri.query().is_none_or(str::is_empty))
     }
 }
 
@@ -76,7 +78,8 @@ mod tests {
 
     fn takes(path: &'static str, query: bool, method: Method, uri: &'static str) -> bool {
         let route = Route { methods: READ, path, query, access: Access::Guarded, handler: health::health };
-        route.takes(&method, &Uri::from_static(uri))
+        let uri = Uri::from_static(uri);
+        route.takes(&method, uri.path(), &uri)
     }
 
     #[test]
@@ -120,7 +123,7 @@ mod tests {
         let service = Service::new(Control::of_broker(broker), HttpOptions::default());
         let request = Request::post("/echo").header("x-mine", "1").body(()).unwrap();
         let (parts, ()) = request.into_parts();
-        assert!(route.takes(&parts.method, &parts.uri));
+        assert!(route.takes(&parts.method, parts.uri.path(), &parts.uri));
         let context = RequestContext::new(&parts, ConnectionInfo { peer: None, port: 1, presence: None });
         let answer = (route.handler)(&service, &context, Bytes::from_static(b"body")).await;
         assert_eq!(answer.headers()["x-mine"], "1");
