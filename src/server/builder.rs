@@ -1,7 +1,7 @@
 //! The builder of a server: each setting by a method of its own.
 
 use super::{Server, StartError};
-use crate::clock::Clock;
+use crate::clock::{Clock, NetworkTime};
 #[cfg(feature = "store")]
 use crate::config::Durability;
 use crate::config::{Config, Hosts, Mode, NamespaceMode, Origins, QueueConfig};
@@ -27,11 +27,12 @@ use std::path::PathBuf;
 pub struct ServerBuilder {
     config: Config,
     clock: Option<Clock>,
+    network_time: NetworkTime,
 }
 
 impl ServerBuilder {
     pub(super) fn new() -> ServerBuilder {
-        ServerBuilder { config: Config::default(), clock: None }
+        ServerBuilder { config: Config::default(), clock: None, network_time: NetworkTime::real() }
     }
 
     /// Adds a queue, by its name or with attributes.
@@ -61,6 +62,13 @@ impl ServerBuilder {
     /// consumer that runs on a thread of the test waits for as long.
     pub fn manual_clock(self) -> ServerBuilder {
         self.clock(Clock::manual())
+    }
+
+    /// Goes by another time than the real one in what it grants clients on the network, and in what a test waits for.
+    #[doc(hidden)]
+    pub fn network_time(mut self, time: NetworkTime) -> ServerBuilder {
+        self.network_time = time;
+        self
     }
 
     /// Keeps as closely to AWS as the mode says.
@@ -155,6 +163,6 @@ impl ServerBuilder {
         }
         self.config.threads.get_or_insert(1);
         let clock = self.clock.unwrap_or_else(|| Server::clock_for(&self.config));
-        Server::start(&self.config, clock)
+        Server::start_at(&self.config, clock, self.network_time)
     }
 }

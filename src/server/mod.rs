@@ -74,6 +74,10 @@ impl Server {
     /// When a setting cannot be what it is, an address cannot be listened on, the data directory cannot be used, or a queue is
     /// not one that SQS would create.
     pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
+        Server::start_at(config, clock, NetworkTime::real())
+    }
+
+    fn start_at(config: &Config, clock: Clock, time: NetworkTime) -> Result<Server, StartError> {
         let config = &config.checked().map_err(|(name, source)| StartError::Setting { name, source })?;
         let addresses = if config.listen.is_empty() { &[LISTEN_DEFAULT][..] } else { &config.listen };
         // Before a store is loaded, so that a port in use is found at once.
@@ -86,11 +90,11 @@ impl Server {
             Some(dir) => start::with_store(broker, dir, config)?,
             None => broker,
         };
-        let home = Space::new(&options, broker, history, NetworkTime::real());
+        let home = Space::new(&options, broker, history, time.clone());
         let broker = home.broker().clone();
         start::declare(&broker, config)?;
         let control = Control::new(home, start::control_access(config, addresses));
-        let service = Arc::new(Service::new(control, HttpOptions::of(config)));
+        let service = Arc::new(Service::new(control, HttpOptions::of(config)).network_time(time));
         let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();
         let listeners = listeners.map_err(StartError::of_http)?;
         let running = Running::start(service, listeners).map_err(StartError::of_http)?;

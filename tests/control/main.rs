@@ -1,0 +1,4 @@
+//! Test control as a test sees it: over HTTP, against an embedded server.
+
+mod about;
+mod fixture;
