@@ -15,13 +15,12 @@ use http_body_util::Full;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, Uri};
 use kew::Clock;
-use kew::internals::actions::Actions;
 use kew::NamespaceMode;
 use kew::internals::broker::{Broker, BrokerOptions};
+use kew::internals::control::Control;
 use kew::internals::http::{HttpOptions, Service};
 use libfuzzer_sys::fuzz_target;
 use std::cell::LazyCell;
-use std::sync::Arc;
 
 const SEPARATOR: &[u8] = b"\n=====\n";
 /// Requests of one input that are looked at.
@@ -50,7 +49,7 @@ thread_local! {
 fn service() -> Service {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
     let broker = Broker::new(options, Clock::manual());
-    let service = Service::new(Actions::new(Arc::new(broker)), HttpOptions { threads: 1, ..HttpOptions::default() });
+    let service = Service::new(Control::of_broker(broker), HttpOptions { threads: 1, ..HttpOptions::default() });
     for form in BEFORE {
         let request = Request::post("/").header("content-type", "application/x-www-form-urlencoded");
         let answer = answer(&service, request.body(Full::new(Bytes::from_static(form.as_bytes()))).unwrap());
