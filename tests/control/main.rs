@@ -1,4 +1,8 @@
 //! Test control as a test sees it: over HTTP, against an embedded server.
 
 mod about;
+mod any_request;
 mod fixture;
+
+#[path = "../support/control_calls.rs"]
+mod control_calls;
