@@ -1,5 +1,6 @@
 //! A call of the control API: what comes in, what is answered, and its errors, without HTTP.
 
+pub use super::refusal::{Refusal, nearest, shortened};
 use super::space::Space;
 use super::spaces::Control;
 use bytes::Bytes;
@@ -128,23 +129,7 @@ impl Reply {
     }
 }
 
-/// An error of the control API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// 400 wrong request, 403 not allowed, 404 no such thing, 409 cannot now.
-    pub status: u16,
-    /// What is wrong.
-    pub error: String,
-    /// What to do about it.
-    pub hint: String,
-}
-
 impl Refusal {
-    /// An error with a hint, which may be empty.
-    pub fn new(status: u16, error: impl Into<String>, hint: impl Into<String>) -> Refusal {
-        Refusal { status, error: error.into(), hint: hint.into() }
-    }
-
     /// 404 for a queue.
     pub fn no_queue(name: &str, space: &Space) -> Refusal {
         let queues = space.broker().namespace().all();
@@ -160,55 +145,11 @@ impl Refusal {
         Refusal::new(404, format!("there is no queue `{}`", shortened(name)), hint)
     }
 
-    /// 400 for what serde says of the input.
-    pub fn wrong_input(error: &str) -> Refusal {
-        let quoted: Vec<&str> = error.split('`').skip(1).step_by(2).collect();
-        let nearest = match quoted.split_first() {
-            Some((wrong, right)) if error.starts_with("unknown ") => nearest(wrong, right.iter().copied()),
-            _ => None,
-        };
-        let hint = nearest.map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
-        Refusal::new(400, error, hint)
-    }
-
     /// The answer.
     pub fn reply(&self) -> Reply {
         let Refusal { status, error, hint } = self;
         let text = if hint.is_empty() { format!("{error}\n") } else { format!("{error}\n  {hint}\n") };
         Reply::json(json!({"error": error, "hint": hint})).with_text(text).with_status(*status)
-    }
-}
-
-/// The name that is most like a wrong one, if any is much like it.
-pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wrong = wrong.to_lowercase();
-    let distances = names.into_iter().map(|name| (distance(&wrong, &name.to_lowercase()), name));
-    let (distance, name) = distances.min()?;
-    (distance <= 1 + name.chars().count() / 4).then_some(name)
-}
-
-/// How many letters have to be put in, taken out or replaced.
-fn distance(one: &str, other: &str) -> usize {
-    // A name has at most 80 letters or so; what is longer is like nothing.
-    let one: Vec<char> = one.chars().take(100).collect();
-    let mut row: Vec<usize> = (0..=one.len()).collect();
-    for (i, right) in other.chars().take(100).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, left) in one.iter().enumerate() {
-            let replaced = diagonal + usize::from(*left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[one.len()]
-}
-
-/// A text of a client as it may be repeated in an answer.
-pub fn shortened(text: &str) -> String {
-    const CHARACTERS_MAX: usize = 80;
-    match text.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
     }
 }
 

@@ -3,8 +3,12 @@
 //! | file | what it holds, from the bottom up |
 //! | --- | --- |
 //! | `duration.rs` | durations and moments as people write them |
+//! | `refusal.rs` | errors of the control API |
+//! | `activity.rs` `background.rs` | what clients do, read by who wants to know; a thread for what goes on beside requests |
+//! | `shared.rs` | what all spaces of a server share |
 //! | `history/` | what happened, as events: the [`History`] that observes a broker |
 //! | `faults/` | failures on purpose: the hook before and after the actions |
+//! | `auto.rs` | auto-advance: when a space is quiet, and the jumps of its clock |
 //! | `space.rs` | one [`Space`]: a broker with its clock, history and faults |
 //! | `spaces.rs` | [`Control`]: the default space and the namespaces of tests beside it |
 //! | `call.rs` | a call of the control API: its input, its answer, its errors |
@@ -13,18 +17,27 @@
 //! Nothing in here is known to the engine, the broker or the actions: it observes them, stands before and after them, and works
 //! on them with what every action uses.
 
+mod activity;
+mod auto;
+mod background;
 mod call;
 mod duration;
 mod endpoints;
 mod faults;
 mod history;
+mod refusal;
+mod shared;
 mod space;
 mod spaces;
 
+pub use activity::{Activity, At, Connection, Doing, Joined, Sample, Serves, Serving, Unconnected};
+pub use auto::{Auto, AutoLease, AutoOptions, AutoWanted, Consumers, HeldBy, Hold, Stopped, Until, Why};
+pub use background::Background;
 pub use call::{Content, Incoming, Method, Refusal, Reply};
 pub use duration::{Moment, Span};
 pub use endpoints::answer;
 pub use faults::Faults;
 pub use history::History;
+pub use shared::Shared;
 pub use space::{Space, SpaceOptions};
 pub use spaces::{Access, Control};

@@ -1,7 +1,10 @@
 //! One space of queues under test control: a broker of its own, with its clock, its history and its faults.
 
+use super::activity::{Serving, Unconnected};
+use super::auto::Auto;
 use super::faults::Faults;
 use super::history::History;
+use super::shared::Shared;
 use crate::actions::Actions;
 use crate::broker::{Broker, BrokerOptions, Ids};
 use crate::clock::{Clock, NetworkTime};
@@ -9,6 +12,8 @@ use std::sync::Arc;
 
 /// A broker, and what a test controls of it. The default space is what every client uses; a namespace of a test is another.
 pub struct Space {
+    /// Its number; never given twice in a server.
+    pub id: u32,
     /// Its name; empty for the default space.
     pub name: String,
     /// The account of its clients: 12 digits.
@@ -18,7 +23,9 @@ pub struct Space {
     actions: Actions,
     history: Option<Arc<History>>,
     faults: Arc<Faults>,
-    time: NetworkTime,
+    unconnected: Arc<Unconnected>,
+    auto: Arc<Auto>,
+    shared: Arc<Shared>,
 }
 
 /// What a space is made of.
@@ -37,12 +44,16 @@ pub struct SpaceOptions {
 }
 
 impl Space {
-    /// The space around a broker that [`Space::broker`] has made, maybe with a store since then.
-    pub fn new(options: &SpaceOptions, broker: Broker, history: Option<Arc<History>>, time: NetworkTime) -> Space {
+    /// The space around a broker that [`Space::broker_of`] has made, maybe with a store since then.
+    pub fn new(options: &SpaceOptions, broker: Broker, history: Option<Arc<History>>, shared: &Arc<Shared>) -> Space {
         let faults = Arc::new(Faults::new(options.seed.unwrap_or_else(|| fastrand::u64(..))));
-        let actions = Actions::new(Arc::new(broker)).with_hook(faults.clone());
+        let broker = Arc::new(broker);
+        let actions = Actions::new(broker.clone()).with_hook(faults.clone());
         let (name, account) = (options.name.clone(), options.account.clone());
-        Space { name, account, seed: faults.seed(), actions, history, faults, time }
+        let (id, unconnected) = (shared.next_space(), Arc::<Unconnected>::default());
+        let auto = Auto::new(id, broker, unconnected.clone(), shared.clone());
+        let (seed, shared) = (faults.seed(), shared.clone());
+        Space { id, name, account, seed, actions, history, faults, unconnected, auto, shared }
     }
 
     /// A broker for a space, and the history that observes it.
@@ -80,6 +91,27 @@ impl Space {
 
     /// Real time, for what is never virtual: time limits of awaits, quiet.
     pub fn time(&self) -> &NetworkTime {
-        &self.time
+        &self.shared.time
+    }
+
+    /// What it shares with the other spaces of its server.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Auto-advance: the jumps of its clock when all is quiet.
+    pub fn auto(&self) -> &Arc<Auto> {
+        &self.auto
+    }
+
+    /// Counts in a request that came by no connection, until what is answered is dropped.
+    pub fn serve(&self) -> Serving<'_> {
+        self.unconnected.serve()
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        self.shared.activity.forget(self.id);
     }
 }

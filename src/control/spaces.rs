@@ -1,5 +1,6 @@
 //! All spaces of a server: the default one, and the namespaces of tests.
 
+use super::shared::Shared;
 use super::space::{Space, SpaceOptions};
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
@@ -38,7 +39,7 @@ impl Control {
             broker: broker.options().clone(),
             history_events: 0,
         };
-        Control::new(Space::new(&options, broker, None, NetworkTime::real()), Access::Off)
+        Control::new(Space::new(&options, broker, None, &Shared::new(NetworkTime::real())), Access::Off)
     }
 
     /// The default space.

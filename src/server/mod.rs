@@ -20,7 +20,7 @@ use crate::api::fill_in;
 use crate::broker::Broker;
 use crate::clock::{Clock, NetworkTime};
 use crate::config::{Config, LISTEN_DEFAULT};
-use crate::control::{Control, Space};
+use crate::control::{Control, Shared, Space};
 use crate::http::{self, HttpOptions, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
@@ -90,7 +90,7 @@ impl Server {
             Some(dir) => start::with_store(broker, dir, config)?,
             None => broker,
         };
-        let home = Space::new(&options, broker, history, time.clone());
+        let home = Space::new(&options, broker, history, &Shared::new(time.clone()));
         let broker = home.broker().clone();
         start::declare(&broker, config)?;
         let control = Control::new(home, start::control_access(config, addresses));

@@ -1,0 +1,31 @@
+//! What all spaces of a server share.
+
+use super::activity::Activity;
+use super::background::Background;
+use crate::clock::NetworkTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What all spaces of a server share.
+pub struct Shared {
+    /// Real time, for what is never virtual: time limits of awaits, quiet.
+    pub time: NetworkTime,
+    /// A thread for what goes on beside requests.
+    pub background: Background,
+    /// What the clients do.
+    pub activity: Arc<Activity>,
+    next_space: AtomicU32,
+}
+
+impl Shared {
+    /// For the spaces of one server; real time passes as it says.
+    pub fn new(time: NetworkTime) -> Arc<Shared> {
+        let (background, activity) = (Background::default(), Arc::default());
+        Arc::new(Shared { time, background, activity, next_space: AtomicU32::new(0) })
+    }
+
+    /// The number of a new space.
+    pub fn next_space(&self) -> u32 {
+        self.next_space.fetch_add(1, Ordering::Relaxed)
+    }
+}
