@@ -6,6 +6,7 @@
 //! | `refusal.rs` | errors of the control API |
 //! | `activity.rs` `background.rs` | what clients do, read by who wants to know; a thread for what goes on beside requests |
 //! | `shared.rs` | what all spaces of a server share |
+//! | `json_path.rs` `matcher.rs` | paths to values in JSON; which messages are meant |
 //! | `history/` | what happened, as events: the [`History`] that observes a broker |
 //! | `faults/` | failures on purpose: the hook before and after the actions |
 //! | `auto.rs` | auto-advance: when a space is quiet, and the jumps of its clock |
@@ -25,6 +26,8 @@ mod duration;
 mod endpoints;
 mod faults;
 mod history;
+mod json_path;
+mod matcher;
 mod refusal;
 mod shared;
 mod space;
@@ -38,6 +41,8 @@ pub use duration::{Moment, Span};
 pub use endpoints::answer;
 pub use faults::Faults;
 pub use history::History;
+pub use json_path::JsonPath;
+pub use matcher::{MatchedContent, Matcher};
 pub use shared::Shared;
 pub use space::{Space, SpaceOptions};
 pub use spaces::{Access, Control};

@@ -53,11 +53,60 @@ fn distance(one: &str, other: &str) -> usize {
     row[one.len()]
 }
 
+/// Characters of a client's text that are repeated.
+const REPEATED_CHARACTERS_MAX: usize = 80;
+
+/// The beginning of a client's text as it may be repeated, and dots if that is not all.
+fn beginning(text: &str) -> (&str, &'static str) {
+    match text.char_indices().nth(REPEATED_CHARACTERS_MAX) {
+        Some((end, _)) => (&text[..end], "..."),
+        None => (text, ""),
+    }
+}
+
 /// A text of a client as it may be repeated in an answer.
 pub fn shortened(text: &str) -> String {
-    const CHARACTERS_MAX: usize = 80;
-    match text.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+    let (short, dots) = beginning(text);
+    format!("{short}{dots}")
+}
+
+/// A text in quotation marks, cut short, on one line; JSON stays as it reads.
+pub fn quoted(text: &str) -> String {
+    let (short, dots) = beginning(text);
+    let mark = ['"', '\'', '`'].into_iter().find(|mark| !short.contains(*mark)).unwrap_or('"');
+    let mut quoted = String::from(mark);
+    for c in short.chars() {
+        match c {
+            '"' | '\'' => quoted.push(c),
+            c => quoted.extend(c.escape_debug()),
+        }
+    }
+    quoted.push(mark);
+    quoted + dots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted_so_that_they_can_be_read() {
+        for (text, shown) in
+            [("a", "\"a\""), (r#"{"a": "é"}"#, r#"'{"a": "é"}'"#), ("\"it's\"\n", "`\"it's\"\\n`"), ("...", "\"...\"")]
+        {
+            assert_eq!(quoted(text), shown);
+        }
+        assert_eq!(quoted(&"a".repeat(81)), format!("\"{}\"...", "a".repeat(80)));
+    }
+
+    #[test]
+    fn a_name_that_is_much_like_a_wrong_one_is_found() {
+        assert_eq!(nearest("visble", ["visible", "inFlight"]), Some("visible"));
+        assert_eq!(nearest("xyz", ["visible", "inFlight"]), None);
+    }
+
+    #[test]
+    fn long_texts_are_not_repeated_whole() {
+        assert_eq!(shortened(&"é".repeat(200)).chars().count(), 83);
     }
 }
