@@ -121,6 +121,10 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// What the log may add for the person who runs the server; never sent to the client.
     pub detail: Option<String>,
+    /// Another HTTP status than that of the table, if it was asked for.
+    status: Option<u16>,
+    /// Another one at fault than the table says.
+    fault: Option<Fault>,
 }
 
 /// Bytes of an error's text.
@@ -151,13 +155,37 @@ pub fn shown(text: &str) -> &str {
 impl Error {
     /// An error of the table with a text; of more than [`TEXT_BYTES_MAX`] the beginning.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
-        Error { kind, message: bounded(message.into()), detail: None }
+        Error { kind, message: bounded(message.into()), detail: None, status: None, fault: None }
     }
 
     /// The same error with a remark for the log.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Error {
         self.detail = Some(bounded(Cow::Owned(detail.into())).into_owned());
         self
+    }
+
+    /// The same error with another HTTP status, which also says whose fault it is.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Error {
+        self.status = Some(status);
+        self.with_fault(if status < 500 { Fault::Sender } else { Fault::Receiver })
+    }
+
+    /// The same error as the fault of somebody else.
+    #[must_use]
+    pub fn with_fault(mut self, fault: Fault) -> Error {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status.unwrap_or(self.kind.status())
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        self.fault.unwrap_or(self.kind.fault())
     }
 
     /// The text as the Query protocol words it.

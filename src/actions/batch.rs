@@ -62,8 +62,8 @@ pub(super) fn result<R>(outcomes: impl IntoIterator<Item = (String, Result<R, Er
             Err(error) => result.failed.push(BatchResultErrorEntry {
                 code: error.kind.code().to_owned(),
                 id,
+                sender_fault: error.fault() == Fault::Sender,
                 message: error.message.into_owned(),
-                sender_fault: error.kind.fault() == Fault::Sender,
             }),
         }
     }

@@ -1,28 +1,12 @@
 //! What an action is given beside its request: the broker, the caller and the queue; and how a caller sees names.
 
-use super::presence::Presence;
-use crate::api::{Arn, RedriveAllowPolicy, RedrivePolicy, fill_in};
-use crate::broker::{Broker, By, OpenQueue, Queue};
+use super::caller::Caller;
+use super::points::{Points, Scene};
+use crate::api::{Arn, Operation, RedriveAllowPolicy, RedrivePolicy, fill_in};
+use crate::broker::{Broker, OpenQueue, Queue};
 use crate::config::NamespaceMode;
 use crate::error::Error;
 use std::sync::Arc;
-
-/// The caller of an action: its account and region, and how it came in.
-#[derive(Clone, Copy, Debug)]
-pub struct Caller<'a> {
-    /// The caller's account.
-    pub account: &'a str,
-    /// The region the caller signed for.
-    pub region: &'a str,
-    /// What queue URLs begin with, without a slash at the end; `{region}` and `{account}` in it stand for those of the queue.
-    pub base_url: &'a str,
-    /// The `X-Amzn-Trace-Id` header of the request.
-    pub trace_header: Option<&'a str>,
-    /// Whether the client is still there; taken for granted if absent.
-    pub presence: Option<&'a Presence>,
-    /// Who it is, for the history.
-    pub by: By,
-}
 
 /// What an action is given beside its request.
 pub struct Context<'a> {
@@ -32,6 +16,8 @@ pub struct Context<'a> {
     pub caller: &'a Caller<'a>,
     /// The queue that the request is addressed to, if it is addressed to one.
     pub queue: Option<Arc<Queue>>,
+    /// Who may change something inside the action; nearly always nobody.
+    pub points: Option<&'a dyn Points>,
 }
 
 impl Context<'_> {
@@ -49,6 +35,12 @@ impl Context<'_> {
     /// As [`Broker::open`].
     pub fn open<'q>(&'q self, queue: &'q Arc<Queue>) -> Result<OpenQueue<'q>, Error> {
         self.broker.open_for(queue, self.caller.by)
+    }
+
+    /// Who may change something inside an action, and what is to be known about the request.
+    pub(super) fn points(&self, operation: Operation) -> Option<(&dyn Points, Scene<'_>)> {
+        let (points, queue) = (self.points?, self.queue.as_ref()?);
+        Some((points, Scene { operation, broker: self.broker, caller: self.caller, queue }))
     }
 
     /// The region to show in ARNs: when regions are merged each caller sees its own.

@@ -1,6 +1,7 @@
 //! CreateQueue, and queues that are created because they are asked for.
 
-use super::context::{Caller, Context};
+use super::caller::Caller;
+use super::context::Context;
 use super::redrive::{check_redrive_target, same_policy};
 use super::tags;
 use crate::api::attributes::name;

@@ -1,7 +1,7 @@
 //! Queues that a configuration asks for: a command line, a file, a test.
 
 use super::attributes;
-use super::context::Caller;
+use super::caller::Caller;
 use super::create::{create, first_difference};
 use super::tags;
 use crate::api::attributes::name;

@@ -2,7 +2,9 @@
 //!
 //! | file | what it holds, from the bottom up |
 //! | --- | --- |
-//! | `presence.rs` `hook.rs` `context.rs` | whether a client is still there; what may stand before and after an action; what an action is given |
+//! | `presence.rs` `fate.rs` | whether a client is still there; what becomes of its answer on purpose |
+//! | `caller.rs` `points.rs` | who asks; what may be changed inside the actions on messages |
+//! | `context.rs` `hook.rs` | what an action is given; what may stand before and after an action |
 //! | `batch.rs` `page.rs` `task_handle.rs` | what batches and listings have in common; task handles |
 //! | `redrive.rs` | what a queue attribute may say about another queue |
 //! | `send.rs` `receive.rs` `receipts.rs` | the actions on messages |
@@ -17,14 +19,17 @@
 
 mod attributes;
 mod batch;
+mod caller;
 mod context;
 mod create;
 mod declare;
+mod fate;
 mod hook;
 mod move_tasks;
 mod page;
 mod permissions;
 mod pipeline;
+mod points;
 mod presence;
 mod queues;
 mod receipts;
@@ -35,10 +40,13 @@ mod send;
 mod tags;
 mod task_handle;
 
-pub use context::{Caller, Context};
+pub use caller::Caller;
+pub use context::Context;
 pub use declare::{arn_of, declare, set_attribute};
-pub use hook::{Hook, HookFuture};
+pub use fate::{Ending, Fate};
+pub use hook::{Hook, HookFuture, Ticket};
 pub use pipeline::Actions;
+pub use points::{HandleUse, Points, Rank, Receiving, Scene};
 pub use presence::Presence;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The way of every request once it is decoded: find the queue, ask whether it may be, carry it out, answer.
 
-use super::context::{Caller, Context};
+use super::caller::Caller;
+use super::context::Context;
 use super::hook::Hook;
 use super::resolve::resolve;
 use super::{
@@ -70,16 +71,18 @@ impl Actions {
         if let Some(queue) = &queue {
             broker.catch_up(queue).await;
         }
-        let context = Context { broker, caller, queue };
-        let operation = request.operation();
-        let hook = self.hook.as_ref().filter(|hook| hook.is_wanted());
+        let mut context = Context { broker, caller, queue, points: None };
+        // A request may also want it by itself.
+        let hook = self.hook.as_ref().filter(|hook| hook.is_wanted() || caller.fate.is_some());
+        let (operation, mut ticket) = (request.operation(), None);
         if let Some(hook) = hook {
-            hook.permit(&context, operation).await?;
+            context.points = hook.points();
+            ticket = hook.permit(&context, &request).await?;
         }
         let outcome = with_operations!(act(&context, request));
         match hook {
             None => outcome,
-            Some(hook) => hook.answer(&context, operation, outcome).await,
+            Some(hook) => hook.answer(&context, operation, ticket, outcome).await,
         }
     }
 }

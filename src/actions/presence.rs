@@ -30,7 +30,7 @@ impl Presence {
     }
 
     /// Ends when a client has gone.
-    pub(super) async fn gone(presence: Option<&Presence>) {
+    pub async fn gone(presence: Option<&Presence>) {
         std::future::poll_fn(|_| match presence {
             Some(presence) => {
                 presence.parked.store(true, Ordering::Relaxed);

@@ -2,12 +2,13 @@
 
 use super::batch::{self, Entry};
 use super::context::Context;
+use super::points::HandleUse;
 use crate::api::{
     BatchResult, BatchResultEntry, ChangeMessageVisibilityBatchEntry, ChangeMessageVisibilityBatchRequest,
     ChangeMessageVisibilityRequest, DeleteMessageBatchEntry, DeleteMessageBatchRequest, DeleteMessageRequest, Empty,
-    limits,
+    Operation, limits,
 };
-use crate::broker::{Pending, Queue};
+use crate::broker::{OpenQueue, Pending, Queue};
 use crate::engine::{Deleted, Receipt, VisibilityChange};
 use crate::error::{Error, ErrorKind};
 
@@ -36,6 +37,31 @@ fn receipt(queue: &Queue, handle: Option<&str>, name: &str) -> Result<Receipt, E
     receipt.ok_or_else(|| Error::receipt_handle(handle))
 }
 
+/// What becomes of each use of a receipt handle; nothing at all if all do what they are used for.
+fn uses(
+    cx: &Context<'_>,
+    operation: Operation,
+    receipts: impl IntoIterator<Item = Option<Receipt>>,
+) -> std::vec::IntoIter<HandleUse> {
+    let uses = cx.points(operation).map(|(points, scene)| {
+        let receipts: Vec<_> = receipts.into_iter().collect();
+        points.using(&scene, &receipts)
+    });
+    uses.unwrap_or_default().into_iter()
+}
+
+/// Deletes a message, unless something else becomes of the handle.
+fn delete(open: &mut OpenQueue<'_>, receipt: Receipt, handle: &str, used: Option<HandleUse>) -> Result<(), Error> {
+    if let Some(HandleUse::Fails(error)) = used {
+        return Err(error);
+    }
+    let outcome = open.delete(receipt);
+    if let (Deleted::Done, Some(HandleUse::ComesBack(message, ms))) = (outcome, used) {
+        open.repeat(*message, Some(open.now().plus_ms(ms)));
+    }
+    deleted(outcome, handle)
+}
+
 const NOT_AVAILABLE: &str = "Message does not exist or is not available for visibility timeout change";
 
 /// A checked ChangeMessageVisibility.
@@ -47,10 +73,11 @@ struct Change {
 pub(super) fn delete_message(cx: &Context<'_>, r: DeleteMessageRequest) -> Result<Pending<Empty>, Error> {
     let queue = cx.queue()?;
     let receipt = receipt(queue, r.receipt_handle.as_deref(), "ReceiptHandle")?;
+    let mut uses = uses(cx, Operation::DeleteMessage, [Some(receipt)]);
     let mut open = cx.open(queue)?;
-    let outcome = open.delete(receipt);
+    let outcome = delete(&mut open, receipt, r.receipt_handle.as_deref().unwrap_or_default(), uses.next());
     let pending = open.close();
-    deleted(outcome, r.receipt_handle.as_deref().unwrap_or_default())?;
+    outcome?;
     Ok(pending.map(|()| Empty {}))
 }
 
@@ -60,16 +87,22 @@ pub(super) fn delete_message_batch(
 ) -> Result<Pending<BatchResult<BatchResultEntry>>, Error> {
     let queue = cx.queue()?;
     let entries = batch::check(r.entries)?;
-    let mut open = cx.open(queue)?;
-    let delete = |(index, entry): (usize, DeleteMessageBatchEntry)| {
-        let id = entry.id.unwrap_or_default();
-        let handle = entry.receipt_handle.as_deref();
+    let receipts = entries.iter().enumerate().map(|(index, entry)| {
         let missing = batch::member::<DeleteMessageBatchEntry>(index, "ReceiptHandle");
-        let outcome = receipt(queue, handle, &missing)
-            .and_then(|receipt| deleted(open.delete(receipt), handle.unwrap_or_default()));
+        receipt(queue, entry.receipt_handle.as_deref(), &missing)
+    });
+    let receipts: Vec<_> = receipts.collect();
+    let mut uses =
+        uses(cx, Operation::DeleteMessageBatch, receipts.iter().map(|receipt| receipt.as_ref().ok().copied()));
+    let mut open = cx.open(queue)?;
+    let delete = |(entry, receipt): (DeleteMessageBatchEntry, Result<Receipt, Error>)| {
+        let id = entry.id.unwrap_or_default();
+        let handle = entry.receipt_handle.as_deref().unwrap_or_default();
+        let used = uses.next();
+        let outcome = receipt.and_then(|receipt| delete(&mut open, receipt, handle, used));
         (id.clone(), outcome.map(|()| BatchResultEntry { id }))
     };
-    let outcomes: Vec<_> = entries.into_iter().enumerate().map(delete).collect();
+    let outcomes: Vec<_> = entries.into_iter().zip(receipts).map(delete).collect();
     Ok(open.close().map(|()| batch::result(outcomes)))
 }
 
@@ -85,6 +118,9 @@ pub(super) fn change_message_visibility(
     let seconds = r.visibility_timeout.ok_or_else(|| Error::missing("VisibilityTimeout"))?;
     let seconds = visibility_timeout(seconds, "Must be between 0 and 43200.")?;
     let change = Change { receipt: receipt(queue, Some(handle), "ReceiptHandle")?, seconds };
+    if let Some(HandleUse::Fails(error)) = uses(cx, Operation::ChangeMessageVisibility, [Some(change.receipt)]).next() {
+        return Err(error);
+    }
     let mut open = cx.open(queue)?;
     let outcome = open.change_visibility(change.receipt, change.seconds);
     let pending = open.close();
@@ -103,14 +139,22 @@ pub(super) fn change_message_visibility_batch(
 ) -> Result<Pending<BatchResult<BatchResultEntry>>, Error> {
     let queue = cx.queue()?;
     let entries = batch::check(r.entries)?;
+    let changes = entries.iter().enumerate().map(|(index, entry)| batch_change(queue, index, entry));
+    let changes: Vec<_> = changes.collect();
+    let receipts = changes.iter().map(|change| change.as_ref().ok().map(|change| change.receipt));
+    let mut uses = uses(cx, Operation::ChangeMessageVisibilityBatch, receipts);
     let mut open = cx.open(queue)?;
-    let change = |(index, entry): (usize, ChangeMessageVisibilityBatchEntry)| {
-        let outcome = batch_change(queue, index, &entry)
-            .and_then(|change| changed(open.change_visibility(change.receipt, change.seconds), &change));
+    let change = |(entry, change): (ChangeMessageVisibilityBatchEntry, Result<Change, Error>)| {
+        let change = match uses.next() {
+            Some(HandleUse::Fails(error)) => Err(error),
+            _ => change,
+        };
+        let outcome =
+            change.and_then(|change| changed(open.change_visibility(change.receipt, change.seconds), &change));
         let id = entry.id.unwrap_or_default();
         (id.clone(), outcome.map(|()| BatchResultEntry { id }))
     };
-    let outcomes: Vec<_> = entries.into_iter().enumerate().map(change).collect();
+    let outcomes: Vec<_> = entries.into_iter().zip(changes).map(change).collect();
     Ok(open.close().map(|()| batch::result(outcomes)))
 }
 

@@ -1,12 +1,13 @@
 //! ReceiveMessage: short and long polls, and what of each message is shown.
 
 use super::context::Context;
+use super::points::Receiving;
 use super::presence::Presence;
 use crate::api::attributes::MESSAGE_SYSTEM_ATTRIBUTES;
 use crate::api::digest::{self, decode_attributes, hexadecimal};
 use crate::api::{
-    Body, Map, MessageAttributeValue, ReceiveMessageRequest, ReceiveMessageResult, ReceivedMessage, SystemAttributes,
-    limits, rules,
+    Body, Map, MessageAttributeValue, Operation, ReceiveMessageRequest, ReceiveMessageResult, ReceivedMessage,
+    SystemAttributes, limits, rules,
 };
 use crate::broker::{Broker, By, Handoff, LongPollId, Pending, Queue};
 use crate::engine::{self, Delivery, ReceiveOptions, Time, sequence_number};
@@ -37,16 +38,29 @@ pub(super) async fn receive_message(
 ) -> Result<Pending<ReceiveMessageResult>, Error> {
     let queue = cx.queue()?;
     let receive = check(r, queue)?;
-    let deliveries = deliveries(cx, queue, &receive).await?;
+    let points = cx.points(Operation::ReceiveMessage);
+    let mut found = Receiving::AsUsual;
+    if let Some((points, scene)) = &points {
+        found = points.receiving(scene, receive.wait_seconds);
+    }
+    let mut deliveries = deliveries(cx, queue, &receive, found).await?;
+    if let Some((points, scene)) = points.filter(|_| !deliveries.is_empty()) {
+        points.received(&scene, &mut deliveries);
+    }
     let messages = deliveries.into_iter().map(|delivery| show(cx, queue, &receive, delivery)).collect();
     Ok(Pending::nothing(ReceiveMessageResult { messages }))
 }
 
-async fn deliveries(cx: &Context<'_>, queue: &Arc<Queue>, receive: &Receive) -> Result<Vec<Delivery>, Error> {
+async fn deliveries(
+    cx: &Context<'_>,
+    queue: &Arc<Queue>,
+    receive: &Receive,
+    found: Receiving<'_>,
+) -> Result<Vec<Delivery>, Error> {
     let broker = cx.broker;
     let by = cx.caller.by;
     let parked = loop {
-        match first_attempt(broker, queue, receive, by)? {
+        match first_attempt(broker, queue, receive, by, &found)? {
             FirstAttempt::Received(handoff) => return deliver((broker, queue, by), handoff, None).await,
             FirstAttempt::Parked(parked) => break parked,
             FirstAttempt::Again => broker.ready().await,
@@ -65,8 +79,18 @@ fn first_attempt<'a>(
     queue: &'a Arc<Queue>,
     receive: &Receive,
     by: By,
+    found: &Receiving<'_>,
 ) -> Result<FirstAttempt<'a>, Error> {
     let mut open = broker.open_for(queue, by)?;
+    match found {
+        Receiving::AsUsual => {}
+        Receiving::Empty => {
+            open.received_nothing();
+            open.close().without_waiting();
+            return Ok(FirstAttempt::Received(Handoff::default()));
+        }
+        Receiving::Reordered(messages, rank) => open.reorder(*messages, rank),
+    }
     let received = open.receive(&receive.options);
     let outcome = if !received.deliveries.is_empty() {
         FirstAttempt::Received(open.handoff(received.deliveries))

@@ -1,6 +1,6 @@
 //! Which queue a request means, by the address column of the operations table.
 
-use super::context::Caller;
+use super::caller::Caller;
 use super::create::auto_create;
 use super::task_handle::TaskHandle;
 use crate::api::{Address, Arn, QueueAddress, rules};

@@ -4,7 +4,7 @@ use super::batch::{self, Entry};
 use super::context::Context;
 use crate::api::digest::{self, Md5Digest, hexadecimal};
 use crate::api::{
-    BatchResult, Map, MessageAttributeValue, SendMessageBatchEntry, SendMessageBatchRequest,
+    BatchResult, Map, MessageAttributeValue, Operation, SendMessageBatchEntry, SendMessageBatchRequest,
     SendMessageBatchResultEntry, SendMessageRequest, SendMessageResult, limits, rules,
 };
 use crate::broker::{Pending, QueueSettings};
@@ -74,6 +74,13 @@ pub(super) fn send_message_batch(
         let checked =
             required(&entry, &settings, position).and_then(|()| check(entry, &settings, position, cx, &queue.account));
         messages.push(checked.map(answer));
+    }
+    if let Some((points, scene)) = cx.points(Operation::SendMessageBatch) {
+        let sent: Vec<_> = messages.iter().map(|message| message.as_ref().ok().map(|(_, message)| message)).collect();
+        let failing = points.sending(&scene, &sent);
+        for (message, error) in messages.iter_mut().zip(failing).filter_map(|(m, error)| Some((m, error?))) {
+            *message = Err(error);
+        }
     }
     let mut open = cx.open(queue)?;
     let mut send = |(answer, message)| complete(answer, open.send(message), settings.fifo);

@@ -15,6 +15,7 @@ const CALLER: Caller<'static> = Caller {
     base_url: "http://kew",
     trace_header: None,
     presence: None,
+    fate: None,
     by: By { client: 0, request: 0 },
 };
 
@@ -34,17 +35,19 @@ impl Hook for Judge {
         true
     }
 
-    fn permit<'a>(&'a self, context: &'a Context<'_>, operation: Operation) -> HookFuture<'a, Result<(), Error>> {
+    fn permit<'a>(&'a self, context: &'a Context<'_>, request: &'a Request) -> HookFuture<'a, Result<Ticket, Error>> {
+        let operation = request.operation();
         self.note("permit", context, operation);
         let refused = operation == Operation::PurgeQueue;
         let refusal = || Err(Error::new(ErrorKind::AccessDenied, "no"));
-        Box::pin(async move { if refused { refusal() } else { Ok(()) } })
+        Box::pin(async move { if refused { refusal() } else { Ok(None) } })
     }
 
     fn answer<'a>(
         &'a self,
         context: &'a Context<'_>,
         operation: Operation,
+        _: Ticket,
         outcome: Result<Response, Error>,
     ) -> HookFuture<'a, Result<Response, Error>> {
         self.note(if outcome.is_ok() { "done" } else { "failed" }, context, operation);

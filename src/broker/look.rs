@@ -2,7 +2,7 @@
 
 use super::queue::{Queue, QueueState};
 use super::shared::Broker;
-use crate::engine::{Counts, MessagePage, NextChange, Time};
+use crate::engine::{Counts, Message, MessagePage, NextChange, Receipt, Time};
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
@@ -72,6 +72,11 @@ impl QueueLook<'_> {
     /// Up to `limit` messages from slot `from` on; see [`engine::Queue::messages`](crate::engine::Queue::messages).
     pub fn messages(&self, from: u32, limit: usize) -> MessagePage {
         self.state.engine.messages(from, limit)
+    }
+
+    /// A copy of the message that a receipt speaks of, if it is still there.
+    pub fn message_of(&self, receipt: Receipt) -> Option<Message> {
+        self.state.engine.message_of(receipt)
     }
 
     /// Its tags.

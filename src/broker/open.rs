@@ -7,8 +7,8 @@ use super::queue::{Queue, QueueState, TargetCache, Transfer, TransferCause};
 use super::settings::QueueSettings;
 use super::shared::Broker;
 use crate::engine::{
-    Cause, Counts, Deleted, Delivery, Discarded, Fact, Journal as _, Message, MessageId, NewMessage, Receipt,
-    ReceiveOptions, Received, Sent, Time, VisibilityChange,
+    Cause, Counts, Deleted, Delivery, Discarded, Fact, Journal as _, Message, MessageFacts, MessageId, NewMessage,
+    Receipt, ReceiveOptions, Received, Sent, Time, VisibilityChange,
 };
 use crate::error::Error;
 use crate::store::{Change, CommitTicket};
@@ -157,6 +157,18 @@ impl OpenQueue<'_> {
     pub fn release(&mut self, message: (u32, u64)) -> bool {
         let QueueState { engine, journal, .. } = &mut *self.state;
         engine.release(self.now, message, journal)
+    }
+
+    /// Puts a message of a standard queue in once more, hidden until a moment if one is given; its new number.
+    pub fn repeat(&mut self, message: Message, until: Option<Time>) -> u64 {
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.repeat(self.now, message, until, journal)
+    }
+
+    /// Puts the first so many visible messages of a standard queue into the order of their ranks.
+    pub fn reorder(&mut self, messages: usize, rank: &dyn Fn(&MessageFacts<'_>) -> (u64, u64)) {
+        let QueueState { engine, journal, .. } = &mut *self.state;
+        engine.reorder(self.now, messages, rank, journal);
     }
 
     /// Forgets all deduplication ids and receive attempts.

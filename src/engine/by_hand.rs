@@ -1,7 +1,7 @@
 //! What is done to single messages by hand rather than by their consumers, and what a test has to know to turn the clock.
 
 use super::contents::DeliveryOrder;
-use super::effect::{Cause, Journal, MessageState};
+use super::effect::{Cause, Effect, Journal, MessageFacts, MessageState};
 use super::message::{Message, MessageId};
 use super::queue::Queue;
 use super::receipt::Receipt;
@@ -59,6 +59,59 @@ impl Queue {
         }
         self.make_visible(now, Cause::Released, slot, j);
         true
+    }
+
+    /// A copy of the message that a receipt speaks of, if it is still there.
+    #[must_use]
+    pub fn message_of(&self, receipt: Receipt) -> Option<Message> {
+        self.contents.find(receipt).map(|slot| self.contents.stored(slot).message)
+    }
+
+    /// Puts a message of a standard queue in once more, with its id, its times and its counts, whether the first one is still
+    /// there or not: a fault that was asked for. It is hidden until a moment, if one is given. Returns its number.
+    pub fn repeat<J: Journal>(&mut self, now: Time, mut message: Message, until: Option<Time>, j: &mut J) -> u64 {
+        self.tick(now, j);
+        let group = message.group.take();
+        let until = until.filter(|&until| until > now);
+        let state = if until.is_some() { MessageState::Delayed } else { MessageState::Visible };
+        self.store(now, (Cause::Released, None), message, group.as_ref(), (state, until), j)
+    }
+
+    /// Puts the first so many visible messages of a standard queue into the order of their ranks. Does nothing on a FIFO queue.
+    pub fn reorder<J: Journal>(
+        &mut self,
+        now: Time,
+        messages: usize,
+        rank: &dyn Fn(&MessageFacts<'_>) -> (u64, u64),
+        j: &mut J,
+    ) {
+        self.tick(now, j);
+        if self.is_fifo() {
+            return;
+        }
+        let (mut slots, mut orders) = (Vec::new(), Vec::new());
+        while slots.len() < messages
+            && let Some(slot) = self.contents.next()
+        {
+            orders.push(self.contents.slots[slot].order);
+            slots.push((rank(&self.contents.facts(slot)), slot));
+            self.contents.detach(slot);
+            self.contents.attach_withheld(slot);
+        }
+        orders.sort_unstable();
+        slots.sort_unstable();
+        for (&(_, slot), &order) in slots.iter().zip(&orders) {
+            let before = std::mem::replace(&mut self.contents.slots[slot].order, order);
+            self.contents.detach(slot);
+            self.contents.attach(slot, MessageState::Visible, None);
+            if before != order {
+                // Nothing happened to the message that an observer would want to know.
+                j.record(now, Cause::Released, || {
+                    let number = self.contents.slots[slot].number;
+                    Effect::Changed { slot, number, status: self.contents.status(slot) }
+                });
+            }
+        }
     }
 
     /// Forgets all deduplication ids and receive attempts.

@@ -245,7 +245,7 @@ impl Queue {
         Some(DeduplicationKey { group, id })
     }
 
-    fn store<J: Journal>(
+    pub(super) fn store<J: Journal>(
         &mut self,
         now: Time,
         (cause, renewed_from): (Cause, Option<MessageId>),

@@ -4,7 +4,7 @@ use super::context::{RequestContext, RequestId};
 use crate::error::{Error, ErrorKind};
 use crate::wire::{self, Protocol, Reply};
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -96,6 +96,19 @@ pub(super) fn refusal(context: &RequestContext<'_>, error: &Error) -> Answer {
     let request_id = context.request_id.as_str();
     let after = if context.headers.announces_body { AfterAnswer::Close } else { AfterAnswer::KeepAlive };
     of_reply(wire::encode_error(wire::protocol_of(&context.head()), error, request_id), request_id, after)
+}
+
+/// The head of an answer and half of its body, as bytes.
+pub(super) async fn first_half(answer: Answer) -> Vec<u8> {
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let mut bytes = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        bytes.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    bytes.extend_from_slice(&body[..body.len() / 2]);
+    bytes
 }
 
 /// An answer of fixed text that is the same for everyone.

@@ -1,11 +1,12 @@
 //! One connection: hyper's HTTP/1.1 over a client's socket, from its first request to its end.
 
-use super::answer::{Answer, leaves_input_unread, raw_error};
+use super::answer::{Answer, first_half, leaves_input_unread, raw_error};
 use super::context::ConnectionInfo;
 use super::idle_watch::TimedOut;
 use super::limits::HEAD_BYTES_HARD_MAX;
 use super::service::Service;
 use super::socket::{Client, Socket};
+use crate::actions::{Ending, Presence};
 use crate::clock::NetworkTime;
 use crate::error::ErrorKind;
 use hyper::Request;
@@ -13,8 +14,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
@@ -22,20 +23,47 @@ use tokio::sync::oneshot;
 struct Connection {
     service: Arc<Service>,
     client: Arc<Client>,
+    /// That it ends without an answer on purpose, and what is written before.
+    unanswered: OnceLock<(Ending, Vec<u8>)>,
 }
 
+/// An answer is not given, on purpose.
+#[derive(Debug)]
+struct Unanswered;
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection ends without an answer, as was asked for")
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
 impl Connection {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Unanswered> {
         let client = &*self.client;
         client.state.request_begun();
         client.presence.begin();
         let info = ConnectionInfo { peer: Some(client.address), port: client.port, presence: Some(&client.presence) };
         let answer = self.service.answer_from(request, info).await;
+        if let Some(ending) = answer.extensions().get().copied() {
+            return Err(self.end(ending, answer).await);
+        }
         if leaves_input_unread(&answer) {
             client.state.input_is_unread();
         }
         client.state.answer_begun();
-        answer
+        Ok(answer)
+    }
+
+    /// Ends the connection in place of an answer.
+    async fn end(&self, ending: Ending, answer: Answer) -> Unanswered {
+        let written = if ending == Ending::Truncate { first_half(answer).await } else { Vec::new() };
+        let _ = self.unanswered.set((ending, written));
+        if ending == Ending::Never {
+            Presence::gone(Some(&self.client.presence)).await;
+        }
+        Unanswered
     }
 }
 
@@ -51,12 +79,13 @@ pub(super) async fn serve(
     let _ = stream.set_nodelay(true);
     let socket = Socket::new(stream, client.clone(), service.time().clone());
     let address = client.address;
-    let connection = Arc::new(Connection { service, client });
+    let connection = Arc::new(Connection { service, client, unanswered: OnceLock::new() });
+    let answering = connection.clone();
     let answer = service_fn(move |request| {
-        let connection = connection.clone();
+        let connection = answering.clone();
         // On its own in memory: it has over 4 KiB, and the connections of a thread then use the same few instead of each its own,
         // which with 1,000 connections takes 8 % off a request.
-        Box::pin(async move { Ok::<_, Infallible>(connection.answer(request).await) })
+        Box::pin(async move { connection.answer(request).await })
     });
     let mut http = http1::Builder::new()
         // The worker's idle watch does that.
@@ -75,6 +104,8 @@ pub(super) async fn serve(
                 let answer = raw_error(ErrorKind::RequestTimeout, "The request's headers did not arrive in time.");
                 return http.into_parts().io.into_inner().end_with(&answer).await;
             }
+            // Nothing is said until the client goes, or the server.
+            Err(_) if connection.unanswered.get().is_some() => return,
             Err(_) => {
                 std::pin::Pin::new(&mut http).graceful_shutdown();
                 (&mut http).await
@@ -84,6 +115,11 @@ pub(super) async fn serve(
     };
     if let Err(error) = ended {
         tracing::trace!(client = %address, %error, "connection ended");
+        match connection.unanswered.get() {
+            Some((Ending::Reset, _)) => return http.into_parts().io.into_inner().reset(),
+            Some((_, written)) => return http.into_parts().io.into_inner().end_with(written).await,
+            None => {}
+        }
         if error.is_parse_version_h2() {
             let answer = raw_error(ErrorKind::Serialization, "HTTP/2 is not spoken here, only HTTP/1.1.");
             http.into_parts().io.into_inner().end_with(&answer).await;

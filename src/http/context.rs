@@ -99,7 +99,9 @@ pub struct KnownHeaders<'a> {
     pub(super) sec_fetch_site: Option<&'a HeaderValue>,
     pub(super) target: Option<&'a HeaderValue>,
     pub(super) trace_id: Option<&'a HeaderValue>,
-    user_agent: Option<&'a HeaderValue>,
+    pub(super) user_agent: Option<&'a HeaderValue>,
+    /// The fault that the request itself asks for.
+    pub(super) fault: Option<&'a HeaderValue>,
     host: Option<&'a HeaderValue>,
     /// The host of a request target in absolute form.
     authority: Option<&'a str>,
@@ -125,6 +127,7 @@ impl<'a> KnownHeaders<'a> {
                     found.several_hosts |= found.host.is_some();
                     &mut found.host
                 }
+                "kew-fault" => &mut found.fault,
                 "origin" => &mut found.origin,
                 "referer" => &mut found.referer,
                 "sec-fetch-site" => &mut found.sec_fetch_site,

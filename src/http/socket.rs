@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -54,6 +55,12 @@ impl Socket {
         let _ = self.stream.try_write(answer);
         self.client.state.input_is_unread();
         let _ = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await;
+    }
+
+    /// Has the connection reset when the socket is dropped.
+    pub(super) fn reset(&self) {
+        // If it cannot be had the client sees an orderly end.
+        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
     /// Reads on while a ReceiveMessage is parked: the end of the connection comes behind everything else.

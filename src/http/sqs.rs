@@ -4,10 +4,10 @@ use super::answer::{self, AfterAnswer, Answer};
 use super::context::{KnownHeaders, RequestContext, text};
 use super::host::split_host;
 use super::service::Service;
-use crate::actions::Caller;
+use crate::actions::{Caller, Fate};
 use crate::api::region_of_host;
 use crate::broker::By;
-use crate::control::Space;
+use crate::control::{Access, Space};
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
 use crate::wire::{self, Call, Rejection, Reply};
@@ -33,15 +33,17 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     };
     // The region that was signed for, or else the one that the host names.
     let region = credential.region.as_deref().or_else(|| region_of_host(headers.host()?));
+    let space = service.control().space(access_key, context.connection.port);
+    let fate = fate(service, space, headers);
     let caller = Caller {
         account: access_key.unwrap_or(&options.account),
         region: region.unwrap_or(&options.region),
         base_url: &base_url,
         trace_header: text(headers.trace_id),
         presence: context.connection.presence,
+        fate: fate.as_ref(),
         by: By { client: 0, request: context.request_id.number() },
     };
-    let space = service.control().space(access_key, context.connection.port);
     // The log line is made ready only if someone reads it.
     let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {
         let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
@@ -54,20 +56,32 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let reply = match outcome {
         Ok(response) => wire::encode(protocol, &response, request_id),
         Err(error) => {
-            if error.kind == ErrorKind::InternalFailure {
+            if error.kind == ErrorKind::InternalFailure && fate.is_none() {
                 tracing::error!(action = operation.name(), %error, "internal failure");
             }
             wire::encode_error(protocol, &error, request_id)
         }
     };
-    answer::of_reply(reply, request_id, AfterAnswer::KeepAlive)
+    let mut answer = answer::of_reply(reply, request_id, AfterAnswer::KeepAlive);
+    if let Some(ending) = fate.and_then(|fate| fate.ending()) {
+        answer.extensions_mut().insert(ending);
+    }
+    answer
+}
+
+/// What may become of the answer on purpose, if faults are wanted at all. A request may ask for one only where all that reach
+/// the server may use the control API.
+fn fate<'a>(service: &Service, space: &Space, headers: &KnownHeaders<'a>) -> Option<Fate<'a>> {
+    let asked = headers.fault.filter(|_| *service.control().access() == Access::On);
+    let wanted = asked.is_some() || space.faults().is_wanted();
+    wanted.then(|| Fate::new(text(headers.user_agent), text(asked)))
 }
 
 /// The answer to what is no request to SQS, or not a right one.
 fn refused(rejection: Rejection, request_id: &str) -> Reply {
     match rejection {
         Rejection::Error { protocol, error } => {
-            tracing::debug!(status = error.kind.status(), %error, "request refused");
+            tracing::debug!(status = error.status(), %error, "request refused");
             wire::encode_error(protocol, &error, request_id)
         }
         Rejection::NotFound => wire::not_found(),
@@ -78,7 +92,7 @@ fn log_outcome(space: &Space, action: &str, queue: &str, began: Time, error: Opt
     let ms = space.broker().clock().now().ms_since(began);
     match error {
         None => tracing::debug!(action, queue, status = 200, ms),
-        Some(error) => tracing::debug!(action, queue, status = error.kind.status(), ms, %error),
+        Some(error) => tracing::debug!(action, queue, status = error.status(), ms, %error),
     }
 }
 

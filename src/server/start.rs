@@ -74,6 +74,7 @@ pub(super) fn declare(broker: &Arc<Broker>, config: &Config) -> Result<(), Start
         base_url: "",
         trace_header: None,
         presence: None,
+        fate: None,
         by: By::default(),
     };
     let queues = config.all_queues();

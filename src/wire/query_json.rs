@@ -21,8 +21,7 @@ pub(super) fn result(out: &mut Vec<u8>, response: &Response, request_id: &str) {
 
 /// Writes an error.
 pub(super) fn error(out: &mut Vec<u8>, error: &Error, request_id: &str) {
-    let kind = error.kind;
-    let error = json!({ "Type": kind.fault().as_str(), "Code": kind.code(), "Message": error.query_message() });
+    let error = json!({ "Type": error.fault().as_str(), "Code": error.kind.code(), "Message": error.query_message() });
     write(out, &json!({ "Error": error, "RequestId": request_id }));
 }
 

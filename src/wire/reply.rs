@@ -53,7 +53,7 @@ pub fn encode(protocol: Protocol, response: &Response, request_id: &str) -> Repl
 /// Writes an error.
 pub fn encode_error(protocol: Protocol, error: &Error, request_id: &str) -> Reply {
     let mut body = Vec::with_capacity(ANSWER_BYTES_TYPICAL);
-    let (code, fault) = (error.kind.code(), error.kind.fault().as_str());
+    let (code, fault) = (error.kind.code(), error.fault().as_str());
     let mut query_error = None;
     let content_type = match protocol {
         Protocol::Json => {
@@ -75,7 +75,7 @@ pub fn encode_error(protocol: Protocol, error: &Error, request_id: &str) -> Repl
             PLAIN_JSON
         }
     };
-    Reply { status: error.kind.status(), content_type, query_error, body }
+    Reply { status: error.status(), content_type, query_error, body }
 }
 
 /// The answer to a request that is not SQS's at all, in one format for all clients.

@@ -96,7 +96,7 @@ pub(super) fn result(out: Vec<u8>, response: &Response, request_id: &str) -> Vec
 pub(super) fn error(out: Vec<u8>, error: &Error, request_id: &str) -> Vec<u8> {
     document(out, "ErrorResponse", |to| {
         to.open("Error");
-        to.leaf("Type", error.kind.fault().as_str());
+        to.leaf("Type", error.fault().as_str());
         to.leaf("Code", error.kind.code());
         to.leaf("Message", error.query_message());
         to.event(Event::Empty(BytesStart::new("Detail")));

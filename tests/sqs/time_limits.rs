@@ -154,6 +154,7 @@ async fn fill(kew: &Kew, queue: &str) {
         base_url: "",
         trace_header: None,
         presence: None,
+        fate: None,
         by: kew::internals::broker::By::default(),
     };
     let receive = ReceiveMessageRequest {

@@ -75,6 +75,7 @@ const CALLER: Caller<'static> = Caller {
     base_url: "http://localhost",
     trace_header: None,
     presence: None,
+    fate: None,
     by: kew::internals::broker::By { client: 0, request: 0 },
 };
 

@@ -1,7 +1,7 @@
 //! Failures on purpose: rules, what they hit, and the hook before and after the actions.
 
-use crate::actions::{Context, Hook, HookFuture};
-use crate::api::{Operation, Response};
+use crate::actions::{Context, Hook, HookFuture, Ticket};
+use crate::api::{Operation, Request, Response};
 use crate::error::Error;
 
 /// The faults of a space.
@@ -15,6 +15,11 @@ impl Faults {
         Faults { seed }
     }
 
+    /// Whether there are any.
+    pub fn is_wanted(&self) -> bool {
+        false
+    }
+
     /// What they are drawn from.
     pub fn seed(&self) -> u64 {
         self.seed
@@ -26,14 +31,15 @@ impl Hook for Faults {
         false
     }
 
-    fn permit<'a>(&'a self, _: &'a Context<'_>, _: Operation) -> HookFuture<'a, Result<(), Error>> {
-        Box::pin(std::future::ready(Ok(())))
+    fn permit<'a>(&'a self, _: &'a Context<'_>, _: &'a Request) -> HookFuture<'a, Result<Ticket, Error>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     fn answer<'a>(
         &'a self,
         _: &'a Context<'_>,
         _: Operation,
+        _: Ticket,
         outcome: Result<Response, Error>,
     ) -> HookFuture<'a, Result<Response, Error>> {
         Box::pin(std::future::ready(outcome))
