@@ -224,7 +224,7 @@ pub use aws_sdk_sqs;
 #[cfg(feature = "aws-sdk")]
 pub use aws_types::SdkConfig;
 pub use clock::{Clock, ClockMode};
-pub use config::{Config, Durability, Hosts, Mode, NamespaceMode, Origins, QueueConfig, SettingError};
+pub use config::{Config, ControlMode, Durability, Hosts, Mode, NamespaceMode, Origins, QueueConfig, SettingError};
 pub use server::{Server, ServerBuilder, StartError};
 pub use store::StoreError;
 

@@ -143,7 +143,14 @@ fn greet(server: &Server, config: &Config) {
     let _ = writeln!(out, "kew {} on {}. Ready.", env!("CARGO_PKG_VERSION"), places.join(" and "));
     let _ = writeln!(out, "\n  export AWS_ENDPOINT_URL={url}");
     let _ = writeln!(out, "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test");
-    let _ = writeln!(out, "  export AWS_DEFAULT_REGION={region} AWS_REGION={region}\n");
+    let _ = writeln!(out, "  export AWS_DEFAULT_REGION={region} AWS_REGION={region}");
+    if let Some(token) = server.control_token() {
+        let _ = writeln!(out, "  export KEW_CONTROL_TOKEN={token}");
+    }
+    if server.is_controlled() {
+        let _ = writeln!(out, "  # test control: {url}/_kew, seed {}", server.seed());
+    }
+    let _ = writeln!(out);
     let _ = out.flush();
 }
 

@@ -30,7 +30,9 @@ pub use file::{FileError, read_file};
 pub use queue::{QueueConfig, parse_queues};
 #[cfg(feature = "bin")]
 pub use settings::{Queues, Settings};
-pub use values::{Account, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Switch, Threads};
+pub use values::{
+    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seed, Switch, Threads,
+};
 
 use crate::api::attributes::name;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -53,6 +55,9 @@ pub const BODY_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
 /// Connections at one time when nothing else is said.
 pub const CONNECTIONS_MAX_DEFAULT: usize = 65_536;
 
+/// Events that a history keeps when nothing else is said.
+pub const HISTORY_EVENTS_DEFAULT: usize = 100_000;
+
 /// How closely the server keeps to AWS where AWS is in a developer's way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,6 +67,18 @@ pub enum Mode {
     Dev,
     /// Accounts and regions separate queues, and the 60-second rules hold, as on AWS.
     Aws,
+}
+
+/// Who may use the control API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ControlMode {
+    /// All that reach the server.
+    On,
+    /// Nobody.
+    Off,
+    /// Those that send the token.
+    Token,
 }
 
 /// Whether accounts and regions separate queues.
@@ -115,6 +132,17 @@ pub struct Config {
     pub cors: Origins,
     /// Names by which browsers may reach the server, beside those that no page of the Internet can have.
     pub allow_host: Hosts,
+    /// Who may use the control API. If absent: those that send the token, if there is one; else, with [`Mode::Dev`], everyone when
+    /// every address is of this machine alone, or those that send a token that the start makes up; else nobody.
+    pub control: Option<ControlMode>,
+    /// What those have to send who may use the control API by a token; made up at the start if absent.
+    pub control_token: Option<String>,
+    /// Web pages that may use the control API too; [`Config::cors`] does not open it.
+    pub cors_control: Origins,
+    /// Events that the history keeps; 0 for no history. If absent 100,000, but none with [`Mode::Aws`] or with a data directory.
+    pub history: Option<usize>,
+    /// What ids, receipt handles and faults are drawn from. If absent ids are random, and the faults' seed is made up.
+    pub seed: Option<u64>,
     /// Bytes of a request body; at least 8 MiB, which a batch of 1 MiB may need in JSON.
     pub body_bytes_max: usize,
     /// Connections at one time.
@@ -141,6 +169,11 @@ impl Default for Config {
             external_url: None,
             cors: Origins::none(),
             allow_host: Hosts::none(),
+            control: None,
+            control_token: None,
+            cors_control: Origins::none(),
+            history: None,
+            seed: None,
             body_bytes_max: BODY_BYTES_MAX_DEFAULT,
             connections_max: CONNECTIONS_MAX_DEFAULT,
             threads: None,
@@ -162,6 +195,23 @@ impl Config {
     /// Whether the 60-second rules hold.
     pub(crate) fn cooldowns(&self) -> bool {
         self.cooldowns.unwrap_or(self.mode == Mode::Aws)
+    }
+
+    /// Events that the history keeps.
+    pub(crate) fn history(&self) -> usize {
+        let is_wanted = self.mode == Mode::Dev && self.data.is_none();
+        self.history.unwrap_or(if is_wanted { HISTORY_EVENTS_DEFAULT } else { 0 })
+    }
+
+    /// Who may use the control API of a server that listens at these addresses.
+    pub(crate) fn control(&self, addresses: &[SocketAddr]) -> ControlMode {
+        let local = addresses.iter().all(|address| address.ip().is_loopback());
+        self.control.unwrap_or(match (self.mode, local) {
+            _ if self.control_token.is_some() => ControlMode::Token,
+            (Mode::Aws, _) => ControlMode::Off,
+            (Mode::Dev, true) => ControlMode::On,
+            (Mode::Dev, false) => ControlMode::Token,
+        })
     }
 
     /// Checks what the type of a setting does not say, for code that did not go through the command line. Gives the settings as they
@@ -186,6 +236,13 @@ impl Config {
         read::<Limit>("connections_max", self.connections_max)?;
         if let Some(threads) = self.threads {
             read::<Threads>("threads", threads)?;
+        }
+        if let Some(token) = &self.control_token {
+            read::<ControlToken>("control_token", token)?;
+            if self.control == Some(ControlMode::On) {
+                let error = "the token is asked for only with --control token; leave out one of the two";
+                return Err(("control_token", SettingError::new(error)));
+            }
         }
         if let Some(dir) = &self.data {
             read::<DataDir>("data", dir.display())?;

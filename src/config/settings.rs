@@ -3,10 +3,12 @@
 //! All of a setting but its use stands here, in one field of [`Settings`]. Flags and variables are one layer (a flag beats its
 //! variable), the file is the layer below, and what no layer says has its default.
 
-use super::values::{Account, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Switch, Threads};
+use super::values::{
+    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seed, Switch, Threads,
+};
 use super::{
-    ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, Durability, Hosts, LISTEN_DEFAULT, Mode,
-    NamespaceMode, Origins, QueueConfig, REGION_DEFAULT, SettingError, parse_queues,
+    ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, Hosts,
+    LISTEN_DEFAULT, Mode, NamespaceMode, Origins, QueueConfig, REGION_DEFAULT, SettingError, parse_queues,
 };
 use clap::Args;
 use serde::de::IgnoredAny;
@@ -110,6 +112,27 @@ settings! {
         #[serde(deserialize_with = "list")]
         pub allow_host: Option<Vec<Hosts>> = "none",
 
+        /// Who may use the control API under /_kew: everyone (on), nobody (off), or who sends a token that is printed at the start
+        #[arg(long, value_name = "on|off|token", env = "KEW_CONTROL")]
+        pub control: Option<ControlMode> = "by --mode and --listen",
+
+        /// The token of --control token
+        #[arg(long, value_name = "TOKEN", env = "KEW_CONTROL_TOKEN", hide_env_values = true)]
+        pub control_token: Option<ControlToken> = "random",
+
+        /// A web page's origin that may use the control API, which --cors does not open; may be given several times
+        #[arg(long, value_name = "ORIGIN", env = "KEW_CORS_CONTROL", value_delimiter = ',')]
+        #[serde(deserialize_with = "list")]
+        pub cors_control: Option<Vec<Origins>> = "none",
+
+        /// Events that the history keeps at most; 0 for no history
+        #[arg(long, value_name = "EVENTS", env = "KEW_HISTORY", allow_negative_numbers = true)]
+        pub history: Option<Count> = "100000, or 0 with --mode aws or --data",
+
+        /// What message ids, receipt handles and faults are drawn from, to have the same again
+        #[arg(long, value_name = "NUMBER", env = "KEW_SEED", allow_negative_numbers = true)]
+        pub seed: Option<Seed> = "random",
+
         /// Bytes of a request body at most
         #[arg(long, value_name = "BYTES", env = "KEW_BODY_LIMIT", allow_negative_numbers = true)]
         pub body_limit: Option<Limit> = BODY_BYTES_MAX_DEFAULT,
@@ -212,6 +235,11 @@ impl Settings {
             external_url: self.external_url.map(|url| url.0),
             cors: self.cors.unwrap_or_default().into_iter().collect(),
             allow_host: self.allow_host.unwrap_or_default().into_iter().collect(),
+            control: self.control,
+            control_token: self.control_token.map(|token| token.0),
+            cors_control: self.cors_control.unwrap_or_default().into_iter().collect(),
+            history: self.history.map(|events| events.0),
+            seed: self.seed.map(|seed| seed.0),
             body_bytes_max: self.body_limit.map_or(default.body_bytes_max, |limit| limit.0),
             connections_max: self.connection_limit.map_or(default.connections_max, |limit| limit.0),
             threads: self.threads.map(|threads| threads.0),

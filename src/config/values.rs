@@ -3,7 +3,7 @@
 //! Flags, variables and the file all come through here, and [`Config::checked`](super::Config::checked) for settings of Rust
 //! code, so that each mistake has one text.
 
-use super::{Durability, Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, SettingError, THREADS_MAX};
+use super::{ControlMode, Durability, Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, SettingError, THREADS_MAX};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::fmt::{self, Display};
@@ -135,6 +135,55 @@ impl FromStr for Threads {
     }
 }
 
+/// A whole number, 0 too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(pub usize);
+
+impl FromStr for Count {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<Count, SettingError> {
+        text.parse().map(Count).map_err(|_| SettingError::new(format!("`{text}` is not a whole number")))
+    }
+}
+
+/// What ids and faults are drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub u64);
+
+impl FromStr for Seed {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<Seed, SettingError> {
+        text.parse().map(Seed).map_err(|_| SettingError::new(format!("`{text}` is not a whole number below 2^64")))
+    }
+}
+
+/// What a client of the control API has to send. It is not shown with the rest of a configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ControlToken(pub String);
+
+/// Characters of a token at most.
+const TOKEN_LENGTH_MAX: usize = 256;
+
+impl FromStr for ControlToken {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<ControlToken, SettingError> {
+        let fits = (1..=TOKEN_LENGTH_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        match fits {
+            true => Ok(ControlToken(text.to_owned())),
+            false => wrong(format!("a token is 1 to {TOKEN_LENGTH_MAX} letters, digits and signs without blanks")),
+        }
+    }
+}
+
+impl fmt::Debug for ControlToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ControlToken(..)")
+    }
+}
+
 /// The name of a data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataDir(pub PathBuf);
@@ -225,6 +274,19 @@ one_of_two! {
     Durability: Full "full", Process "process";
 }
 
+impl FromStr for ControlMode {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<ControlMode, SettingError> {
+        match text {
+            "on" | "true" => Ok(ControlMode::On),
+            "off" | "false" => Ok(ControlMode::Off),
+            "token" => Ok(ControlMode::Token),
+            _ => wrong(format!("`{text}` is none of on, off and token")),
+        }
+    }
+}
+
 /// One entry of the list.
 impl FromStr for Origins {
     type Err = SettingError;
@@ -276,7 +338,10 @@ macro_rules! read_as_text {
     )* };
 }
 
-read_as_text! { Account DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode Region Switch Threads }
+read_as_text! {
+    Account ControlMode ControlToken Count DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode Region Seed Switch
+    Threads
+}
 
 #[cfg(test)]
 mod tests {

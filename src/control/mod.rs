@@ -10,6 +10,7 @@
 //! | `history/` | what happened, as events: the [`History`] that observes a broker |
 //! | `faults/` | failures on purpose: the hook before and after the actions |
 //! | `auto.rs` | auto-advance: when a space is quiet, and the jumps of its clock |
+//! | `access.rs` | who may use the control API: its token |
 //! | `space.rs` | one [`Space`]: a broker with its clock, history and faults |
 //! | `spaces.rs` | [`Control`]: the default space and the namespaces of tests beside it |
 //! | `call.rs` | a call of the control API: its input, its answer, its errors |
@@ -18,6 +19,7 @@
 //! Nothing in here is known to the engine, the broker or the actions: it observes them, stands before and after them, and works
 //! on them with what every action uses.
 
+mod access;
 mod activity;
 mod auto;
 mod background;
@@ -33,6 +35,7 @@ mod shared;
 mod space;
 mod spaces;
 
+pub use access::{Access, Token};
 pub use activity::{Activity, At, Connection, Doing, Joined, Sample, Serves, Serving, Unconnected};
 pub use auto::{Auto, AutoLease, AutoOptions, AutoWanted, Consumers, HeldBy, Hold, Stopped, Until, Why};
 pub use background::Background;
@@ -45,4 +48,4 @@ pub use json_path::JsonPath;
 pub use matcher::{MatchedContent, Matcher};
 pub use shared::Shared;
 pub use space::{Space, SpaceOptions};
-pub use spaces::{Access, Control};
+pub use spaces::Control;

@@ -1,5 +1,6 @@
 //! All spaces of a server: the default one, and the namespaces of tests.
 
+use super::access::Access;
 use super::shared::Shared;
 use super::space::{Space, SpaceOptions};
 use crate::broker::Broker;
@@ -11,17 +12,6 @@ use std::sync::Arc;
 pub struct Control {
     home: Arc<Space>,
     access: Access,
-}
-
-/// Who may use the control API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nobody.
-    Off,
-    /// All that reach the server.
-    On,
-    /// Those that send this token.
-    Token(String),
 }
 
 impl Control {

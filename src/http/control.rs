@@ -47,19 +47,36 @@ fn admit(service: &Service, context: &RequestContext<'_>) -> Result<Method, Repl
         Access::Off => return refused(403, "the control API is off", "start kew with --control on"),
         Access::Token(token) => {
             let given = text(context.headers.authorization).and_then(|given| given.strip_prefix("Bearer "));
-            if given.map(str::trim) != Some(token) {
+            if !given.is_some_and(|given| token.is(given.trim())) {
                 let hint = "send the header `Authorization: Bearer TOKEN` with the token that kew printed at its start";
                 return refused(403, "the control API wants a token", hint);
             }
         }
     }
-    match context.parts.method {
-        hyper::Method::GET | hyper::Method::HEAD => Ok(Method::Get),
-        hyper::Method::PUT => Ok(Method::Put),
-        hyper::Method::POST => Ok(Method::Post),
-        hyper::Method::DELETE => Ok(Method::Delete),
-        _ => refused(400, "the control API knows GET, PUT, POST and DELETE", ""),
+    let method = match context.parts.method {
+        hyper::Method::GET | hyper::Method::HEAD => Method::Get,
+        hyper::Method::PUT => Method::Put,
+        hyper::Method::POST => Method::Post,
+        hyper::Method::DELETE => Method::Delete,
+        _ => return refused(400, "the control API knows GET, PUT, POST and DELETE", ""),
+    };
+    if method != Method::Get && comes_of_browser(context) && !is_json(context) {
+        let hint =
+            "send the header `Content-Type: application/json`, for which a browser asks before it sends it for a page";
+        return refused(400, "a browser has to say that it sends JSON", hint);
     }
+    Ok(method)
+}
+
+/// Whether a browser may have sent the request. Programs and curl need not say what they send: `curl -d` calls all a form.
+fn comes_of_browser(context: &RequestContext<'_>) -> bool {
+    let fetch = |name: &HeaderName| name.as_str().starts_with("sec-fetch-");
+    context.headers.is_of_browser() || context.parts.headers.keys().any(fetch)
+}
+
+fn is_json(context: &RequestContext<'_>) -> bool {
+    let essence = text(context.headers.content_type).and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 fn in_http(reply: Reply, wants_text: bool, context: &RequestContext<'_>) -> Answer {

@@ -67,12 +67,12 @@ impl Origins {
             (Some(origin), _) => is_own(origin, headers.host()),
             (None, _) if has_source => false,
             (None, Some(_)) => true,
-            (None, None) if headers.is_blind_browser() && access == Access::Guarded => {
+            (None, None) if headers.is_blind_browser() && access != Access::Open => {
                 return Verdict::Refused(BLIND.to_owned());
             }
             (None, None) => true,
         };
-        if own { Verdict::NoPage } else { Verdict::Refused(foreign_origin(origin.as_ref())) }
+        if own { Verdict::NoPage } else { Verdict::Refused(foreign_origin(origin.as_ref(), access)) }
     }
 }
 
@@ -86,12 +86,13 @@ fn foreign_host(host: Option<&str>) -> String {
     format!("A web page may have led a browser here by this Host. Start kew with --allow-host {name} to allow it.")
 }
 
-fn foreign_origin(origin: Option<&HeaderValue>) -> String {
+fn foreign_origin(origin: Option<&HeaderValue>, access: Access) -> String {
     let origin = origin.and_then(|origin| origin.to_str().ok()).filter(|origin| {
         origin.contains("://") && origin.len() <= SHOWN_BYTES_MAX && Origins::parse([*origin]).is_ok()
     });
     let origin = origin.unwrap_or("ORIGIN");
-    format!("A web page asked, and its origin is not allowed. Start kew with --cors {origin} to allow it.")
+    let flag = if access == Access::Control { "--cors-control" } else { "--cors" };
+    format!("A web page asked, and its origin is not allowed. Start kew with {flag} {origin} to allow it.")
 }
 
 /// Whether an origin is the server itself, as the client calls it. A proxy before it may have ended TLS.
@@ -111,7 +112,7 @@ fn preflight(asked: &HeaderMap, origin: HeaderValue) -> Answer {
     let mut answer = Response::new(AnswerBody::whole(Bytes::new()));
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, DELETE, OPTIONS"));
     if let Some(wanted) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
     }

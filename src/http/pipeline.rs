@@ -60,7 +60,11 @@ impl Service {
             return Ok(None);
         }
         let access = route.map_or(Access::Guarded, |route| route.access);
-        match self.options().origins.judge(self.hosts(), context, access) {
+        let origins = match access {
+            Access::Control => &self.options().control_origins,
+            Access::Open | Access::Guarded => &self.options().origins,
+        };
+        match origins.judge(self.hosts(), context, access) {
             Verdict::NoPage => Ok(None),
             Verdict::Allowed(origin) => Ok(Some(origin)),
             Verdict::Preflight(answer) => Err(answer),

@@ -27,6 +27,8 @@ pub(super) enum Access {
     Open,
     /// Something that a foreign web page must not see or do.
     Guarded,
+    /// The same, and what is allowed to a page elsewhere is not allowed to it here.
+    Control,
 }
 
 /// Answers the requests of a route, with their bodies, which were read within the limits.
@@ -42,8 +44,8 @@ const ROUTES: &[Route] = &[
     Route { methods: READ, path: "/", query: false, access: Access::Open, handler: health::greeting },
     Route { methods: READ, path: "/health", query: true, access: Access::Open, handler: health::health },
     Route { methods: READ, path: "/_localstack/health", query: true, access: Access::Open, handler: health::localstack },
-    Route { methods: ANY, path: "/_kew", query: true, access: Access::Guarded, handler: control::answer },
-    Route { methods: ANY, path: "/_kew/*", query: true, access: Access::Guarded, handler: control::answer },
+    Route { methods: ANY, path: "/_kew", query: true, access: Access::Control, handler: control::answer },
+    Route { methods: ANY, path: "/_kew/*", query: true, access: Access::Control, handler: control::answer },
 ];
 
 /// The row that takes a request; none if the request is for SQS.

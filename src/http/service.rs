@@ -19,6 +19,8 @@ pub struct HttpOptions {
     pub external_url: Option<String>,
     /// Web pages that may use the server.
     pub origins: Origins,
+    /// Web pages that may use the control API.
+    pub control_origins: Origins,
     /// Names by which browsers may reach the server, beside those that are safe anyway and that of the external URL.
     pub hosts: Hosts,
     /// Bytes of a request body.
@@ -43,6 +45,7 @@ impl HttpOptions {
             region: config.region.clone(),
             external_url: config.external_url.clone(),
             origins: config.cors.clone(),
+            control_origins: config.cors_control.clone(),
             hosts: config.allow_host.clone(),
             body_bytes_max: config.body_bytes_max,
             connections_max: config.connections_max,

@@ -72,7 +72,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
 /// What may become of the answer on purpose, if faults are wanted at all. A request may ask for one only where all that reach
 /// the server may use the control API.
 fn fate<'a>(service: &Service, space: &Space, headers: &KnownHeaders<'a>) -> Option<Fate<'a>> {
-    let asked = headers.fault.filter(|_| *service.control().access() == Access::On);
+    let asked = headers.fault.filter(|_| matches!(service.control().access(), Access::On));
     let wanted = asked.is_some() || space.faults().is_wanted();
     wanted.then(|| Fate::new(text(headers.user_agent), text(asked)))
 }

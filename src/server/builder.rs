@@ -4,7 +4,7 @@ use super::{Server, StartError};
 use crate::clock::{Clock, NetworkTime};
 #[cfg(feature = "store")]
 use crate::config::Durability;
-use crate::config::{Config, Hosts, Mode, NamespaceMode, Origins, QueueConfig};
+use crate::config::{Config, ControlMode, Hosts, Mode, NamespaceMode, Origins, QueueConfig};
 use std::net::{Ipv4Addr, SocketAddr};
 #[cfg(feature = "store")]
 use std::path::PathBuf;
@@ -123,6 +123,36 @@ impl ServerBuilder {
     /// Names by which browsers may reach the server, beside those that no page of the Internet can have.
     pub fn allow_host(mut self, hosts: Hosts) -> ServerBuilder {
         self.config.allow_host = hosts;
+        self
+    }
+
+    /// Who may use the control API; everyone if not said, for a server in tests listens on this machine alone.
+    pub fn control(mut self, mode: ControlMode) -> ServerBuilder {
+        self.config.control = Some(mode);
+        self
+    }
+
+    /// What those have to send who may use the control API: `Authorization: Bearer` and this.
+    pub fn control_token(mut self, token: impl Into<String>) -> ServerBuilder {
+        self.config.control_token = Some(token.into());
+        self
+    }
+
+    /// Web pages that may use the control API too; none unless said, whatever [`ServerBuilder::cors`] says.
+    pub fn cors_control(mut self, origins: Origins) -> ServerBuilder {
+        self.config.cors_control = origins;
+        self
+    }
+
+    /// Events that the history keeps, 0 for none; 100,000 if not said and all is in memory.
+    pub fn history(mut self, events: usize) -> ServerBuilder {
+        self.config.history = Some(events);
+        self
+    }
+
+    /// What ids, receipt handles and faults are drawn from: the same again in each run.
+    pub fn seed(mut self, seed: u64) -> ServerBuilder {
+        self.config.seed = Some(seed);
         self
     }
 

@@ -20,7 +20,7 @@ use crate::api::fill_in;
 use crate::broker::Broker;
 use crate::clock::{Clock, NetworkTime};
 use crate::config::{Config, LISTEN_DEFAULT};
-use crate::control::{Control, Shared, Space};
+use crate::control::{Access, Control, Shared, Space};
 use crate::http::{self, HttpOptions, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
@@ -118,6 +118,25 @@ impl Server {
     /// Where it listens.
     pub fn addresses(&self) -> &[SocketAddr] {
         self.running.addresses()
+    }
+
+    /// Whether anybody may use the control API.
+    #[doc(hidden)]
+    pub fn is_controlled(&self) -> bool {
+        !matches!(self.service().control().access(), Access::Off)
+    }
+
+    /// What ids and faults are drawn from: as it was said, or made up at the start.
+    pub fn seed(&self) -> u64 {
+        self.service().control().home().seed
+    }
+
+    /// What a client of the control API has to send, if it has to: `Authorization: Bearer` and this.
+    pub fn control_token(&self) -> Option<&str> {
+        match self.service().control().access() {
+            Access::Token(token) => Some(token.text()),
+            Access::On | Access::Off => None,
+        }
     }
 
     /// The clock it goes by.

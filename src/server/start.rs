@@ -4,8 +4,8 @@ use super::StartError;
 use crate::actions::{self, Caller};
 use crate::api::attributes::name;
 use crate::broker::{Broker, BrokerOptions, By};
-use crate::config::{Config, MAX_RECEIVE_COUNT_DEFAULT, Mode, QueueConfig, redrive_policy};
-use crate::control::{Access, SpaceOptions};
+use crate::config::{Config, ControlMode, MAX_RECEIVE_COUNT_DEFAULT, QueueConfig, redrive_policy};
+use crate::control::{Access, SpaceOptions, Token};
 use crate::error::Error;
 #[cfg(feature = "store")]
 use crate::store::{Committer, SqliteStore, Store};
@@ -15,29 +15,30 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Events that a history keeps when nothing else is said.
-const HISTORY_EVENTS_DEFAULT: usize = 100_000;
-
 /// What the default space is made of.
 pub(super) fn space_options(config: &Config) -> SpaceOptions {
-    let history = config.mode == Mode::Dev && config.data.is_none();
     SpaceOptions {
         name: String::new(),
         account: config.account.clone(),
-        seed: None,
+        seed: config.seed,
         broker: BrokerOptions {
             namespace: config.namespace(),
             cooldowns: config.cooldowns(),
             auto_create: config.auto_create,
         },
-        history_events: if history { HISTORY_EVENTS_DEFAULT } else { 0 },
+        history_events: config.history(),
     }
 }
 
 /// Who may use the control API of a server that listens at these addresses.
 pub(super) fn control_access(config: &Config, addresses: &[SocketAddr]) -> Access {
-    let local = addresses.iter().all(|address| address.ip().is_loopback());
-    if local && config.mode == Mode::Dev { Access::On } else { Access::Off }
+    match config.control(addresses) {
+        ControlMode::On => Access::On,
+        ControlMode::Off => Access::Off,
+        ControlMode::Token => {
+            Access::Token(config.control_token.as_ref().map_or_else(Token::random, |token| Token::new(token.clone())))
+        }
+    }
 }
 
 /// Loads what is in a data directory, and has everything from now on written there.

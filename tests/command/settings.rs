@@ -95,6 +95,37 @@ fn connections(kew: &Kew) -> String {
     peers.len().to_string()
 }
 
+/// Who may use the control API.
+fn control(kew: &Kew) -> String {
+    let with = |token: &str| {
+        let token = format!("Bearer {token}");
+        kew.ask(request("GET", "/_kew", &[("Authorization", &token)], "")).status
+    };
+    let tokens = ["a", "b", "c"].iter().filter(|token| with(token) == 200).copied().collect::<Vec<_>>();
+    match kew.ask(get("/_kew")).status {
+        200 => "everyone".to_owned(),
+        _ if tokens.is_empty() => "nobody".to_owned(),
+        _ => tokens.join(" "),
+    }
+}
+
+fn controlling_pages(kew: &Kew) -> String {
+    let may = |page: &&str| kew.ask(request("GET", "/_kew", &[("Origin", page)], "")).status == 200;
+    ["http://a", "http://b", "http://c"].iter().filter(|page| may(page)).copied().collect::<Vec<_>>().join(" ")
+}
+
+fn has_history(kew: &Kew) -> String {
+    let about = kew.ask(get("/_kew")).ok().json();
+    if about["position"].is_u64() { "kept" } else { "none" }.to_owned()
+}
+
+fn seed(kew: &Kew) -> String {
+    let about = kew.ask(get("/_kew")).ok().json();
+    let seed = about["seed"].as_u64().unwrap();
+    // One that is made up is hardly below this.
+    if seed < 100 { seed.to_string() } else { "random".to_owned() }
+}
+
 fn addresses(kew: &Kew) -> String {
     kew.addresses().len().to_string()
 }
@@ -171,6 +202,46 @@ const SETTINGS: &[Setting] = &[
         in_file: r#"allow-host = ["a.example"]"#,
         see: allowed_names,
         seen: ["", "a.example", "a.example b.example", "c.example"],
+    },
+    Setting {
+        flag: "--control",
+        flag_value: "off",
+        variable_value: "on",
+        in_file: r#"control = "off""#,
+        see: control,
+        seen: ["everyone", "nobody", "everyone", "nobody"],
+    },
+    Setting {
+        flag: "--control-token",
+        flag_value: "c",
+        variable_value: "b",
+        in_file: r#"control-token = "a""#,
+        see: control,
+        seen: ["everyone", "a", "b", "c"],
+    },
+    Setting {
+        flag: "--cors-control",
+        flag_value: "http://c",
+        variable_value: "http://a,http://b",
+        in_file: r#"cors-control = ["http://a"]"#,
+        see: controlling_pages,
+        seen: ["", "http://a", "http://a http://b", "http://c"],
+    },
+    Setting {
+        flag: "--history",
+        flag_value: "7",
+        variable_value: "0",
+        in_file: "history = 0",
+        see: has_history,
+        seen: ["kept", "none", "none", "kept"],
+    },
+    Setting {
+        flag: "--seed",
+        flag_value: "3",
+        variable_value: "2",
+        in_file: "seed = 1",
+        see: seed,
+        seen: ["random", "1", "2", "3"],
     },
     Setting {
         flag: "--body-limit",

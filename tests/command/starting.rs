@@ -1,6 +1,6 @@
 //! What a start prints, where it listens, and what is there from the start.
 
-use crate::http::{get, json};
+use crate::http::{get, json, request};
 use crate::kew::*;
 use std::net::TcpListener;
 
@@ -23,12 +23,30 @@ fn a_start_says_where_it_is_and_how_to_get_there() {
     let url = format!("http://{}", kew.addresses()[0]);
     let expected = format!(
         "kew {} on {url}. Ready.\n\n  export AWS_ENDPOINT_URL={url}\n  export AWS_ACCESS_KEY_ID=test \
-         AWS_SECRET_ACCESS_KEY=test\n  export AWS_DEFAULT_REGION=eu-west-1 AWS_REGION=eu-west-1\n\n",
+         AWS_SECRET_ACCESS_KEY=test\n  export AWS_DEFAULT_REGION=eu-west-1 AWS_REGION=eu-west-1\n  \
+         # test control: {url}/_kew, seed ",
         env!("CARGO_PKG_VERSION")
     );
-    assert_eq!(kew.greeting, expected);
+    let seed = kew.greeting.strip_prefix(&expected).unwrap_or_else(|| panic!("{}", kew.greeting));
+    assert!(seed.trim_end().parse::<u64>().is_ok(), "{seed:?}");
     assert_eq!(kew.ask(get("/health")).status, 200);
     assert_eq!(queues(&kew), [] as [&str; 0]);
+}
+
+#[test]
+fn the_token_of_the_control_api_is_printed_and_never_logged() {
+    let kew = Kew::start(&["--control", "token", "--log", "trace", "--seed", "7"]);
+    let line = kew.greeting.lines().find_map(|line| line.strip_prefix("  export KEW_CONTROL_TOKEN="));
+    let token = line.unwrap_or_else(|| panic!("{}", kew.greeting)).to_owned();
+    assert!(kew.greeting.contains("/_kew, seed 7\n"), "{}", kew.greeting);
+    let with = |token: &str| request("GET", "/_kew", &[("Authorization", &format!("Bearer {token}"))], "");
+    assert_eq!(
+        (kew.ask(with(&token)).status, kew.ask(with("x")).status, kew.ask(get("/_kew")).status),
+        (200, 403, 403)
+    );
+    assert!(!kew.stop().join("\n").contains(&token));
+    let aws = Kew::start(&["--mode", "aws"]);
+    assert!(!aws.greeting.contains("test control") && aws.ask(get("/_kew")).status == 403, "{}", aws.greeting);
 }
 
 #[test]
@@ -110,7 +128,7 @@ fn json_and_quoted_values_keep_their_commas_and_blanks() {
 }
 
 /// All variables, with nothing in them or a blank.
-const EMPTY: [(&str, &str); 18] = [
+const EMPTY: [(&str, &str); 23] = [
     ("KEW_LISTEN", ""),
     ("KEW_QUEUE", ""),
     ("KEW_CONFIG", ""),
@@ -125,6 +143,11 @@ const EMPTY: [(&str, &str); 18] = [
     ("KEW_EXTERNAL_URL", ""),
     ("KEW_CORS", ""),
     ("KEW_ALLOW_HOST", ""),
+    ("KEW_CONTROL", ""),
+    ("KEW_CONTROL_TOKEN", ""),
+    ("KEW_CORS_CONTROL", ""),
+    ("KEW_HISTORY", ""),
+    ("KEW_SEED", ""),
     ("KEW_BODY_LIMIT", ""),
     ("KEW_CONNECTION_LIMIT", ""),
     ("KEW_THREADS", ""),
@@ -139,7 +162,8 @@ fn an_empty_variable_counts_as_unset() {
     }
     assert_eq!(help.matches("[env: KEW_").count(), EMPTY.len());
     for (name, _) in EMPTY {
-        assert!(help.contains(&format!("[env: {name}=")), "{name}");
+        let shown = [format!("[env: {name}="), format!("[env: {name}]")];
+        assert!(shown.iter().any(|shown| help.contains(shown)), "{name}");
     }
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
@@ -224,8 +248,10 @@ fn help_lists_every_flag_with_its_variable() {
     let mut flags = 0;
     for paragraph in help.out.split("\n      --").skip(1) {
         let flag = paragraph.split([' ', '\n']).next().unwrap();
-        let variable = format!("[env: KEW_{}=", flag.to_uppercase().replace('-', "_"));
-        assert!(paragraph.contains(&variable), "--{flag} without {variable}: {paragraph}");
+        let variable = format!("[env: KEW_{}", flag.to_uppercase().replace('-', "_"));
+        // The value of a secret is not shown.
+        let shown = ["=", "]"].map(|end| format!("{variable}{end}"));
+        assert!(shown.iter().any(|shown| paragraph.contains(shown)), "--{flag} without {variable}: {paragraph}");
         flags += 1;
     }
     for flag in [

@@ -2,7 +2,7 @@
 
 mod about;
 mod any_request;
-mod fixture;
-
 #[path = "../support/control_calls.rs"]
 mod control_calls;
+mod fixture;
+mod safety;

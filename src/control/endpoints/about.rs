@@ -1,9 +1,9 @@
 //! `GET /_kew`: what this is, and what it can do.
 
 use super::{Answering, Endpoint, endpoints};
+use crate::control::access::Access;
 use crate::control::call::{Call, Method, Reply};
 use crate::control::duration::shown;
-use crate::control::spaces::Access;
 use serde_json::json;
 use std::fmt::Write;
 
