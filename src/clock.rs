@@ -278,6 +278,16 @@ impl Clock {
         true
     }
 
+    /// Whether it may show another time than the machine's.
+    #[doc(hidden)]
+    pub fn is_turned(&self) -> bool {
+        match &*self.0 {
+            Source::System(_) => false,
+            Source::Manual(_) => true,
+            Source::Controlled(controlled) => controlled.touched.load(Ordering::Acquire),
+        }
+    }
+
     /// Whether it is a controlled clock: the only one that has modes.
     #[doc(hidden)]
     pub fn is_controlled(&self) -> bool {

@@ -1,8 +1,11 @@
 //! A call of the control API: what comes in, what is answered, and its errors, without HTTP.
 
 pub use super::refusal::{Refusal, nearest, shortened};
+
+use super::history::History;
 use super::space::Space;
 use super::spaces::Control;
+use crate::broker::By;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -73,6 +76,13 @@ impl Call<'_> {
     /// 400 with what is wrong, and with the nearest right name for a wrong one.
     pub fn input<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         T::deserialize(&self.input).map_err(|error| Refusal::wrong_input(&error.to_string()))
+    }
+
+    /// On whose behalf the call does something, for the history.
+    #[allow(dead_code, reason = "endpoints that change something are to come")]
+    pub fn by(&self) -> By {
+        let client = |history: &Arc<History>| history.client(None, self.incoming.peer, &self.space.account, true);
+        By { client: self.space.history().map_or(0, client), request: 0 }
     }
 
     /// A part of the path that stands for something.

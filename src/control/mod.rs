@@ -43,7 +43,10 @@ pub use call::{Content, Incoming, Method, Refusal, Reply};
 pub use duration::{Moment, Span};
 pub use endpoints::answer;
 pub use faults::Faults;
-pub use history::History;
+pub use history::{
+    Client, Detail, Dropped, Event, EventFilter, Events, GoneMessage, History, Kind, Kinds, Timeline, Totals,
+    Whereabouts, listing,
+};
 pub use json_path::JsonPath;
 pub use matcher::{MatchedContent, Matcher};
 pub use shared::Shared;

@@ -84,6 +84,13 @@ impl Space {
         self.history.as_ref()
     }
 
+    /// Tells the history of the queues that came back from a store: it is told of others when they are created.
+    pub fn know_queues(&self) {
+        if let Some(history) = &self.history {
+            self.broker().namespace().all().iter().for_each(|queue| history.know_queue(&queue.names()));
+        }
+    }
+
     /// The faults that were asked for.
     pub fn faults(&self) -> &Arc<Faults> {
         &self.faults

@@ -44,7 +44,12 @@ impl Connection {
         let client = &*self.client;
         client.state.request_begun();
         client.presence.begin();
-        let info = ConnectionInfo { peer: Some(client.address), port: client.port, presence: Some(&client.presence) };
+        let info = ConnectionInfo {
+            peer: Some(client.address),
+            port: client.port,
+            presence: Some(&client.presence),
+            identity: &client.identity,
+        };
         let answer = self.service.answer_from(request, info).await;
         if let Some(ending) = answer.extensions().get().copied() {
             return Err(self.end(ending, answer).await);

@@ -1,5 +1,6 @@
 //! A request as every route sees it: its head, its id, and the connection that it came by.
 
+use super::identity::Identity;
 use crate::actions::Presence;
 use crate::wire::{Head, Method};
 use hyper::header::HeaderValue;
@@ -28,6 +29,8 @@ pub struct ConnectionInfo<'a> {
     pub port: u16,
     /// Whether the client is still there; taken for granted if absent.
     pub presence: Option<&'a Presence>,
+    /// Who is at its other end.
+    pub identity: &'a Identity,
 }
 
 impl<'a> RequestContext<'a> {
@@ -197,7 +200,9 @@ mod tests {
     fn a_context_has_every_header_and_counts_the_bytes_of_the_head() {
         let request = Request::get("/?a=b").header("host", "h:1").header("x-mine", "1").header("x-mine", "2");
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let context = RequestContext::new(&parts, ConnectionInfo { peer: None, port: 1, presence: None });
+        let identity = Identity::default();
+        let connection = ConnectionInfo { peer: None, port: 1, presence: None, identity: &identity };
+        let context = RequestContext::new(&parts, connection);
         assert_eq!(context.headers.host(), Some("h:1"));
         assert_eq!(context.parts.headers.get_all("x-mine").iter().count(), 2);
         assert_eq!(context.head_bytes(), "/?a=b".len() + "hosth:1".len() + 2 * "x-mine1".len());

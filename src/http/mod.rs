@@ -3,6 +3,7 @@
 //! | file | what it is for, from the bottom up |
 //! | --- | --- |
 //! | `limits.rs` | every limit, by name |
+//! | `identity.rs` | the client of a connection, as histories know it |
 //! | `context.rs` | a request as every route sees it |
 //! | `answer.rs` | what every answer has |
 //! | `host.rs` | which names of this server browsers may use |
@@ -25,6 +26,7 @@ mod context;
 mod control;
 mod health;
 mod host;
+mod identity;
 mod idle_watch;
 mod limits;
 mod origin;
@@ -39,6 +41,7 @@ mod worker;
 pub use crate::config::{BODY_BYTES_MAX_DEFAULT, Hosts, Origins};
 pub use answer::AnswerBody;
 pub use context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId};
+pub use identity::Identity;
 pub use idle_watch::IDLE_CHECKS;
 pub use limits::{
     BODY_TIME_LIMIT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_TIME_LIMIT, LINGER_TIME_LIMIT,

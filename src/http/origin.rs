@@ -135,6 +135,7 @@ pub(super) fn expose(answer: &mut Answer, origin: HeaderValue) {
 #[cfg(test)]
 mod tests {
     use super::super::context::ConnectionInfo;
+    use super::super::identity::Identity;
     use super::*;
     use hyper::Request;
 
@@ -147,7 +148,9 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let origins = Origins::parse(allowed.iter().copied()).unwrap();
-        let context = RequestContext::new(&parts, ConnectionInfo { peer: None, port: 9324, presence: None });
+        let identity = Identity::default();
+        let connection = ConnectionInfo { peer: None, port: 9324, presence: None, identity: &identity };
+        let context = RequestContext::new(&parts, connection);
         match origins.judge(&Hosts::none(), &context, Access::Guarded) {
             Verdict::NoPage => "no page",
             Verdict::Allowed(_) => "allowed",

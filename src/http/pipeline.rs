@@ -18,7 +18,8 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        self.answer_from(request, ConnectionInfo { peer: None, port, presence: None }).await
+        let connection = ConnectionInfo { peer: None, port, presence: None, identity: self.in_process() };
+        self.answer_from(request, connection).await
     }
 
     /// Answers a request that came by a connection.

@@ -1,5 +1,6 @@
 //! What answers requests, and how it is set. How it answers is in `pipeline.rs`.
 
+use super::identity::Identity;
 use crate::actions::Actions;
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
@@ -60,6 +61,7 @@ pub struct Service {
     options: HttpOptions,
     hosts: Hosts,
     network_time: NetworkTime,
+    in_process: Identity,
 }
 
 impl Service {
@@ -69,7 +71,8 @@ impl Service {
         if let Some(url) = &options.external_url {
             hosts = hosts.with_url(url);
         }
-        Service { control: Arc::new(control), options, hosts, network_time: NetworkTime::real() }
+        let (control, in_process) = (Arc::new(control), Identity::default());
+        Service { control, options, hosts, network_time: NetworkTime::real(), in_process }
     }
 
     /// Goes by another time than the real one in what it grants clients on the network.
@@ -102,6 +105,11 @@ impl Service {
     /// Names by which browsers may reach the server, that of the external URL among them.
     pub(super) fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// Who sends requests that come by no socket.
+    pub(super) fn in_process(&self) -> &Identity {
+        &self.in_process
     }
 
     /// The time that clients on the network are granted.

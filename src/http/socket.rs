@@ -1,5 +1,6 @@
 //! The socket under hyper. It notes what happens on it, reads ahead while a ReceiveMessage is parked, and lingers at the end.
 
+use super::identity::Identity;
 use super::idle_watch::ConnectionState;
 use super::limits::{LINGER_TIME_LIMIT, READ_AHEAD_BYTES_MAX};
 use crate::actions::Presence;
@@ -24,12 +25,20 @@ pub(super) struct Client {
     pub(super) state: ConnectionState,
     /// Whether it is still there.
     pub(super) presence: Presence,
+    /// Who it is to the history.
+    pub(super) identity: Identity,
 }
 
 impl Client {
     /// A client that has just connected.
     pub(super) fn new(address: SocketAddr, port: u16) -> Client {
-        Client { address, port, state: ConnectionState::default(), presence: Presence::default() }
+        Client {
+            address,
+            port,
+            state: ConnectionState::default(),
+            presence: Presence::default(),
+            identity: Identity::default(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A request to SQS: decoded, carried out by the 23 actions, and its answer encoded.
 
 use super::answer::{self, AfterAnswer, Answer};
-use super::context::{KnownHeaders, RequestContext, text};
+use super::context::{ConnectionInfo, KnownHeaders, RequestContext, text};
 use super::host::split_host;
 use super::service::Service;
 use crate::actions::{Caller, Fate};
@@ -35,14 +35,17 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let region = credential.region.as_deref().or_else(|| region_of_host(headers.host()?));
     let space = service.control().space(access_key, context.connection.port);
     let fate = fate(service, space, headers);
+    let account = access_key.unwrap_or(&options.account);
+    let ConnectionInfo { identity, peer, .. } = context.connection;
+    let client = space.history().map_or(0, |history| identity.number(history, headers.user_agent, account, peer));
     let caller = Caller {
-        account: access_key.unwrap_or(&options.account),
+        account,
         region: region.unwrap_or(&options.region),
         base_url: &base_url,
         trace_header: text(headers.trace_id),
         presence: context.connection.presence,
         fate: fate.as_ref(),
-        by: By { client: 0, request: context.request_id.number() },
+        by: By { client, request: context.request_id.number() },
     };
     // The log line is made ready only if someone reads it.
     let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {

@@ -91,6 +91,7 @@ impl Server {
             None => broker,
         };
         let home = Space::new(&options, broker, history, &Shared::new(time.clone()));
+        home.know_queues();
         let broker = home.broker().clone();
         start::declare(&broker, config)?;
         let control = Control::new(home, start::control_access(config, addresses));

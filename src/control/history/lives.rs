@@ -1,0 +1,294 @@
+//! The lives of messages: which events belong together, in the order in which they are dropped when there are too many.
+
+use super::kind::Kind;
+use super::log::Record;
+use crate::engine::MessageId;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Stands for no life.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// The list of lives that go on, the oldest first.
+const OPEN: u32 = 0;
+/// The list of those of them that were looked at since a queue was last emptied, also the oldest first, and older than the others.
+const CHECKED: u32 = 1;
+/// The list of lives that have ended, in the order of their ends.
+const FINISHED: u32 = 2;
+/// The list of lives that ended with all others of their queue, the oldest first.
+const EMPTIED: u32 = 3;
+const LISTS: u32 = 4;
+
+/// Lives in a chunk of memory.
+const CHUNK_LIVES: usize = 1024;
+
+/// Tables that the ids are spread over, so that no growth takes long.
+const TABLES: usize = 64;
+
+/// The life of one message, through all its queues; or one event that is about no message, which has ended with it.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    /// The id it has now; all zeros if it is about no message.
+    pub(super) id: MessageId,
+    /// The position of its first event that is known; `u64::MAX` while the slot is free.
+    pub(super) first: u64,
+    /// The position of its last event.
+    pub(super) last: u64,
+    /// Its number in its queue, as receipt handles name it.
+    pub(super) number: u64,
+    before: u32,
+    after: u32,
+    /// How many events it has.
+    pub(super) events: u32,
+    /// The index of the queue that it is in, or was in last.
+    pub(super) queue: u32,
+    pub(super) receive_count: u32,
+    /// How it left its last queue, if it did.
+    pub(super) left: Option<Kind>,
+    /// Whether earlier events of it were dropped.
+    pub(super) is_cut: bool,
+    /// Ids that it had before, each with the position at which it got the next one.
+    #[allow(clippy::box_collection, reason = "few lives have any, and each has room for it")]
+    pub(super) earlier_ids: Option<Box<Vec<(u64, MessageId)>>>,
+}
+
+/// The id of what is about no message.
+const NO_ID: MessageId = MessageId([0; 16]);
+
+const FREE: Life = Life {
+    id: NO_ID,
+    first: u64::MAX,
+    last: 0,
+    number: 0,
+    before: NONE,
+    after: NONE,
+    events: 0,
+    queue: NONE,
+    receive_count: 0,
+    left: None,
+    is_cut: false,
+    earlier_ids: None,
+};
+
+impl Life {
+    /// The id that it had at a position; none if it is about no message.
+    pub(super) fn id_at(&self, position: u64) -> Option<MessageId> {
+        let earlier = self.earlier_ids.iter().flat_map(|ids| ids.iter()).find(|(until, _)| position < *until);
+        Some(earlier.map_or(self.id, |(_, id)| *id)).filter(|id| *id != NO_ID)
+    }
+}
+
+/// Message ids are random and made by the server: they are hashes already.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks_exact(8) {
+            self.0 ^= part.try_into().map_or(0, u64::from_le_bytes);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {}
+}
+
+type Table = HashMap<MessageId, u32, BuildHasherDefault<IdHasher>>;
+
+/// All lives.
+pub(super) struct Lives {
+    chunks: Vec<Vec<Life>>,
+    free: Vec<u32>,
+    tables: Vec<Table>,
+    /// Events of all lives.
+    events: usize,
+    /// Whether lives may have ended with all others of their queue, unnoticed.
+    unnoticed_ends: bool,
+}
+
+impl Lives {
+    pub(super) fn new() -> Lives {
+        let mut lives = Lives {
+            chunks: Vec::new(),
+            free: Vec::new(),
+            tables: (0..TABLES).map(|_| Table::default()).collect(),
+            events: 0,
+            unnoticed_ends: false,
+        };
+        for list in 0..LISTS {
+            lives.allocate();
+            let sentinel = lives.get_mut(list);
+            (sentinel.before, sentinel.after) = (list, list);
+        }
+        lives
+    }
+
+    /// Events of all lives.
+    pub(super) fn events(&self) -> usize {
+        self.events
+    }
+
+    pub(super) fn get(&self, life: u32) -> &Life {
+        &self.chunks[life as usize / CHUNK_LIVES][life as usize % CHUNK_LIVES]
+    }
+
+    pub(super) fn get_mut(&mut self, life: u32) -> &mut Life {
+        &mut self.chunks[life as usize / CHUNK_LIVES][life as usize % CHUNK_LIVES]
+    }
+
+    /// Whether a record belongs to a life that was not dropped.
+    pub(super) fn has(&self, record: &Record) -> bool {
+        // A slot that was used again has a life that began later.
+        self.get(record.life).first <= record.position
+    }
+
+    /// A table for each few of the ids. Byte 1 is random in every version of a UUID, and no part of what the tables look at first.
+    fn table(&mut self, id: MessageId) -> &mut Table {
+        &mut self.tables[usize::from(id.0[1]) % TABLES]
+    }
+
+    /// The life of the message with this id.
+    pub(super) fn find(&self, id: MessageId) -> Option<u32> {
+        self.tables[usize::from(id.0[1]) % TABLES].get(&id).copied()
+    }
+
+    fn allocate(&mut self) -> u32 {
+        if let Some(life) = self.free.pop() {
+            return life;
+        }
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_LIVES) {
+            // The first is small: most servers are short-lived.
+            self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 64 } else { CHUNK_LIVES }));
+        }
+        let chunks = self.chunks.len();
+        let last = &mut self.chunks[chunks - 1];
+        last.push(FREE);
+        ((chunks - 1) * CHUNK_LIVES + last.len() - 1) as u32
+    }
+
+    /// A life that begins at a position.
+    pub(super) fn begin(&mut self, id: MessageId, position: u64, queue: u32) -> u32 {
+        let life = self.allocate();
+        *self.get_mut(life) = Life { id, first: position, last: position, queue, ..FREE };
+        self.append(OPEN, life);
+        // With a seed an id may come again after everything was reset; the older life is then known no more.
+        self.table(id).insert(id, life);
+        life
+    }
+
+    /// A life of one event that is about no message.
+    pub(super) fn begin_single(&mut self, position: u64, queue: u32) -> u32 {
+        let life = self.allocate();
+        *self.get_mut(life) = Life { first: position, last: position, queue, ..FREE };
+        self.append(FINISHED, life);
+        life
+    }
+
+    /// Counts an event of a life.
+    pub(super) fn count(&mut self, life: u32, position: u64) {
+        let life = self.get_mut(life);
+        life.last = position;
+        life.events += 1;
+        self.events += 1;
+    }
+
+    /// Gives a message a new id from a position on.
+    pub(super) fn rename(&mut self, life: u32, id: MessageId, position: u64) {
+        let known = self.get_mut(life);
+        let before = std::mem::replace(&mut known.id, id);
+        known.earlier_ids.get_or_insert_default().push((position, before));
+        self.table(id).insert(id, life);
+    }
+
+    /// Puts a life among those that have ended.
+    pub(super) fn finish(&mut self, life: u32) {
+        self.unlink(life);
+        self.append(FINISHED, life);
+    }
+
+    /// Puts a life that had ended among those that go on.
+    pub(super) fn reopen(&mut self, life: u32) {
+        self.unlink(life);
+        self.append(OPEN, life);
+    }
+
+    /// Everything in some queue ended at once: whose lives they are is found out when room is wanted.
+    pub(super) fn many_ended(&mut self) {
+        self.unnoticed_ends = true;
+        // The checked ones are the older ones: they go before the open ones.
+        let (first, last) = (self.get(CHECKED).after, self.get(CHECKED).before);
+        if first != CHECKED {
+            let next = self.get(OPEN).after;
+            self.link(last, next);
+            self.link(OPEN, first);
+            self.link(CHECKED, CHECKED);
+        }
+    }
+
+    /// Looks at one life that may have ended with all others of its queue; whether there may be more.
+    fn check_one(&mut self, has_ended: impl Fn(&Life) -> bool) -> bool {
+        let life = self.get(OPEN).after;
+        if life == OPEN {
+            self.unnoticed_ends = false;
+            return false;
+        }
+        let ended = has_ended(self.get(life));
+        self.unlink(life);
+        self.append(if ended { EMPTIED } else { CHECKED }, life);
+        true
+    }
+
+    /// Drops the life that ended first, or else the oldest; answers its last position.
+    pub(super) fn drop_one(&mut self, has_ended: impl Fn(&Life) -> bool) -> Option<u64> {
+        // More than come in, so that all have been looked at before long.
+        const LOOKS_PER_DROP: usize = 8;
+        for _ in 0..LOOKS_PER_DROP {
+            if !self.unnoticed_ends || !self.check_one(&has_ended) {
+                break;
+            }
+        }
+        let first = |lists: [u32; 2]| lists.map(|list| self.get(list).after).into_iter().filter(|life| *life >= LISTS);
+        let ended = first([FINISHED, EMPTIED]).min_by_key(|life| self.get(*life).last);
+        let life = ended.or_else(|| first([CHECKED, OPEN]).next())?;
+        self.unlink(life);
+        let Life { id, last, events, earlier_ids, .. } = std::mem::replace(self.get_mut(life), FREE);
+        self.events -= events as usize;
+        let earlier = earlier_ids.into_iter().flat_map(|ids| *ids).map(|(_, id)| id);
+        for id in std::iter::once(id).chain(earlier).filter(|id| *id != NO_ID) {
+            // Unless another life has the id now.
+            if let Some(other) = self.table(id).remove(&id).filter(|other| *other != life) {
+                self.table(id).insert(id, other);
+            }
+        }
+        self.free.push(life);
+        Some(last)
+    }
+
+    /// The lives that ended last and those that began last, up to so many of each.
+    pub(super) fn newest(&self, limit: usize) -> impl Iterator<Item = (u32, &Life)> {
+        [FINISHED, OPEN, CHECKED, EMPTIED].into_iter().flat_map(move |list| {
+            let before = |life: &u32| Some(self.get(*life).before);
+            let lives = std::iter::successors(before(&list), before).take_while(|life| *life >= LISTS);
+            lives.take(limit).map(|life| (life, self.get(life)))
+        })
+    }
+
+    fn link(&mut self, before: u32, after: u32) {
+        self.get_mut(before).after = after;
+        self.get_mut(after).before = before;
+    }
+
+    fn unlink(&mut self, life: u32) {
+        let Life { before, after, .. } = *self.get(life);
+        self.link(before, after);
+    }
+
+    fn append(&mut self, list: u32, life: u32) {
+        let last = self.get(list).before;
+        self.link(last, life);
+        self.link(life, list);
+    }
+}
