@@ -43,8 +43,8 @@ struct Controlled {
 #[derive(Debug, Default)]
 struct ControlledState {
     mode: ClockMode,
-    /// By how much it is ahead of the machine's time.
-    offset_ms: u64,
+    /// By how much it is ahead of the machine's time; one that stood for a while is behind it.
+    offset_ms: i64,
     /// The time at which it stands.
     stands_at: Option<Time>,
     /// Whether long polls go by it, and not by real time.
@@ -169,7 +169,8 @@ impl Controlled {
     }
 
     fn time_of(&self, state: &ControlledState) -> Time {
-        state.stands_at.unwrap_or_else(|| self.system.now().plus_ms(state.offset_ms))
+        let running = || Time(self.system.now().0.saturating_add_signed(state.offset_ms));
+        state.stands_at.unwrap_or_else(running)
     }
 
     /// Changes the state, and wakes those who sleep by it. The time goes on from where it was, or later.
@@ -186,8 +187,21 @@ impl Controlled {
     fn show(&self, state: &mut ControlledState, time: Time) {
         match state.stands_at {
             Some(_) => state.stands_at = Some(time),
-            None => state.offset_ms = time.ms_since(self.system.now()),
+            None => state.offset_ms = self.ahead_ms(time),
         }
+    }
+
+    /// By how much a time is ahead of the machine's.
+    fn ahead_ms(&self, time: Time) -> i64 {
+        i128::from(time.0).saturating_sub(self.system.now().0.into()).try_into().unwrap_or(i64::MAX)
+    }
+
+    /// Turns it forward to a time; one that showed the machine's time goes on ahead of it.
+    fn turn(&self, state: &mut ControlledState, to: Time) {
+        if state.mode == ClockMode::Real {
+            state.mode = ClockMode::Running;
+        }
+        self.show(state, to);
     }
 
     async fn sleep_until(&self, until: Time) {
@@ -268,11 +282,24 @@ impl Clock {
         match &*self.0 {
             Source::System(_) => return false,
             Source::Manual(time) => time.send_modify(|now| now.0 = now.0.saturating_add(by_ms)),
+            Source::Controlled(controlled) => {
+                controlled.change(|state, now| controlled.turn(state, now.plus_ms(by_ms)));
+            }
+        }
+        true
+    }
+
+    /// Turns a manual or a controlled clock forward to a time, unless it shows a later one. Returns `false`, and does nothing, on the
+    /// system clock.
+    #[doc(hidden)]
+    pub fn advance_to(&self, to: Time) -> bool {
+        match &*self.0 {
+            Source::System(_) => return false,
+            Source::Manual(time) => time.send_modify(|now| *now = (*now).max(to)),
             Source::Controlled(controlled) => controlled.change(|state, now| {
-                if state.mode == ClockMode::Real {
-                    state.mode = ClockMode::Running;
+                if to > now {
+                    controlled.turn(state, to);
                 }
-                controlled.show(state, now.plus_ms(by_ms));
             }),
         }
         true
@@ -285,6 +312,33 @@ impl Clock {
             Source::System(_) => false,
             Source::Manual(_) => true,
             Source::Controlled(controlled) => controlled.touched.load(Ordering::Acquire),
+        }
+    }
+
+    /// Turns a controlled clock forward to the time that `decide` gives, and answers from when to when. Nobody reads the clock
+    /// meanwhile: what was decided from holds until it is turned. It must not be read by `decide` either.
+    #[doc(hidden)]
+    pub fn advance_if(&self, decide: impl FnOnce(Time) -> Option<Time>) -> Option<(Time, Time)> {
+        let Source::Controlled(controlled) = &*self.0 else { return None };
+        let mut turned = None;
+        controlled.change(|state, now| {
+            turned = decide(now).filter(|to| *to > now).map(|to| (now, to));
+            if let Some((_, to)) = turned {
+                controlled.turn(state, to);
+            }
+        });
+        turned
+    }
+
+    /// By how many milliseconds it is ahead of the machine's time, or behind it.
+    #[doc(hidden)]
+    pub fn offset_ms(&self) -> i64 {
+        match &*self.0 {
+            Source::Controlled(controlled) => {
+                let state = controlled.lock();
+                state.stands_at.map_or(state.offset_ms, |at| controlled.ahead_ms(at))
+            }
+            Source::System(_) | Source::Manual(_) => 0,
         }
     }
 
@@ -304,15 +358,26 @@ impl Clock {
     }
 
     /// Changes how a controlled clock goes. It goes on from the time that it shows, so `Real` is not to be had back by this once
-    /// it was turned: it is then as `Running`. Returns `false`, and does nothing, on another clock.
+    /// it is ahead: it is then as `Running`. One that is behind goes forward to the machine's time. Returns `false`, and does
+    /// nothing, on another clock.
     #[doc(hidden)]
     pub fn set_mode(&self, mode: ClockMode) -> bool {
         let Source::Controlled(controlled) = &*self.0 else { return false };
         controlled.change(|state, now| {
-            state.stands_at = (mode == ClockMode::Frozen).then_some(now);
-            controlled.show(state, now);
-            let real = mode == ClockMode::Real && state.offset_ms == 0;
-            state.mode = if mode == ClockMode::Real && !real { ClockMode::Running } else { mode };
+            let stood = state.stands_at.take();
+            match (mode, stood) {
+                (ClockMode::Frozen, _) => state.stands_at = Some(now),
+                (_, Some(_)) => controlled.show(state, now),
+                // It goes on as it went.
+                (_, None) => {}
+            }
+            state.mode = mode;
+            if mode == ClockMode::Real {
+                state.offset_ms = state.offset_ms.max(0);
+                if state.offset_ms > 0 {
+                    state.mode = ClockMode::Running;
+                }
+            }
         });
         true
     }
@@ -327,6 +392,16 @@ impl Clock {
     }
 
     /// Whether long polls go by a controlled clock, and not by real time.
+    #[doc(hidden)]
+    pub fn has_virtual_long_polls(&self) -> bool {
+        match &*self.0 {
+            Source::System(_) => false,
+            Source::Manual(_) => true,
+            Source::Controlled(controlled) => controlled.lock().virtual_long_polls,
+        }
+    }
+
+    /// Has long polls go by a controlled clock, or by real time.
     #[doc(hidden)]
     pub fn set_virtual_long_polls(&self, on: bool) {
         if let Source::Controlled(controlled) = &*self.0 {
@@ -461,6 +536,48 @@ mod tests {
         }
         assert_eq!(steady.read(i64::MAX, 0).0, Time(i64::MAX.unsigned_abs()), "no panic");
         let _ = steady.read(i64::MIN, i64::MAX);
+    }
+
+    #[test]
+    fn a_controlled_clock_goes_forward_only_and_stands_when_it_is_told_to() {
+        let clock = Clock::controlled();
+        assert_eq!((clock.mode(), clock.offset_ms()), (Some(ClockMode::Real), 0));
+        assert!(clock.set_mode(ClockMode::Frozen));
+        let stands = clock.now();
+        assert!(clock.advance_to(stands.plus_ms(3_600_000)) && clock.advance_to(stands));
+        assert_eq!(clock.now(), stands.plus_ms(3_600_000), "there is no way back");
+        assert!(clock.set_mode(ClockMode::Real));
+        assert_eq!(clock.mode(), Some(ClockMode::Running), "it is ahead by an hour");
+        assert!(clock.offset_ms() > 3_500_000 && clock.now() >= stands.plus_ms(3_600_000));
+        clock.reset();
+        assert_eq!((clock.mode(), clock.offset_ms()), (Some(ClockMode::Real), 0));
+    }
+
+    #[test]
+    fn a_clock_that_stood_goes_on_behind_the_machine_s_and_real_catches_up() {
+        let clock = Clock::controlled();
+        clock.set_mode(ClockMode::Frozen);
+        let Source::Controlled(controlled) = &*clock.0 else { unreachable!() };
+        // As if it had been frozen an hour ago.
+        controlled.change(|state, now| state.stands_at = Some(Time(now.0 - 3_600_000)));
+        let stood = clock.now();
+        clock.set_mode(ClockMode::Running);
+        assert!(clock.now().ms_since(stood) < 60_000 && clock.offset_ms() < -3_500_000);
+        clock.set_mode(ClockMode::Real);
+        assert_eq!((clock.mode(), clock.offset_ms()), (Some(ClockMode::Real), 0));
+        assert!(clock.now().ms_since(stood) >= 3_600_000);
+    }
+
+    #[test]
+    fn a_clock_is_turned_only_by_what_was_decided_with_it_held() {
+        let clock = Clock::controlled();
+        clock.set_mode(ClockMode::Frozen);
+        let now = clock.now();
+        assert_eq!(clock.advance_if(|_| None), None);
+        assert_eq!(clock.advance_if(|now| Some(Time(now.0 - 1))), None);
+        assert_eq!(clock.advance_if(|now| Some(now.plus_ms(5))), Some((now, now.plus_ms(5))));
+        assert_eq!(clock.now(), now.plus_ms(5));
+        assert_eq!(Clock::manual().advance_if(|now| Some(now.plus_ms(5))), None);
     }
 
     #[tokio::test]

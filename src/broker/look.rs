@@ -15,7 +15,38 @@ pub struct QueueLook<'a> {
     now: Time,
 }
 
+/// What matters of a queue to those who turn the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance {
+    /// How many messages there are in each state.
+    pub counts: Counts,
+    /// How many receives are parked.
+    pub parked: usize,
+    /// Whether somebody awaits something here.
+    pub awaited: bool,
+    /// When a message next becomes available by itself.
+    pub next: Option<NextChange>,
+}
+
+impl Glance {
+    fn of(state: &QueueState) -> Glance {
+        let (counts, next) = (state.engine.counts(), state.engine.next_change());
+        Glance { counts, parked: state.long_polls.len(), awaited: state.is_watched(), next }
+    }
+
+    /// Whether a receive is parked, or something awaited.
+    pub fn has_waiters(&self) -> bool {
+        self.parked > 0 || self.awaited
+    }
+}
+
 impl Broker {
+    /// Glances at a queue as it stands, without bringing it up to now and without reading the clock; `None` if somebody works on
+    /// it, or it is gone.
+    pub fn try_glance(&self, queue: &Queue) -> Option<Glance> {
+        queue.try_lock_as_is().filter(|state| !state.deleted).map(|state| Glance::of(&state))
+    }
+
     /// Looks at a queue as it is now.
     ///
     /// # Errors
@@ -47,6 +78,11 @@ impl QueueLook<'_> {
     /// The moment of the look.
     pub fn now(&self) -> Time {
         self.now
+    }
+
+    /// All that matters to those who turn the clock.
+    pub fn glance(&self) -> Glance {
+        Glance::of(&self.state)
     }
 
     /// How many messages there are in each state.

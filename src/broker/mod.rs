@@ -12,6 +12,7 @@
 //! | `transfer.rs` | the one way of messages from one queue to another |
 //! | `move_task_steps.rs` | what a message move task does |
 //! | `timers.rs` | serves what is due, and turns a manual clock |
+//! | `turn.rs` | turns the clock step by step, and tells what that brought about |
 //! | `restore.rs` `skew.rs` | how queues come back from a store, also under another clock |
 //!
 //! # Locks
@@ -44,12 +45,13 @@ mod shared;
 mod skew;
 mod timers;
 mod transfer;
+mod turn;
 mod wakeups;
 
 pub use ids::Ids;
 pub use journal::Pending;
 pub use long_polls::{Handoff, LongPollId, LongPolls};
-pub use look::QueueLook;
+pub use look::{Glance, QueueLook};
 pub use move_tasks::{MoveTask, MoveTaskStatus, MoveTasks};
 pub use namespace::{Added, Namespace};
 pub use observer::{By, Observer, QueueEvent, QueueNames};
@@ -58,6 +60,7 @@ pub use queue::{Queue, QueueState};
 pub use restore::Restoring;
 pub use settings::{Changes, Purpose, QueueSettings, asks_for_fifo, check_attributes};
 pub use shared::{Broker, BrokerOptions};
+pub use turn::{Due, NEXT_MOVES_MAX, NextMove, STEPS_MAX, Step, Turn, Turned};
 
 #[cfg(test)]
 mod tests;

@@ -103,13 +103,22 @@ impl Broker {
         }
     }
 
-    /// Serves a queue whose wake-up is due.
+    /// Serves a queue whose wake-up is due. Of many deadlines that are due at once it takes a portion; the next wake-up, which
+    /// follows at once, goes on, so that other queues are served meanwhile.
     pub(super) fn on_wakeup(&self, queue: &Arc<Queue>) {
-        // An error means that the queue is gone, and its parked receives with it.
-        if let Ok(mut open) = self.open(queue) {
-            open.state.wakeup = None;
-            open.close().without_waiting();
+        let mut state = queue.lock(&self.readers);
+        state.wakeup = None;
+        // Its parked receives went with it.
+        if state.deleted {
+            return;
         }
+        let now = self.clock.now();
+        let QueueState { engine, journal, counters, .. } = &mut *state;
+        let hidden = |counts: Counts| (counts.delayed + counts.in_flight) as u64;
+        let before = hidden(engine.counts());
+        let behind = engine.tick(now, journal);
+        counters.ended += before.saturating_sub(hidden(engine.counts()));
+        OpenQueue { broker: self, queue, state, now, behind, closed: false }.close().without_waiting();
     }
 
     /// Sets the wake-up of a queue to `at`, or else to the next moment at which something happens for its parked
@@ -377,9 +386,11 @@ impl OpenQueue<'_> {
                 return received.more_dead;
             }
             let Some(poll) = self.state.long_polls.remove(id) else { return false };
+            let count = received.deliveries.len() as u64;
             let handoff = self.handoff(received.deliveries);
-            if let Err(handoff) = poll.handoff.send(handoff) {
-                self.give_back(&handoff.without_waiting());
+            match poll.handoff.send(handoff) {
+                Ok(()) => self.state.counters.handed_out += count,
+                Err(handoff) => self.give_back(&handoff.without_waiting()),
             }
         }
         true

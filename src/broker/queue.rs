@@ -7,7 +7,7 @@ use super::settings::QueueSettings;
 use crate::engine::{self, Message, Time};
 use crate::store::{Change, QueueRecord};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
 use tokio::sync::watch;
 
 /// A queue with its names, its settings and its state.
@@ -44,6 +44,16 @@ pub struct QueueState {
     pub(super) journal: Journal,
     /// Counts up with each change, for those who await something; none if nobody does.
     pub(super) changes: Option<watch::Sender<u64>>,
+    pub(super) counters: Counters,
+}
+
+/// What time has brought about in a queue since it was made, for those who turn the clock.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counters {
+    /// Messages whose delay or visibility timeout ended when a wake-up was served.
+    pub(super) ended: u64,
+    /// Messages that parked receives were handed.
+    pub(super) handed_out: u64,
 }
 
 /// The dead-letter queue of a source as it was looked up last. Every receive asks for it, so it is looked up again only
@@ -161,6 +171,7 @@ impl Queue {
                 dead_letter_target: TargetCache::default(),
                 journal: Journal::new(uid),
                 changes: None,
+                counters: Counters::default(),
             }),
         }
     }
@@ -219,5 +230,14 @@ impl Queue {
     /// Locks the queue as it is. For what does not depend on the time and changes nothing that a reader would want to know.
     pub(super) fn lock_as_is(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same if nobody holds it now.
+    pub(super) fn try_lock_as_is(&self) -> Option<MutexGuard<'_, QueueState>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }

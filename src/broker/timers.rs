@@ -1,10 +1,11 @@
 //! Serves queues and move tasks when they have something to do, and turns a manual clock.
 
 use super::open::CATCH_UP_BYTES_MAX;
+use super::queue::Queue;
 use super::shared::Broker;
 use crate::store::CommitTicket;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// Wake-ups that are served in one go before others get a turn.
@@ -39,16 +40,16 @@ impl Broker {
         }
     }
 
-    /// Serves the queues that are due now; whether there were any.
-    fn fire_due_queues(&self) -> bool {
+    /// Serves the queues that are due now, and tells which those were.
+    pub(super) fn fire_due_queues(&self) -> Vec<Arc<Queue>> {
         let _firing = self.firing.lock().unwrap_or_else(PoisonError::into_inner);
         let due = self.wakeups.take_due(self.clock.now(), WAKEUPS_PER_TURN);
         due.iter().for_each(|queue| self.on_wakeup(queue));
-        !due.is_empty()
+        due
     }
 
     /// Lets the move tasks that are due now take a turn; whether there were any, and what they gave to the store.
-    fn fire_due_move_tasks(&self) -> (bool, Option<CommitTicket>) {
+    pub(super) fn fire_due_move_tasks(&self) -> (bool, Option<CommitTicket>) {
         let _firing = self.firing.lock().unwrap_or_else(PoisonError::into_inner);
         let due = self.move_task_wakeups.take_due(self.clock.now(), WAKEUPS_PER_TURN);
         // The newest ticket vouches for the others.
@@ -56,13 +57,13 @@ impl Broker {
         (!due.is_empty(), ticket)
     }
 
-    /// Turns a manual clock, from one moment at which something is due to the next, and does what is due by then before it
-    /// returns: a parked receive has been handed the message that has become available. `false` if the clock is not a
-    /// manual one.
+    /// Turns a manual or a controlled clock, from one moment at which something is due to the next, and does what is due by then before it
+    /// returns: a parked receive has been handed the message that has become available. `false` on the system clock.
+    /// Code that is async turns it by [`Broker::turn`].
     pub fn advance(&self, by: Duration) -> bool {
         let mut left_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         loop {
-            while self.fire_due_queues() | self.fire_due_move_tasks().0 {
+            while !self.fire_due_queues().is_empty() | self.fire_due_move_tasks().0 {
                 // Another thread may be about to finish what is waited for here: a move, or a commit.
                 std::thread::yield_now();
             }

@@ -40,6 +40,18 @@ impl Wakeups {
         self.lock().first_key_value().map(|((at, _), _)| *at)
     }
 
+    /// The queues whose wake-ups are set for this moment, at most `limit`.
+    pub fn at(&self, at: Time, limit: usize) -> Vec<Arc<Queue>> {
+        let set = self.lock();
+        let of_moment = set.range((at, 0)..=(at, u64::MAX));
+        of_moment.filter_map(|(_, queue)| queue.upgrade()).take(limit).collect()
+    }
+
+    /// All queues with a wake-up, each with its moment.
+    pub fn all(&self) -> Vec<(Time, Arc<Queue>)> {
+        self.lock().iter().filter_map(|((at, _), queue)| Some((*at, queue.upgrade()?))).collect()
+    }
+
     /// Takes the wake-ups that are due at `now`, at most `limit`.
     pub fn take_due(&self, now: Time, limit: usize) -> Vec<Arc<Queue>> {
         let mut set = self.lock();

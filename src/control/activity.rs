@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Whom the last request of a connection was for.
@@ -37,6 +37,45 @@ impl Serves {
             1 => Serves::NoSpace,
             space => Serves::Space(space - 2),
         }
+    }
+}
+
+/// Whom the last request of a connection was for, kept by the connection. All that write it are on one thread; it has atomics only
+/// because others read it.
+#[derive(Debug, Default)]
+pub struct Served {
+    serves: AtomicU32,
+    changes: AtomicU32,
+}
+
+impl Served {
+    fn has_changed(&self) {
+        self.changes.store(self.changes.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// A request has begun, and it is not known yet whom it is for.
+    pub fn begin(&self) {
+        self.serves.store(Serves::Unknown.to_number(), Relaxed);
+    }
+
+    /// It is known whom the request is for.
+    pub fn is_for(&self, serves: Serves) {
+        self.serves.store(serves.to_number(), Relaxed);
+        if let Serves::Space(_) = serves {
+            self.has_changed();
+        }
+    }
+
+    /// The request has been answered.
+    pub fn end(&self) {
+        if let (Serves::Space(_), _) = self.read() {
+            self.has_changed();
+        }
+    }
+
+    /// Whom the last request was for, and how often one for a space began or ended.
+    pub fn read(&self) -> (Serves, u32) {
+        (Serves::of_number(self.serves.load(Relaxed)), self.changes.load(Relaxed))
     }
 }
 

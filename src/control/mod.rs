@@ -36,8 +36,10 @@ mod space;
 mod spaces;
 
 pub use access::{Access, Token};
-pub use activity::{Activity, At, Connection, Doing, Joined, Sample, Serves, Serving, Unconnected};
-pub use auto::{Auto, AutoLease, AutoOptions, AutoWanted, Consumers, HeldBy, Hold, Stopped, Until, Why};
+pub use activity::{Activity, At, Connection, Doing, Joined, Sample, Served, Serves, Serving, Unconnected};
+pub use auto::{
+    Auto, AutoLease, AutoOptions, AutoStatus, AutoWanted, Consumers, HeldBy, Hold, Stopped, TurnedBy, Until, Why,
+};
 pub use background::Background;
 pub use call::{Content, Incoming, Method, Refusal, Reply};
 pub use duration::{Moment, Span};

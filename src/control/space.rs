@@ -51,7 +51,7 @@ impl Space {
         let actions = Actions::new(broker.clone()).with_hook(faults.clone());
         let (name, account) = (options.name.clone(), options.account.clone());
         let (id, unconnected) = (shared.next_space(), Arc::<Unconnected>::default());
-        let auto = Auto::new(id, broker, unconnected.clone(), shared.clone());
+        let auto = Auto::new(id, broker, unconnected.clone(), history.clone(), shared.clone());
         let (seed, shared) = (faults.seed(), shared.clone());
         Space { id, name, account, seed, actions, history, faults, unconnected, auto, shared }
     }

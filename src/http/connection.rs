@@ -48,6 +48,7 @@ impl Connection {
             peer: Some(client.address),
             port: client.port,
             presence: Some(&client.presence),
+            served: Some(&client.state.served),
             identity: &client.identity,
         };
         let answer = self.service.answer_from(request, info).await;

@@ -2,6 +2,7 @@
 
 use super::identity::Identity;
 use crate::actions::Presence;
+use crate::control::Served;
 use crate::wire::{Head, Method};
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
@@ -31,6 +32,8 @@ pub struct ConnectionInfo<'a> {
     pub presence: Option<&'a Presence>,
     /// Who is at its other end.
     pub identity: &'a Identity,
+    /// What the connection says of whom the request is for; none if it came by no socket.
+    pub served: Option<&'a Served>,
 }
 
 impl<'a> RequestContext<'a> {
@@ -201,7 +204,7 @@ mod tests {
         let request = Request::get("/?a=b").header("host", "h:1").header("x-mine", "1").header("x-mine", "2");
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let identity = Identity::default();
-        let connection = ConnectionInfo { peer: None, port: 1, presence: None, identity: &identity };
+        let connection = ConnectionInfo { peer: None, port: 1, presence: None, served: None, identity: &identity };
         let context = RequestContext::new(&parts, connection);
         assert_eq!(context.headers.host(), Some("h:1"));
         assert_eq!(context.parts.headers.get_all("x-mine").iter().count(), 2);

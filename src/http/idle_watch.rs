@@ -3,6 +3,7 @@
 //!
 //! That takes nothing from a request but a few flags, where a timer for each would take 2 % of its time.
 
+use crate::control::{At, Served};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// How often a worker checks its connections within the time limit of a silent one, which is kept to within one such part.
@@ -31,6 +32,10 @@ pub(super) struct ConnectionState {
     signs_of_life: AtomicU32,
     /// The last answer was given before all of the request was read.
     input_unread: AtomicBool,
+    /// Bytes of a next request were read while a ReceiveMessage is parked.
+    has_read_ahead: AtomicBool,
+    /// Whom the last request was for.
+    pub(super) served: Served,
 }
 
 impl ConnectionState {
@@ -53,6 +58,7 @@ impl ConnectionState {
 
     /// A request's head is complete.
     pub(super) fn request_begun(&self) {
+        self.served.begin();
         self.enter(Stage::Answering);
     }
 
@@ -76,6 +82,7 @@ impl ConnectionState {
     /// All bytes that were there to be written are out, though there may have been none.
     pub(super) fn all_written(&self) {
         if self.stage() == Stage::Writing {
+            self.served.end();
             self.enter(Stage::Idle);
         }
     }
@@ -83,6 +90,22 @@ impl ConnectionState {
     /// Whether a request is being answered.
     pub(super) fn is_answering(&self) -> bool {
         self.stage() == Stage::Answering
+    }
+
+    /// Where it is, for those who want to know whether a space is quiet.
+    pub(super) fn at(&self, is_parked: bool) -> At {
+        match self.stage() {
+            Stage::Idle => At::Rest,
+            Stage::Head => At::HalfRequest,
+            Stage::Answering if is_parked && self.has_read_ahead.load(Relaxed) => At::HalfRequest,
+            Stage::Answering if is_parked => At::Parked,
+            Stage::Answering | Stage::Writing => At::Serving,
+        }
+    }
+
+    /// There are bytes of a next request, or none any more.
+    pub(super) fn read_ahead(&self, some: bool) {
+        self.has_read_ahead.store(some, Relaxed);
     }
 
     /// The client may still be sending what will not be read.

@@ -6,6 +6,7 @@ use super::origin::{self, Verdict};
 use super::routes::{self, Access, Route};
 use super::service::Service;
 use super::{body, sqs};
+use crate::control::Serves;
 use crate::error::{Error, ErrorKind};
 use bytes::Bytes;
 use hyper::Request;
@@ -18,7 +19,7 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let connection = ConnectionInfo { peer: None, port, presence: None, identity: self.in_process() };
+        let connection = ConnectionInfo { peer: None, port, presence: None, served: None, identity: self.in_process() };
         self.answer_from(request, connection).await
     }
 
@@ -33,6 +34,9 @@ impl Service {
             return answer::refusal(&context, &Error::malformed("The request has more than one Host."));
         }
         let route = routes::find(&parts.method, &parts.uri);
+        if let (Some(_), Some(served)) = (route, connection.served) {
+            served.is_for(Serves::NoSpace);
+        }
         let page = match self.admit(&context, route) {
             Ok(page) => page,
             Err(answer) => return answer,

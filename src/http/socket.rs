@@ -5,6 +5,7 @@ use super::idle_watch::ConnectionState;
 use super::limits::{LINGER_TIME_LIMIT, READ_AHEAD_BYTES_MAX};
 use crate::actions::Presence;
 use crate::clock::NetworkTime;
+use crate::control::{Connection, Doing};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -39,6 +40,13 @@ impl Client {
             presence: Presence::default(),
             identity: Identity::default(),
         }
+    }
+}
+
+impl Connection for Client {
+    fn doing(&self) -> Doing {
+        let (serves, changes) = self.state.served.read();
+        Doing { serves, at: self.state.at(self.presence.is_wanted()), changes }
     }
 }
 
@@ -81,7 +89,10 @@ impl Socket {
             let mut buf = ReadBuf::new(&mut piece[..room]);
             match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
                 Poll::Pending => return,
-                Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.ahead.extend_from_slice(buf.filled()),
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
+                    self.ahead.extend_from_slice(buf.filled());
+                    self.client.state.read_ahead(true);
+                }
                 Poll::Ready(_) => {
                     presence.end();
                     cx.waker().wake_by_ref();
@@ -94,6 +105,7 @@ impl Socket {
     fn take_ahead(&mut self, buf: &mut ReadBuf<'_>) {
         let rest = self.ahead.split_off(self.ahead.len().min(buf.remaining()));
         buf.put_slice(&self.ahead);
+        self.client.state.read_ahead(!rest.is_empty());
         self.ahead = rest;
     }
 

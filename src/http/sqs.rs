@@ -7,7 +7,7 @@ use super::service::Service;
 use crate::actions::{Caller, Fate};
 use crate::api::region_of_host;
 use crate::broker::By;
-use crate::control::{Access, Space};
+use crate::control::{Access, Serves, Space};
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
 use crate::wire::{self, Call, Rejection, Reply};
@@ -46,6 +46,14 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         presence: context.connection.presence,
         fate: fate.as_ref(),
         by: By { client, request: context.request_id.number() },
+    };
+    // Until it is answered; a connection says itself when that is.
+    let _serving = match context.connection.served {
+        Some(served) => {
+            served.is_for(Serves::Space(space.id));
+            None
+        }
+        None => Some(space.serve()),
     };
     // The log line is made ready only if someone reads it.
     let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {

@@ -131,11 +131,12 @@ impl Worker {
             Err(error) => return tracing::warn!(%error, "a connection was lost"),
         };
         let client = Arc::new(client);
+        let joined = self.service.control().home().shared().activity.join(client.clone());
         let (end, ended) = oneshot::channel();
         let served = connection::serve(stream, client.clone(), self.service.clone(), ended);
         let task = self.connections.spawn(async move {
             served.await;
-            drop(counted);
+            drop((counted, joined));
         });
         self.watched.insert(task.id(), Watched { client, watch: IdleWatch::default(), end: Some(end) });
     }

@@ -1,57 +1,13 @@
-//! Who wants auto-advance, and what holds it: the mode of a space, leases of open awaits, and holds of tests.
+//! Who wants auto-advance: the mode of a space, and leases of open awaits.
 
-use super::held::{HeldBy, Stopped};
+use super::held::Stopped;
+use super::look::look_on;
 use super::options::AutoOptions;
+use super::state::{Auto, Seen, State};
 use crate::broker::Broker;
-use crate::clock::{Clock, ClockMode};
-use crate::control::activity::{Sample, Unconnected};
-use crate::control::duration::Span;
-use crate::control::refusal::{Refusal, shortened};
-use crate::control::shared::Shared;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// Holds at one time.
-pub const HOLDS_MAX: usize = 1_000;
-/// A hold lasts no longer than this.
-pub const HOLD_MAX: Duration = Duration::from_secs(60);
-
-/// Auto-advance of a space.
-pub struct Auto {
-    pub(super) space: u32,
-    pub(super) broker: Arc<Broker>,
-    pub(super) unconnected: Arc<Unconnected>,
-    pub(super) shared: Arc<Shared>,
-    state: Mutex<State>,
-}
-
-/// A hold: while there is one the clock does not jump.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// Why, in the words of who holds.
-    pub reason: String,
-    /// When it began, by [`NetworkTime::now_ms`](crate::clock::NetworkTime::now_ms).
-    pub since_ms: u64,
-    /// When it ends by itself, by the same time.
-    pub until_ms: u64,
-}
-
-/// What the lock guards.
-#[derive(Default)]
-pub(super) struct State {
-    /// The options of the mode `auto`.
-    mode: Option<AutoOptions>,
-    /// Those of open awaits.
-    leases: BTreeMap<u64, AutoOptions>,
-    last_lease: u64,
-    /// How the clock went before the first lease.
-    before: ClockMode,
-    holds: BTreeMap<u64, Hold>,
-    last_hold: u64,
-    stopped: Option<Stopped>,
-    held_by: Vec<HeldBy>,
-}
+use crate::clock::ClockMode;
+use crate::control::refusal::Refusal;
+use std::sync::Arc;
 
 /// Auto-advance for as long as this lives; then the clock goes as it did before.
 #[must_use = "it ends when it is dropped"]
@@ -60,115 +16,82 @@ pub struct AutoLease {
     id: u64,
 }
 
-impl State {
-    /// Whether anybody wants it.
-    pub(super) fn is_on(&self) -> bool {
-        self.mode.is_some() || !self.leases.is_empty()
-    }
-
-    /// Holds end by themselves.
-    fn forget_holds(&mut self, now_ms: u64) {
-        self.holds.retain(|_, hold| hold.until_ms > now_ms);
-    }
-}
-
 impl Auto {
-    /// Auto-advance of the space with this number, off.
-    pub fn new(space: u32, broker: Arc<Broker>, unconnected: Arc<Unconnected>, shared: Arc<Shared>) -> Arc<Auto> {
-        Arc::new(Auto { space, broker, unconnected, shared, state: Mutex::default() })
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn clock(&self) -> &Clock {
-        self.broker.clock()
-    }
-
     /// Lets the clock jump when all is quiet for as long as what is answered lives. Of several that live at one time the longest
     /// `settle` and the earliest `until` count, and the consumers of all.
     ///
     /// # Errors
     /// 409 if the clock cannot be turned.
     pub fn lease(self: &Arc<Self>, options: AutoOptions) -> Result<AutoLease, Refusal> {
-        if !self.clock().is_controlled() {
-            return Err(Refusal::new(409, "the clock of this server cannot be turned", ""));
-        }
         let mut state = self.lock();
-        if !state.is_on() {
-            self.begin(&mut state);
-        }
+        self.begin(&mut state)?;
         state.last_lease += 1;
         let id = state.last_lease;
         state.leases.insert(id, options);
         Ok(AutoLease { auto: self.clone(), id })
     }
 
-    fn begin(&self, state: &mut State) {
-        state.before = self.clock().mode().unwrap_or_default();
-        state.stopped = None;
-        self.clock().set_mode(ClockMode::Auto);
-    }
-
-    /// Keeps the clock from jumping for a while; what is answered names the hold.
+    /// Has the clock go in this mode; in mode `auto` with these options, in others they do not count.
     ///
     /// # Errors
-    /// 400 for one that lasts too long, 409 if there are too many.
-    pub fn hold(&self, reason: &str, ttl: Duration) -> Result<u64, Refusal> {
-        if ttl > HOLD_MAX {
-            let hint = format!("at most {}; hold again before it is over", Span(HOLD_MAX));
-            return Err(Refusal::new(400, format!("ttl is {}", Span(ttl)), hint));
+    /// 409 if the clock cannot be turned, or an await with auto is open.
+    pub fn set_mode(self: &Arc<Self>, mode: ClockMode, options: AutoOptions) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        if mode == ClockMode::Auto {
+            self.begin(&mut state)?;
+            state.mode = Some(options);
+            return Ok(());
         }
-        let now_ms = self.shared.time.now_ms();
-        let mut state = self.lock();
-        state.forget_holds(now_ms);
-        if state.holds.len() >= HOLDS_MAX {
-            let hint = "DELETE /_kew/clock/hold/{id} ends one";
-            return Err(Refusal::new(409, format!("there are {HOLDS_MAX} holds already"), hint));
+        if !state.leases.is_empty() {
+            let error = format!("the clock goes by itself for {} open awaits with auto", state.leases.len());
+            return Err(Refusal::new(409, error, "wait for their answers, or end their connections"));
         }
-        state.last_hold += 1;
-        let id = state.last_hold;
-        let until_ms = now_ms + u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        state.holds.insert(id, Hold { reason: shortened(reason), since_ms: now_ms, until_ms });
-        Ok(id)
+        if !self.clock().set_mode(mode) {
+            return Err(not_turnable(&self.broker));
+        }
+        state.mode = None;
+        state.seen.held_by.clear();
+        Ok(())
     }
 
-    /// Ends a hold; `None` if there is none of this name.
-    pub fn release(&self, id: u64) -> Option<Hold> {
-        let mut state = self.lock();
-        state.forget_holds(self.shared.time.now_ms());
-        state.holds.remove(&id)
+    /// Has the clock jump from now on, if it does not yet.
+    fn begin(self: &Arc<Self>, state: &mut State) -> Result<(), Refusal> {
+        if !self.clock().is_controlled() {
+            return Err(not_turnable(&self.broker));
+        }
+        if !state.is_on() {
+            state.before = self.clock().mode().unwrap_or_default();
+            state.seen = Seen { changed_ms: self.shared.time.now_ms(), ..Seen::default() };
+            self.clock().set_mode(ClockMode::Auto);
+        }
+        if !state.looking {
+            let (auto, time) = (Arc::downgrade(self), self.shared.time.clone());
+            let started = self.shared.background.spawn(look_on(auto, time));
+            started.map_err(|error| Refusal::new(409, format!("no thread for auto-advance: {error}"), ""))?;
+            state.looking = true;
+        }
+        Ok(())
     }
+}
 
-    /// The holds by name.
-    pub fn holds(&self) -> BTreeMap<u64, Hold> {
-        let mut state = self.lock();
-        state.forget_holds(self.shared.time.now_ms());
-        state.holds.clone()
-    }
-
-    /// What the clients of the space do.
-    pub fn sample(&self) -> Sample {
-        self.shared.activity.sample(self.space, &self.unconnected)
-    }
-
-    /// Why the clock does not jump now; empty if it is not to jump at all.
-    pub fn held_by(&self) -> Vec<HeldBy> {
-        self.lock().held_by.clone()
-    }
-
-    /// Why it came to its end by itself, until it is asked for anew.
-    pub fn stopped(&self) -> Option<Stopped> {
-        self.lock().stopped.clone()
-    }
+/// Why a clock that is not a controlled one cannot be turned.
+pub fn not_turnable(broker: &Broker) -> Refusal {
+    let (error, hint) = if broker.store().is_some() {
+        let hint = "what is stored would bear times that never were; leave out --data to turn the clock";
+        ("the clock cannot be turned with --data", hint)
+    } else if broker.clock().has_virtual_long_polls() {
+        ("this server goes by a manual clock", "it is turned by Server::advance of the test that started the server")
+    } else {
+        ("this server goes by the system clock", "Clock::controlled() is one that can be turned")
+    };
+    Refusal::new(409, error, hint)
 }
 
 impl AutoLease {
     /// Why it came to its end before it was dropped.
     pub fn stopped(&self) -> Option<Stopped> {
         let state = self.auto.lock();
-        state.stopped.clone().filter(|_| !state.leases.contains_key(&self.id))
+        state.seen.stopped.clone().filter(|_| !state.leases.contains_key(&self.id))
     }
 }
 
@@ -178,7 +101,7 @@ impl Drop for AutoLease {
         if state.leases.remove(&self.id).is_some() && !state.is_on() {
             let before = state.before;
             self.auto.clock().set_mode(before);
-            state.held_by.clear();
+            state.seen.held_by.clear();
         }
     }
 }

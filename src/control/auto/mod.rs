@@ -4,12 +4,17 @@
 //! | --- | --- |
 //! | `options.rs` | how it is asked for |
 //! | `held.rs` | why it does not jump, and why it stopped |
-//! | `lease.rs` | [`Auto`]: who wants it, and what holds it |
+//! | `state.rs` | [`Auto`]: who wants it, what holds it, and what has been seen |
+//! | `look.rs` | looks whether all is quiet, and jumps |
+//! | `lease.rs` | the mode `auto`, and an [`AutoLease`] for as long as an await is open |
 
 mod held;
 mod lease;
+mod look;
 mod options;
+mod state;
 
 pub use held::{HeldBy, Stopped, Why};
-pub use lease::{Auto, AutoLease, Hold};
+pub use lease::AutoLease;
 pub use options::{AutoOptions, AutoWanted, Consumers, Until};
+pub use state::{Auto, AutoStatus, Hold, TurnedBy};
