@@ -1,5 +1,11 @@
 //! The command line: subcommands, and how flags and environment variables are read.
 
+use crate::command::arguments::Control;
+use crate::command::client::Target;
+use crate::command::control::EXIT_CODES;
+use crate::command::environment::EnvArgs;
+use crate::command::report::ReportArgs;
+use crate::command::run::RunArgs;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use kew::internals::config::{DataDir, LISTEN_DEFAULT, Listen, Queues, Settings};
@@ -19,6 +25,20 @@ pub struct Cli {
     /// How to serve.
     #[command(flatten)]
     pub serve: Settings,
+    /// Which kew is asked, by the subcommands that ask one, and how its answer is shown.
+    #[arg(skip)]
+    pub asking: Asking,
+}
+
+/// Flags of all subcommands that ask a running kew.
+#[derive(Args, Debug, Default)]
+pub struct Asking {
+    /// Show the answer as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Which kew is asked.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// The subcommands.
@@ -36,6 +56,23 @@ pub enum Command {
     /// Make a new data directory of what can be read of a damaged one, which stays as it is: exit code 0 if that was
     /// all, 65 if something could not be read and was left out, 1 if nothing was made
     Salvage(SalvageArgs),
+    /// Run another command with a kew beside it, on a free port: kew run --queue orders -- pytest
+    #[command(after_help = crate::command::run::HELP_END)]
+    Run(Box<RunArgs>),
+    /// Print the variables that point a client at a running kew: eval "$(kew env)"
+    Env(EnvArgs),
+    /// The rest is asked of a running kew.
+    #[command(flatten)]
+    Control(Control),
+    /// What kew has noticed about the consumers: too short visibility timeouts, messages received twice, and so on
+    Report(ReportArgs),
+}
+
+impl Command {
+    /// Whether it works by itself, without a kew that runs.
+    fn asks_nobody(name: &str) -> bool {
+        matches!(name, "serve" | "run" | "healthcheck" | "backup" | "check" | "salvage")
+    }
 }
 
 /// Flags of `kew healthcheck`.
@@ -124,18 +161,30 @@ impl Cli {
         let heed = |arg| heed_variable(arg, &words);
         let full = Cli::command().mut_args(show_default).mut_subcommands(|command| match command.get_name() {
             "serve" | "healthcheck" => command.mut_args(show_default),
-            _ => command,
+            "run" => command.mut_args(show_default).mut_arg("listen", |arg| {
+                arg.help("Where to listen; may be given several times [default: a free port of 127.0.0.1]")
+            }),
+            name if Command::asks_nobody(name) => command,
+            _ => {
+                let about = command.get_about().cloned();
+                Asking::augment_args(command).about(about.unwrap_or_default()).after_help(EXIT_CODES)
+            }
         });
         // The settings of serving are none of another subcommand's business.
         let serves = words.get(1).is_none_or(|word| full.find_subcommand(word).is_none());
         let command = full.clone().mut_args(|arg| if serves { heed(arg) } else { arg.env(None::<&'static str>) });
-        let command = command.mut_subcommands(|command| command.mut_args(heed));
+        let command =
+            command.mut_subcommands(|command| command.mut_args(heed).mut_subcommands(|inner| inner.mut_args(heed)));
         let matches = command.try_get_matches_from(&words).map_err(|error| match error.kind() {
             // The help has all variables, also those that are not heeded because they are empty.
             ErrorKind::DisplayHelp => full.clone().try_get_matches_from(&words).err().unwrap_or(error),
-            _ => name_variable(error, &full, &words),
+            _ => show_where_the_command_stands(name_variable(error, &full, &words), &words),
         })?;
-        Cli::from_arg_matches(&matches)
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        if let Some((_, matches)) = matches.subcommand().filter(|(name, _)| !Command::asks_nobody(name)) {
+            cli.asking = Asking::from_arg_matches(matches)?;
+        }
+        Ok(cli)
     }
 }
 
@@ -178,6 +227,16 @@ fn name_variable(mut error: clap::Error, command: &clap::Command, words: &[OsStr
     {
         let variable = variable.to_string_lossy().into_owned();
         error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+    }
+    error
+}
+
+/// `kew run pytest` lacks what parts the flags of kew from those of the command.
+fn show_where_the_command_stands(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let runs = words.get(1).is_some_and(|word| word == "run") && !words.iter().any(|word| word == "--");
+    if runs && matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument) {
+        let tip = "the command stands behind `--`: kew run --queue orders -- pytest".to_owned();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
 }

@@ -2,15 +2,20 @@
 //! but `logging.rs`.
 
 mod cli;
+mod command;
 mod logging;
 
 use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
+use command::client::reachable;
+use command::signals::Signals;
+use command::start::start;
+use command::{control, environment, output, report, run};
 use kew::internals::clock::NetworkTime;
 use kew::internals::config::Settings;
 use kew::internals::store;
-use kew::{Config, Server, StartError};
+use kew::{Config, Server};
 use std::convert::Infallible;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,16 +39,21 @@ const TRIM_PAUSE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let cli = Cli::read().unwrap_or_else(|error| error.exit());
+    let asking = &cli.asking;
     let outcome = match cli.command {
         Some(Command::Serve(args)) => serve(*args),
         Some(Command::Healthcheck(args)) => healthcheck(args),
         Some(Command::Backup(args)) => backup(&args),
         Some(Command::Check(args)) => check(&args),
         Some(Command::Salvage(args)) => salvage(&args),
+        Some(Command::Run(args)) => Ok(run::run(*args)),
+        Some(Command::Env(args)) => environment::show(&asking.target, &args, asking.json),
+        Some(Command::Report(args)) => report::report(&asking.target, &args, asking.json),
+        Some(Command::Control(what)) => control::control(&asking.target, what, asking.json),
         None => serve(cli.serve),
     };
     outcome.unwrap_or_else(|error| {
-        logging::complain(&error);
+        output::complain(&error);
         ExitCode::from(FAILED)
     })
 }
@@ -90,33 +100,6 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
     })
 }
 
-/// Starts a server on a thread of its own: a large store takes time to load, and signals are heeded meanwhile.
-async fn start(config: Config) -> Result<Server, String> {
-    let (done, started) = tokio::sync::oneshot::channel();
-    let thread = std::thread::Builder::new().name("kew-start".to_owned());
-    let spawned = thread.spawn(move || {
-        // Nobody listens any more if a signal has come.
-        let _ = done.send(Server::start(&config, Server::clock_for(&config)));
-    });
-    spawned.map_err(|error| format!("cannot start: {error}"))?;
-    match started.await {
-        Ok(started) => started.map_err(|error| advise(&error)),
-        Err(_) => Err("cannot start: a defect of kew, please report it with what stands above".to_owned()),
-    }
-}
-
-/// What went wrong, and what a person at the command line can do about it.
-fn advise(error: &StartError) -> String {
-    let StartError::Listen { source, .. } = error else { return error.to_string() };
-    let advice = match source.kind() {
-        ErrorKind::AddrInUse => "choose another with --listen HOST:PORT",
-        ErrorKind::AddrNotAvailable => "no network interface of this machine has that address",
-        ErrorKind::PermissionDenied => "ports below 1024 are for root; choose another with --listen HOST:PORT",
-        _ => return error.to_string(),
-    };
-    format!("{error}; {advice}")
-}
-
 /// Gives memory that is free back to the system, after a purge for example.
 ///
 /// mimalloc does so in passing, after some thousand allocations, and when a thread ends: a server that has nothing to do after a
@@ -154,40 +137,6 @@ fn greet(server: &Server, config: &Config) {
     let _ = out.flush();
 }
 
-/// SIGTERM and Ctrl-C.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        Ok(Signals {})
-    }
-
-    async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
 fn backup(args: &BackupArgs) -> Result<ExitCode, String> {
     let data = args.data.named()?;
     store::backup(&data, &args.to.0).map_err(|error| error.to_string())?;
@@ -223,11 +172,8 @@ fn healthcheck(args: HealthcheckArgs) -> Result<ExitCode, String> {
     if status.contains(" 200 ") { Ok(ExitCode::SUCCESS) } else { Err(format!("{address} answered {status}")) }
 }
 
-fn ask(mut address: SocketAddr) -> std::io::Result<String> {
-    // A server that listens everywhere is asked here.
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-    }
+fn ask(address: SocketAddr) -> std::io::Result<String> {
+    let address = reachable(address);
     let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_TIME_LIMIT)?;
     stream.set_read_timeout(Some(HEALTHCHECK_TIME_LIMIT))?;
     // In one piece: who answers after the first one may close before a second comes.

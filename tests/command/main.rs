@@ -6,12 +6,14 @@ mod kew;
 mod support;
 
 mod config_file;
+mod control;
 mod damage;
 mod data;
 mod embedding;
 mod logging;
 mod other_times;
 mod refusals;
+mod run;
 mod settings;
 mod starting;
 mod stopping;

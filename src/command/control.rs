@@ -1,0 +1,72 @@
+//! A control subcommand from its request to its exit code: what comes back is shown as text, or as JSON.
+
+use super::arguments::Control;
+use super::client::{Answer, Failure, Target};
+use super::output;
+use std::process::ExitCode;
+
+/// The exit code when kew refused, or what was waited for did not come about.
+pub const REFUSED: u8 = 1;
+/// The exit code for wrong arguments, as clap has it.
+pub const USAGE: u8 = 2;
+/// The exit code when there was no answer.
+pub const UNREACHABLE: u8 = 3;
+
+/// What the help of each control subcommand ends with.
+pub const EXIT_CODES: &str = "Exit codes: 0 done, or what was waited for is there; 1 refused, not there, or not in time; \
+    2 wrong arguments; 3 no kew could be reached.";
+
+/// What asks for JSON, and what asks for text.
+pub fn accept(json: bool) -> &'static str {
+    if json { "application/json" } else { "text/plain" }
+}
+
+/// Sends the request of a subcommand and shows the answer.
+pub fn control(target: &Target, what: Control, json: bool) -> Result<ExitCode, String> {
+    let heading = what.has_heading() && !json;
+    let request = what.request();
+    run(async {
+        let answer = target.send(&request, accept(json)).await?;
+        if answer.status < 300 {
+            return show(answer, heading).await.map(|()| ExitCode::SUCCESS);
+        }
+        let code = refusal_code(answer.status);
+        if json {
+            show(answer, false).await?;
+        } else {
+            output::print_beside(&format!("kew: {}", answer.text().await?));
+        }
+        Ok(ExitCode::from(code))
+    })
+}
+
+/// The exit code for an answer that is not a success.
+pub fn refusal_code(status: u16) -> u8 {
+    if status == 400 { USAGE } else { REFUSED }
+}
+
+/// Runs what asks a kew, and tells why there was no answer.
+pub fn run(asking: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let (code, error) = match runtime.block_on(asking) {
+        Ok(code) => return Ok(code),
+        Err(Failure::Usage(error)) => (USAGE, error),
+        Err(Failure::Unreachable(error)) => (UNREACHABLE, error),
+    };
+    output::complain(&error);
+    Ok(ExitCode::from(code))
+}
+
+/// Shows an answer on standard output as it comes.
+async fn show(mut answer: Answer, heading: bool) -> Result<(), Failure> {
+    let mut out = if heading { output::out().with_heading() } else { output::out() };
+    while let Some(piece) = answer.piece().await? {
+        // As with `| head`: nobody wants the rest.
+        if out.push(&piece).is_err() {
+            return Ok(());
+        }
+    }
+    let _ = out.end();
+    Ok(())
+}
