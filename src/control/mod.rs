@@ -44,7 +44,7 @@ pub use background::Background;
 pub use call::{Content, Incoming, Method, Refusal, Reply};
 pub use duration::{Moment, Span};
 pub use endpoints::answer;
-pub use faults::Faults;
+pub use faults::{Fault, FaultKind, Faults, How, RULES_MAX};
 pub use history::{
     Client, Detail, Dropped, Event, EventFilter, Events, GoneMessage, History, Kind, Kinds, Timeline, Totals,
     Whereabouts, listing,

@@ -46,7 +46,8 @@ pub struct SpaceOptions {
 impl Space {
     /// The space around a broker that [`Space::broker_of`] has made, maybe with a store since then.
     pub fn new(options: &SpaceOptions, broker: Broker, history: Option<Arc<History>>, shared: &Arc<Shared>) -> Space {
-        let faults = Arc::new(Faults::new(options.seed.unwrap_or_else(|| fastrand::u64(..))));
+        let faults = Faults::new(options.seed.unwrap_or_else(|| fastrand::u64(..)));
+        let faults = Arc::new(faults.with_time(shared.time.clone()).with_history(history.clone()));
         let broker = Arc::new(broker);
         let actions = Actions::new(broker.clone()).with_hook(faults.clone());
         let (name, account) = (options.name.clone(), options.account.clone());

@@ -1,6 +1,7 @@
 //! The table of the control API's endpoints, and the way of a call to its row.
 
 mod about;
+mod faults;
 mod queues;
 
 use super::call::{Call, Incoming, Method, Refusal, Reply, members_of_query, nearest};
@@ -28,7 +29,7 @@ pub(super) struct Endpoint {
 }
 
 /// The tables of the files beside this one.
-const TABLES: &[&[Endpoint]] = &[about::ENDPOINTS, queues::ENDPOINTS];
+const TABLES: &[&[Endpoint]] = &[about::ENDPOINTS, faults::ENDPOINTS, queues::ENDPOINTS];
 
 /// All endpoints.
 pub(super) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {

@@ -1,47 +1,30 @@
-//! Failures on purpose: rules, what they hit, and the hook before and after the actions.
+//! Failures on purpose: rules, what they hit, and the hook before, in and after the actions.
+//!
+//! | file | what it holds, from the bottom up |
+//! | --- | --- |
+//! | `kind.rs` `written.rs` `fault.rs` | which faults there are; how a rule is written; what it says |
+//! | `builder.rs` `check.rs` | rules built in Rust; what a rule has to be |
+//! | `bounded.rs` `subject.rs` `draw.rs` | a map that forgets; the messages of a request; chance out of a seed |
+//! | `rules.rs` `stale.rs` | the rules of a space, and which fires; counts of a while ago |
+//! | `faults.rs` | [`Faults`]: all of this, of one space |
+//! | `hook.rs` `points.rs` | what it does before, after, and inside the actions |
 
-use crate::actions::{Context, Hook, HookFuture, Ticket};
-use crate::api::{Operation, Request, Response};
-use crate::error::Error;
+mod bounded;
+mod builder;
+mod check;
+mod draw;
+mod fault;
+#[allow(clippy::module_inception, reason = "it holds what the room is named for")]
+mod faults;
+mod hook;
+mod kind;
+mod points;
+mod rules;
+mod stale;
+mod subject;
+mod written;
 
-/// The faults of a space.
-pub struct Faults {
-    seed: u64,
-}
-
-impl Faults {
-    /// No faults so far; those with a probability are drawn from the seed.
-    pub fn new(seed: u64) -> Faults {
-        Faults { seed }
-    }
-
-    /// Whether there are any.
-    pub fn is_wanted(&self) -> bool {
-        false
-    }
-
-    /// What they are drawn from.
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-}
-
-impl Hook for Faults {
-    fn is_wanted(&self) -> bool {
-        false
-    }
-
-    fn permit<'a>(&'a self, _: &'a Context<'_>, _: &'a Request) -> HookFuture<'a, Result<Ticket, Error>> {
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
-    fn answer<'a>(
-        &'a self,
-        _: &'a Context<'_>,
-        _: Operation,
-        _: Ticket,
-        outcome: Result<Response, Error>,
-    ) -> HookFuture<'a, Result<Response, Error>> {
-        Box::pin(std::future::ready(outcome))
-    }
-}
+pub use fault::{Fault, How};
+pub use faults::Faults;
+pub use kind::FaultKind;
+pub use rules::RULES_MAX;
