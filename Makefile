@@ -31,7 +31,7 @@ ROUNDS  ?= 50
 .PHONY: bench instructions lint public-api features msrv deny advisories doc clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 run: ## build kew and start it: make run ARGS="--queue orders"
 	$(CARGO) run --release -- $(ARGS)
@@ -154,3 +154,5 @@ $(MODEL): | $(VENV)/bin/python
 $(QUERY_MODEL): | $(VENV)/bin/python
 	$(PIP) install --upgrade --no-deps --target $(VENV)/query-model botocore==1.31.80
 	cp $(VENV)/query-model/botocore/data/sqs/2012-11-05/service-2.json $@
+
+include packaging/packages.mk

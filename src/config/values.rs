@@ -11,7 +11,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// An address to listen on: `HOST:PORT`, a port alone, or a host name with a port, which is resolved.
+/// An address to listen on: `HOST:PORT`, a port alone, or a host name with a port, which is resolved (`localhost` is 127.0.0.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen(pub SocketAddr);
 
@@ -31,6 +31,8 @@ impl FromStr for Listen {
         if port.parse::<u16>().is_err() {
             return wrong(format!("the port of `{text}` is not a number from 0 to 65535"));
         }
+        // Known without asking (RFC 6761): a container that holds nothing but kew has no hosts file and no name server.
+        let host = if host.eq_ignore_ascii_case("localhost") { "127.0.0.1" } else { host };
         let unknown = |why: &dyn Display| wrong(format!("the host name `{host}` cannot be resolved: {why}"));
         match format!("{host}:{port}").to_socket_addrs() {
             Ok(found) => match found.min_by_key(|address| !address.is_ipv4()) {
@@ -351,6 +353,7 @@ mod tests {
     fn addresses_and_urls_are_checked() {
         let listen = |text: &str| text.parse::<Listen>().map(|listen| listen.0.to_string());
         assert_eq!(listen("9400").unwrap(), "127.0.0.1:9400");
+        assert_eq!(listen("LocalHost:9400").unwrap(), "127.0.0.1:9400");
         assert_eq!(listen("0.0.0.0:0").unwrap(), "0.0.0.0:0");
         assert!(listen("nonsense").unwrap_err().to_string().contains("is not HOST:PORT"));
         let url = |text: &str| text.parse::<ExternalUrl>().map(|url| url.0);
