@@ -18,16 +18,22 @@ export CC_aarch64_unknown_linux_musl := $(abspath packaging/zigcc)
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER  := rust-lld
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER := rust-lld
 
-.PHONY: packages packages-test archives always
+IMAGES        := $(ARCHS:%=$(DIST)/kew-$(VERSION)-image-%.tar.gz)
+OCI_x86_64    := amd64
+OCI_aarch64   := arm64
+
+.PHONY: packages packages-test archives images always
 .SECONDARY: $(MUSL_BINARIES)
 
-packages: archives ## everything that kew is published as, into dist/: make packages, or make packages ARCHS="x86_64 aarch64"
+packages: archives images ## everything that kew is published as, into dist/: make packages, or make packages ARCHS="x86_64 aarch64"
 	cd $(DIST) && sha256sum $$(ls | grep -v SHA256SUMS) > SHA256SUMS && cat SHA256SUMS
 
 packages-test: $(PACKAGING) ## installs each of dist/ in a clean environment and uses it there; one alone: make packages-test ONLY=static
 	$(VENV)/bin/python packaging/test/run.py --dist $(DIST) $(subst $(comma), ,$(ONLY))
 
 archives: $(ARCHIVES) ## the static Linux binary, which needs nothing of the system it runs on
+
+images: $(IMAGES) ## the container image, for `docker load`; needs buildah
 
 comma := ,
 
@@ -38,6 +44,10 @@ target/%-$(MUSL)/release/kew: always $(PACKAGING)
 
 $(DIST)/kew-$(VERSION)-%-$(MUSL).tar.gz: target/%-$(MUSL)/release/kew
 	packaging/archive $@ $< LICENSE-APACHE LICENSE-MIT README.md
+
+$(DIST)/kew-$(VERSION)-image-%.tar.gz: target/%-$(MUSL)/release/kew Dockerfile packaging/image/build
+	@mkdir -p $(@D)
+	packaging/image/build $(OCI_$*) $< $(VERSION) $@
 
 $(PACKAGING): packaging/requirements.txt | $(VENV)/bin/python
 	$(PIP) install -r $<

@@ -14,12 +14,14 @@ import subprocess
 import sys
 import time
 
+import image
 import static
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Each has CLEAN, the environment it installs into, and `test(package)`; and how the files are named that it takes.
 TESTS = {
     "static": (static, "kew-{version}-{machine}-unknown-linux-musl.tar.gz"),
+    "image": (image, "kew-{version}-image-{machine}.tar.gz"),
 }
 
 
