@@ -11,6 +11,7 @@
 //! | `faults/` | failures on purpose: the hook before and after the actions |
 //! | `auto.rs` | auto-advance: when a space is quiet, and the jumps of its clock |
 //! | `access.rs` | who may use the control API: its token |
+//! | `report/` | the report on the consumer: [`Report`] |
 //! | `space.rs` | one [`Space`]: a broker with its clock, history and faults |
 //! | `spaces.rs` | [`Control`]: the default space and the namespaces of tests beside it |
 //! | `call.rs` | a call of the control API: its input, its answer, its errors |
@@ -31,6 +32,7 @@ mod history;
 mod json_path;
 mod matcher;
 mod refusal;
+mod report;
 mod shared;
 mod space;
 mod spaces;
@@ -51,6 +53,7 @@ pub use history::{
 };
 pub use json_path::JsonPath;
 pub use matcher::{MatchedContent, Matcher};
+pub use report::{Finding, Report, Severity};
 pub use shared::Shared;
 pub use space::{Space, SpaceOptions};
 pub use spaces::Control;
