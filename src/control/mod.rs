@@ -13,6 +13,7 @@
 //! | `access.rs` | who may use the control API: its token |
 //! | `report/` | the report on the consumer: [`Report`] |
 //! | `space.rs` | one [`Space`]: a broker with its clock, history and faults |
+//! | `clock.rs` | the clock of a space under a test's hand |
 //! | `spaces.rs` | [`Control`]: the default space and the namespaces of tests beside it |
 //! | `call.rs` | a call of the control API: its input, its answer, its errors |
 //! | `endpoints/` | the table of endpoints under `/_kew`, and what each does |
@@ -25,6 +26,7 @@ mod activity;
 mod auto;
 mod background;
 mod call;
+mod clock;
 mod duration;
 mod endpoints;
 mod faults;
@@ -44,6 +46,7 @@ pub use auto::{
 };
 pub use background::Background;
 pub use call::{Content, Incoming, Method, Refusal, Reply};
+pub use clock::{ClockState, Goal, Next, STEP_SETTLE_MAX, Setting};
 pub use duration::{Moment, Span};
 pub use endpoints::answer;
 pub use faults::{Fault, FaultKind, Faults, How, RULES_MAX};

@@ -15,6 +15,6 @@ mod options;
 mod state;
 
 pub use held::{HeldBy, Stopped, Why};
-pub use lease::AutoLease;
+pub use lease::{AutoLease, not_turnable};
 pub use options::{AutoOptions, AutoWanted, Consumers, Until};
 pub use state::{Auto, AutoStatus, Hold, TurnedBy};

@@ -1,6 +1,7 @@
 //! The table of the control API's endpoints, and the way of a call to its row.
 
 mod about;
+mod clock;
 mod faults;
 mod queues;
 
@@ -29,7 +30,12 @@ pub(super) struct Endpoint {
 }
 
 /// The tables of the files beside this one.
-const TABLES: &[&[Endpoint]] = &[about::ENDPOINTS, faults::ENDPOINTS, queues::ENDPOINTS];
+const TABLES: &[&[Endpoint]] = &[
+    about::ENDPOINTS, //
+    clock::ENDPOINTS,
+    faults::ENDPOINTS,
+    queues::ENDPOINTS,
+];
 
 /// All endpoints.
 pub(super) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
