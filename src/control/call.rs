@@ -5,6 +5,7 @@ pub use super::refusal::{Refusal, nearest, shortened};
 use super::history::History;
 use super::space::Space;
 use super::spaces::Control;
+use crate::actions::Presence;
 use crate::broker::By;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -49,10 +50,19 @@ pub struct Incoming<'a> {
     pub last_event_id: Option<&'a str>,
     /// The client.
     pub peer: Option<SocketAddr>,
+    /// Whether the client is still there; taken for granted if absent.
+    pub presence: Option<&'a Presence>,
     /// What the client calls this server: `http://` and its `Host`.
     pub base_url: &'a str,
     /// The body.
     pub body: Bytes,
+}
+
+impl Incoming<'_> {
+    /// Ends when the client has gone.
+    pub async fn gone(&self) {
+        Presence::gone(self.presence).await;
+    }
 }
 
 /// A call of one endpoint.

@@ -11,6 +11,7 @@
 //! | `faults/` | failures on purpose: the hook before and after the actions |
 //! | `auto.rs` | auto-advance: when a space is quiet, and the jumps of its clock |
 //! | `access.rs` | who may use the control API: its token |
+//! | `awaits/` | conditions on queues and messages that are waited for |
 //! | `report/` | the report on the consumer: [`Report`] |
 //! | `space.rs` | one [`Space`]: a broker with its clock, history and faults |
 //! | `clock.rs` | the clock of a space under a test's hand |
@@ -24,6 +25,7 @@
 mod access;
 mod activity;
 mod auto;
+pub mod awaits;
 mod background;
 mod call;
 mod clock;

@@ -1,6 +1,7 @@
 //! What all spaces of a server share.
 
 use super::activity::Activity;
+use super::awaits::Awaits;
 use super::background::Background;
 use crate::clock::NetworkTime;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub struct Shared {
     pub background: Background,
     /// What the clients do.
     pub activity: Arc<Activity>,
+    /// The open awaits.
+    pub awaits: Arc<Awaits>,
     next_space: AtomicU32,
 }
 
@@ -21,7 +24,8 @@ impl Shared {
     /// For the spaces of one server; real time passes as it says.
     pub fn new(time: NetworkTime) -> Arc<Shared> {
         let (background, activity) = (Background::default(), Arc::default());
-        Arc::new(Shared { time, background, activity, next_space: AtomicU32::new(0) })
+        let awaits = Awaits::new(1.0);
+        Arc::new(Shared { time, background, activity, awaits, next_space: AtomicU32::new(0) })
     }
 
     /// The number of a new space.

@@ -2,11 +2,12 @@
 
 use super::activity::{Serving, Unconnected};
 use super::auto::Auto;
+use super::awaits::Awaits;
 use super::faults::Faults;
 use super::history::History;
 use super::shared::Shared;
 use crate::actions::Actions;
-use crate::broker::{Broker, BrokerOptions, Ids};
+use crate::broker::{Broker, BrokerOptions, Ids, Queue};
 use crate::clock::{Clock, NetworkTime};
 use std::sync::Arc;
 
@@ -70,6 +71,20 @@ impl Space {
         }
     }
 
+    /// The queue of this name. Names that are in several accounts or regions are told apart by `ACCOUNT/NAME` or
+    /// `ACCOUNT/REGION/NAME`.
+    pub fn queue(&self, name: &str) -> Option<Arc<Queue>> {
+        let parts: Vec<&str> = name.split('/').collect();
+        let is = |queue: &Queue| match *parts {
+            [account, region, name] => *queue.account == *account && *queue.region == *region && *queue.name == *name,
+            [account, name] => *queue.account == *account && *queue.name == *name,
+            _ => *queue.name == *name,
+        };
+        let own = self.broker().namespace().all().into_iter().filter(|queue| is(queue));
+        // The space's own account comes first.
+        own.min_by_key(|queue| *queue.account != *self.account)
+    }
+
     /// What carries out requests to SQS.
     pub fn actions(&self) -> &Actions {
         &self.actions
@@ -100,6 +115,11 @@ impl Space {
     /// Real time, for what is never virtual: time limits of awaits, quiet.
     pub fn time(&self) -> &NetworkTime {
         &self.shared.time
+    }
+
+    /// The open awaits.
+    pub fn awaits(&self) -> &Arc<Awaits> {
+        &self.shared.awaits
     }
 
     /// What it shares with the other spaces of its server.

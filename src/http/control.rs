@@ -28,6 +28,7 @@ pub(super) fn answer<'a>(service: &'a Service, context: &'a RequestContext<'a>, 
                     text: wants_text,
                     last_event_id: text(context.parts.headers.get("last-event-id")),
                     peer: context.connection.peer,
+                    presence: context.connection.presence,
                     base_url: &base_url,
                     body,
                 };

@@ -1,6 +1,7 @@
 //! The table of the control API's endpoints, and the way of a call to its row.
 
 mod about;
+mod awaits;
 mod clock;
 mod faults;
 mod queues;
@@ -32,6 +33,7 @@ pub(super) struct Endpoint {
 /// The tables of the files beside this one.
 const TABLES: &[&[Endpoint]] = &[
     about::ENDPOINTS, //
+    awaits::ENDPOINTS,
     clock::ENDPOINTS,
     faults::ENDPOINTS,
     queues::ENDPOINTS,

@@ -20,22 +20,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: Method::Get, path: "/queues/{queue}", summary: "The same of one queue", handler: one },
 ];
 
-/// The queue of this name in a space. Names that are in several accounts or regions are told apart by `ACCOUNT/NAME` or
-/// `ACCOUNT/REGION/NAME`.
+/// The queue of this name in a space; see [`Space::queue`].
 ///
 /// # Errors
 /// 404.
 pub(super) fn queue(space: &Space, name: &str) -> Result<Arc<Queue>, Refusal> {
-    let parts: Vec<&str> = name.split('/').collect();
-    let is = |queue: &Queue| match *parts {
-        [account, region, name] => *queue.account == *account && *queue.region == *region && *queue.name == *name,
-        [account, name] => *queue.account == *account && *queue.name == *name,
-        _ => *queue.name == *name,
-    };
-    let namespace = space.broker().namespace();
-    let own = namespace.all().into_iter().filter(|queue| is(queue));
-    // The space's own account comes first.
-    own.min_by_key(|queue| *queue.account != *space.account).ok_or_else(|| Refusal::no_queue(name, space))
+    space.queue(name).ok_or_else(|| Refusal::no_queue(name, space))
 }
 
 /// A queue at a glance; none if it was deleted just now.
