@@ -46,6 +46,20 @@ pub struct Asking {
 pub enum Command {
     /// Answer SQS requests (the default)
     Serve(Box<Settings>),
+    /// Run a command with a kew beside it: kew run --queue orders -- pytest
+    ///
+    /// The kew is at a free port and gone when the command has ended; its report is printed then.
+    #[command(after_help = crate::command::run::HELP_END)]
+    Run(Box<RunArgs>),
+    /// Print the variables that point a client at kew: eval "$(kew env)"
+    Env(EnvArgs),
+    /// The rest is asked of a running kew.
+    #[command(flatten)]
+    Control(Control),
+    /// Mistakes of consumers and producers that kew has noticed
+    ///
+    /// Each has a code, K1 to K12: a visibility timeout that is too short, work that was done twice, short polling and so on.
+    Report(ReportArgs),
     /// Ask a running kew whether it is well: exit code 0 if so, 1 if not
     Healthcheck(HealthcheckArgs),
     /// Copy the data directory of a kew, running or not, to a new directory that a kew can be started on
@@ -56,16 +70,6 @@ pub enum Command {
     /// Make a new data directory of what can be read of a damaged one, which stays as it is: exit code 0 if that was
     /// all, 65 if something could not be read and was left out, 1 if nothing was made
     Salvage(SalvageArgs),
-    /// Run another command with a kew beside it, on a free port: kew run --queue orders -- pytest
-    #[command(after_help = crate::command::run::HELP_END)]
-    Run(Box<RunArgs>),
-    /// Print the variables that point a client at a running kew: eval "$(kew env)"
-    Env(EnvArgs),
-    /// The rest is asked of a running kew.
-    #[command(flatten)]
-    Control(Control),
-    /// What kew has noticed about the consumers: too short visibility timeouts, messages received twice, and so on
-    Report(ReportArgs),
 }
 
 impl Command {

@@ -15,7 +15,7 @@ use serde_json::json;
 /// The subcommands that are one request each.
 #[derive(Debug, Subcommand)]
 pub enum Control {
-    /// The queues: messages, oldest age, parked receives, dead-letter queues
+    /// The queues at a glance: messages, oldest age, receives that wait, dead-letter queues
     Queues(Queues),
     /// Look at the messages of a queue, in every state, without receiving them
     Peek(Peek),
@@ -25,11 +25,16 @@ pub enum Control {
         #[command(subcommand)]
         what: Message,
     },
-    /// Wait until queues are as they should be: exit code 1, with what was nearest, if they are not in time
+    /// Wait until queues are as they should be: kew await orders --empty
+    ///
+    /// If they are not in time, the exit code is 1, and what was nearest is told. All conditions must hold at one moment.
     Await(Box<Await>),
     /// Show the clock, or set how it runs
     Clock(Clock),
-    /// Turn the clock forward, one deadline after the other, and wait for all that this hands out
+    /// Turn the clock forward: kew advance 15m
+    ///
+    /// One deadline after the other, and when it returns all messages that became available have been handed to the receives that
+    /// waited for them.
     Advance(Advance),
     /// The whole life of a message, or what happened in all queues
     History(History),
@@ -41,7 +46,9 @@ pub enum Control {
         #[command(subcommand)]
         what: Fault,
     },
-    /// Empty everything, or a part: configured queues come back, receipt handles of before are dead
+    /// Empty everything, or a part of it
+    ///
+    /// Configured queues come back empty, and receipt handles from before are dead.
     Reset(Reset),
     /// Namespaces: a broker of its own for each test
     #[command(subcommand_required = true)]
@@ -98,7 +105,7 @@ pub enum Message {
 #[derive(Args, Debug, Serialize)]
 pub struct History {
     /// The message whose life is wanted
-    #[arg(value_name = "MESSAGE-ID", conflicts_with_all = ["queue", "type", "since", "limit"])]
+    #[arg(value_name = "MESSAGE-ID", conflicts_with_all = ["queue", "type", "since", "limit", "jsonl"])]
     #[serde(skip)]
     id: Option<String>,
     /// Only what happened to this queue
@@ -114,6 +121,14 @@ pub struct History {
     /// Events at most
     #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
+    /// One line of JSON for each event
+    #[arg(long)]
+    #[serde(rename = "format", serialize_with = "jsonl")]
+    jsonl: bool,
+}
+
+fn jsonl<S: serde::Serializer>(jsonl: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    jsonl.then_some("jsonl").serialize(serializer)
 }
 
 #[derive(Args, Debug, Serialize)]
@@ -161,7 +176,8 @@ pub enum Ns {
 
 #[derive(Args, Debug, Serialize)]
 pub struct Create {
-    name: String,
+    /// Its name; numbered if not said
+    name: Option<String>,
     /// A queue to have from the start, as with `kew serve`; may be given several times
     #[arg(long = "queue", value_name = "NAME[,ATTRIBUTE=VALUE...]")]
     queues: Vec<String>,
@@ -188,7 +204,7 @@ fn mode<S: serde::Serializer>(mode: &Option<String>, serializer: S) -> Result<S:
 impl Control {
     /// Whether the text for people is a table, with a line of headings.
     pub fn has_heading(&self) -> bool {
-        matches!(self, Control::Queues(_))
+        matches!(self, Control::Queues(_) | Control::Fault { what: Fault::Ls } | Control::Ns { what: Ns::Ls })
     }
 
     /// The request that the arguments make.
@@ -220,6 +236,92 @@ impl Control {
             Control::Ns { what: Ns::Create(create) } => Request::new(Post, &["ns"], &create),
             Control::Ns { what: Ns::Ls } => Request::new(Get, &["ns"], &()),
             Control::Ns { what: Ns::Rm { name } } => Request::new(Delete, &["ns", &name], &()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::FromArgMatches;
+
+    /// The request that a command line makes: method, path and query, body.
+    fn request(line: &str) -> String {
+        let words = std::iter::once("kew").chain(line.split(' '));
+        let command = Control::augment_subcommands(clap::Command::new("kew"));
+        let matches = command.try_get_matches_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let request = Control::from_arg_matches(&matches).unwrap().request();
+        let (path, query) = (request.path.join("/"), request.query());
+        let body = if request.method == Get { String::new() } else { format!(" {}", request.input) };
+        format!("{} {path}{}{query}{body}", request.method.name(), if query.is_empty() { "" } else { "?" })
+    }
+
+    #[test]
+    fn each_command_line_is_the_request_that_it_says() {
+        for (line, expected) in [
+            ("queues", "GET queues"),
+            ("queues orders", "GET queues/orders"),
+            (
+                "peek orders --state visible,delayed --contains 1001 --limit 10 --where order.id=7 --attribute n=7",
+                "GET queues/orders/messages?attribute.n=7&contains=1001&json.order.id=7&limit=10&state=visible%2Cdelayed",
+            ),
+            ("message rm orders ID", "DELETE queues/orders/messages/ID null"),
+            ("message mv orders ID --to dead", r#"POST queues/orders/messages/ID/move {"to":"dead"}"#),
+            ("message release orders ID", "POST queues/orders/messages/ID/release null"),
+            (
+                "await orders --empty --timeout 10s --auto --consumers orders=1",
+                r#"POST await {"auto":{"consumers":{"orders":1}},"empty":true,"queue":"orders","timeout":"10s"}"#,
+            ),
+            (
+                "await orders --deleted 3.. --since 812 --in-flight 0 --fail-fast 1s",
+                r#"POST await {"deleted":{"min":3},"failFast":"1s","inFlight":0,"queue":"orders","since":812}"#,
+            ),
+            (
+                "await --message ID --state deleted --receives ..2 --where paid=false",
+                r#"POST await {"message":{"id":"ID","json":{"paid":false},"receives":{"max":2},"state":"deleted"}}"#,
+            ),
+            (
+                r#"await --request {"any":[{"queue":"a","visible":1}]} --timeout 1s"#,
+                r#"POST await {"any":[{"queue":"a","visible":1}],"timeout":"1s"}"#,
+            ),
+            ("clock", "GET clock"),
+            ("clock --freeze", r#"PUT clock {"mode":"frozen"}"#),
+            ("clock --run --at 2027-01-01T00:00:00Z", r#"PUT clock {"at":"2027-01-01T00:00:00Z","mode":"running"}"#),
+            (
+                "clock --auto --consumers jobs.fifo=2 --settle 50ms",
+                r#"PUT clock {"consumers":{"jobs.fifo":2},"mode":"auto","settle":"50ms"}"#,
+            ),
+            ("advance 15m", r#"POST clock/advance {"by":"15m"}"#),
+            ("advance --next --queue q", r#"POST clock/advance {"queue":"q","to":"next"}"#),
+            ("advance --to 1795299743500 --jump", r#"POST clock/advance {"jump":true,"to":"1795299743500"}"#),
+            ("history ID", "GET messages/ID"),
+            (
+                "history --queue q --type sent,deleted --since 5 --jsonl",
+                "GET history?format=jsonl&queue=q&since=5&type=sent%2Cdeleted",
+            ),
+            ("events --since 5", "GET events?since=5"),
+            (
+                "fault add lostAnswer how=close --action SendMessage --nth 2,5 --ttl 5m",
+                r#"POST faults {"fault":"lostAnswer","how":"close","on":{"action":"SendMessage"},"ttl":"5m","when":{"nth":[2,5]}}"#,
+            ),
+            (
+                "fault add latency ms=5 --user-agent Go --probability 0.5 --times 3",
+                r#"POST faults {"fault":"latency","ms":5,"on":{"caller":{"userAgent":"Go"}},"when":{"probability":0.5,"times":3}}"#,
+            ),
+            ("fault ls", "GET faults"),
+            ("fault rm x", "DELETE faults/x null"),
+            ("fault clear", "DELETE faults null"),
+            ("reset", "POST reset null"),
+            ("reset --what messages,clock", r#"POST reset {"what":["messages","clock"]}"#),
+            (
+                "ns create t1 --queue q,DelaySeconds=5 --clock frozen --seed 42 --ttl 10m",
+                r#"POST ns {"clock":{"mode":"frozen"},"name":"t1","queues":["q,DelaySeconds=5"],"seed":42,"ttl":"10m"}"#,
+            ),
+            ("ns create --port", r#"POST ns {"port":true}"#),
+            ("ns ls", "GET ns"),
+            ("ns rm t1", "DELETE ns/t1 null"),
+        ] {
+            assert_eq!(request(line), expected, "{line}");
         }
     }
 }

@@ -46,6 +46,8 @@ pub enum Failure {
 pub struct Answer {
     /// Its HTTP status.
     pub status: u16,
+    /// Whether it is a stream of server-sent events.
+    pub is_event_stream: bool,
     body: Incoming,
 }
 
@@ -88,8 +90,8 @@ pub fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 impl Target {
     /// The server at an address of this machine.
-    pub fn at(address: SocketAddr) -> Target {
-        Target { url: Some(format!("http://{}", reachable(address))), ..Target::default() }
+    pub fn at(address: SocketAddr, token: Option<&str>) -> Target {
+        Target { url: Some(format!("http://{}", reachable(address))), token: token.map(str::to_owned), ns: None }
     }
 
     /// The URL of the server, without a slash at its end.
@@ -147,7 +149,9 @@ impl Target {
             let status = answer.status();
             return Err(Failure::Unreachable(format!("{base} is no kew with a control API: it answered {status}")));
         }
-        Ok(Answer { status: answer.status().as_u16(), body: answer.into_body() })
+        let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_event_stream = content_type.is_some_and(|value| value.starts_with("text/event-stream"));
+        Ok(Answer { status: answer.status().as_u16(), is_event_stream, body: answer.into_body() })
     }
 
     fn in_http(

@@ -1,6 +1,6 @@
 //! `kew await`: the conditions that are waited for, and which messages are meant.
 
-use super::request::{Request, without_nothing};
+use super::request::Request;
 use super::values::{Count, Json, Pair, object, object_of_texts};
 use clap::Args;
 use kew::internals::control::Method;
@@ -118,7 +118,6 @@ struct Counters {
     deduplicated: Option<Count>,
     /// Count what happened after this position
     #[arg(long, value_name = "POSITION")]
-    #[serde(skip)]
     since: Option<u64>,
 }
 
@@ -151,19 +150,6 @@ impl Await {
         let given = Request::new(Method::Post, &["await"], &self);
         if let Value::Object(given) = given.input {
             members.extend(given);
-        }
-        if let Some(since) = self.counters.since {
-            let counters = serde_json::to_value(&self.counters).ok().and_then(without_nothing).unwrap_or_default();
-            for (name, count) in counters.as_object().into_iter().flatten() {
-                let mut range = match count {
-                    Value::Object(range) => range.clone(),
-                    exactly => {
-                        Map::from_iter([("min".to_owned(), exactly.clone()), ("max".to_owned(), exactly.clone())])
-                    }
-                };
-                range.insert("since".to_owned(), since.into());
-                members.insert(name.clone(), Value::Object(range));
-            }
         }
         if *auto {
             let consumers: Map<_, _> =

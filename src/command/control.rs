@@ -61,12 +61,56 @@ pub fn run(asking: impl Future<Output = Result<ExitCode, Failure>>) -> Result<Ex
 /// Shows an answer on standard output as it comes.
 async fn show(mut answer: Answer, heading: bool) -> Result<(), Failure> {
     let mut out = if heading { output::out().with_heading() } else { output::out() };
+    let mut events = answer.is_event_stream.then(EventLines::default);
     while let Some(piece) = answer.piece().await? {
+        let pushed = match &mut events {
+            Some(events) => out.push(events.lines_of(&piece).as_bytes()),
+            None => out.push(&piece),
+        };
         // As with `| head`: nobody wants the rest.
-        if out.push(&piece).is_err() {
+        if pushed.is_err() {
             return Ok(());
         }
     }
     let _ = out.end();
     Ok(())
+}
+
+/// Server-sent events as lines of JSON: the data of an event, or `{"NAME": data}` if it is not one of the history.
+#[derive(Default)]
+struct EventLines {
+    begun: Vec<u8>,
+    name: Option<String>,
+}
+
+impl EventLines {
+    fn lines_of(&mut self, piece: &[u8]) -> String {
+        self.begun.extend_from_slice(piece);
+        let end = self.begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole: Vec<u8> = self.begun.drain(..end).collect();
+        let mut lines = String::new();
+        for line in String::from_utf8_lossy(&whole).lines() {
+            match line.split_once(": ") {
+                Some(("event", name)) => self.name = Some(name.to_owned()),
+                Some(("data", data)) => match self.name.take() {
+                    Some(name) => lines += &format!("{{\"{name}\":{data}}}\n"),
+                    None => lines += &format!("{data}\n"),
+                },
+                _ => {}
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_sent_events_become_lines() {
+        let mut events = EventLines::default();
+        assert_eq!(events.lines_of(b": kew\n\nid: 1\ndata: {\"position\":1}\n\nevent: cou"), "{\"position\":1}\n");
+        assert_eq!(events.lines_of(b"nts\ndata: {\"queue\":\"q\"}\n\n"), "{\"counts\":{\"queue\":\"q\"}}\n");
+    }
 }

@@ -11,9 +11,9 @@ pub struct Rule {
     /// throttle, error, unavailable, lostRequest, lostAnswer, latency, duplicate, resurrect, emptyReceive, partialBatch, reorder,
     /// handleExpired, staleCounts, corrupt, or the profile awsLike
     fault: String,
-    /// What the fault is told, as in how=reset, code=OverLimit, ms=500 or copies=2
+    /// What the fault is told, as in how=reset, code=OverLimit, ms=500, copies=2
     #[arg(value_name = "NAME=VALUE")]
-    #[serde(serialize_with = "object")]
+    #[serde(flatten, serialize_with = "object")]
     args: Vec<Pair>,
     /// A name for the rule
     #[arg(long)]

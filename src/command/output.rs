@@ -93,8 +93,10 @@ impl<W: io::Write + IsTerminal> Foreign<W> {
     }
 
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let (before, after) = std::mem::take(&mut self.first);
         let text = String::from_utf8_lossy(line);
+        let first = std::mem::take(&mut self.first);
+        // A heading has columns; `no queues` is none.
+        let (before, after) = if text.contains("  ") { first } else { ("", "") };
         let cells: Vec<String> = text.split('\t').map(escaped).collect();
         writeln!(self.to, "{before}{}{after}", cells.join("\t"))
     }

@@ -56,7 +56,7 @@ pub fn shown(value: &Value) -> String {
 }
 
 /// A value without the members that say nothing.
-pub fn without_nothing(value: Value) -> Option<Value> {
+fn without_nothing(value: Value) -> Option<Value> {
     match value {
         Value::Null => None,
         Value::Array(list) if list.is_empty() => None,

@@ -3,7 +3,7 @@
 use super::client::{Failure, Target};
 use super::environment::{self, MISLEADING};
 use super::output;
-use super::report::{self, Level};
+use super::report::{self, About, Level};
 use super::signals::PassedOn;
 use super::start::start;
 use clap::Args;
@@ -43,7 +43,10 @@ pub struct RunArgs {
     /// If the command succeeds, end with exit code 1 when the report has a finding that is so bad
     #[arg(long, value_name = "LEVEL")]
     fail_on: Option<Level>,
-    /// Write the report to this file too: as JUnit XML if it ends in .xml, as JSON if in .json, else as text
+    /// Codes that the report leaves out, as in K4,K6
+    #[arg(long, value_name = "CODES")]
+    ignore: Option<String>,
+    /// Write the report to this file too: as JUnit XML if it ends in .xml, as JSON if in .json, as SARIF if in .sarif, else as text
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// How to serve.
@@ -61,7 +64,7 @@ pub fn run(args: RunArgs) -> ExitCode {
 }
 
 fn try_run(args: RunArgs) -> Result<u8, String> {
-    let RunArgs { command, fail_on, report, settings } = args;
+    let RunArgs { command, fail_on, ignore, report, settings } = args;
     let settings = settings.over_file()?;
     let quiet = settings.log.is_none();
     crate::logging::start(if quiet { LOG_DEFAULT } else { settings.log_filter() })?;
@@ -73,14 +76,15 @@ fn try_run(args: RunArgs) -> Result<u8, String> {
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let server = start(config.clone()).await?;
-        let target = Target::at(server.addresses()[0]);
+        let target = Target::at(server.addresses()[0], server.control_token());
         let mut variables = environment::variables(server.endpoint_url(), "test", &config.region);
-        variables.extend(target.url.clone().map(|url| ("KEW_URL".to_owned(), url)));
+        let own = [("KEW_URL", &target.url), ("KEW_CONTROL_TOKEN", &target.token)];
+        variables.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
         let code = match child(&command, variables).await {
             Ok(status) => code_of(status),
             Err(error) => return Ok(not_started(&command[0], &error)),
         };
-        match report::at_the_end(&target, report.as_deref(), fail_on).await {
+        match report::at_the_end(&target, &About::all_but(ignore), report.as_deref(), fail_on).await {
             Ok(true) if code == 0 => Ok(BAD_REPORT),
             Ok(_) => Ok(code),
             Err(Failure::Usage(error) | Failure::Unreachable(error)) => {

@@ -5,7 +5,7 @@ use super::values::{Pair, object};
 use clap::{ArgGroup, Args};
 use kew::internals::control::Method;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[derive(Args, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,8 +27,8 @@ pub struct Clock {
     #[arg(long, group = "mode")]
     #[serde(skip)]
     auto: bool,
-    /// From this moment on, as in 2026-01-01T00:00:00Z; not before now
-    #[arg(long, value_name = "TIME", requires = "mode")]
+    /// Go on from this moment, as in 2026-01-01T00:00:00Z; not before now
+    #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// With --auto: how long nothing must go on before a jump, in real time
     #[arg(long, value_name = "DURATION", requires = "auto")]
@@ -76,14 +76,14 @@ impl Clock {
     /// The request that the arguments make.
     pub fn request(self) -> Request {
         let modes = [(self.real, "real"), (self.run, "running"), (self.freeze, "frozen"), (self.auto, "auto")];
-        let Some((_, mode)) = modes.into_iter().find(|(given, _)| *given) else {
-            return Request::get(&["clock"], &());
-        };
+        let mode = modes.into_iter().find(|(given, _)| *given).map(|(_, mode)| mode);
         let mut request = Request::new(Method::Put, &["clock"], &self);
-        if request.input.is_null() {
-            request.input = json!({});
+        match (mode, &mut request.input) {
+            (None, Value::Null) => return Request::get(&["clock"], &()),
+            (None, _) => {}
+            (Some(mode), Value::Object(members)) => drop(members.insert("mode".to_owned(), mode.into())),
+            (Some(mode), input) => *input = json!({ "mode": mode }),
         }
-        request.input["mode"] = mode.into();
         request
     }
 }

@@ -96,6 +96,23 @@ fn where_no_kew_is_the_exit_code_is_another() {
 }
 
 #[test]
+fn faults_are_added_listed_and_removed() {
+    let kew = orders();
+    let args =
+        ["fault", "add", "error", "code=OverLimit", "--action", "SendMessage", "--queue", "orders", "--id", "full"];
+    assert_eq!(shown(&kew, &args), "full\n");
+    let members = serde_json::json!({"QueueUrl": "orders", "MessageBody": "x"});
+    kew.ask(json("SendMessage", members.to_string())).json_error(403, "OverLimit", "OverLimit");
+    let rules: serde_json::Value = serde_json::from_str(&shown(&kew, &["fault", "ls", "--json"])).unwrap();
+    assert_eq!((&rules["faults"][0]["id"], &rules["faults"][0]["fired"]), (&"full".into(), &1.into()), "{rules}");
+    shown(&kew, &["fault", "rm", "full"]);
+    send(&kew, "x");
+    // What the server does not know is a wrong argument too.
+    let ended = ask(&kew, &["fault", "add", "lostAnswr"]);
+    assert_eq!((ended.code, ended.errors.lines().nth(1)), (Some(2), Some("  did you mean `lostAnswer`?")), "{ended:?}");
+}
+
+#[test]
 fn each_help_says_the_exit_codes() {
     for args in ["env", "queues", "peek", "await", "clock", "advance", "history", "events", "reset", "report"] {
         let help = finish(&mut command(&[args, "--help"])).out;
