@@ -85,7 +85,7 @@ fn first_attempt<'a>(
     match found {
         Receiving::AsUsual => {}
         Receiving::Empty => {
-            open.received_nothing();
+            open.received_nothing(receive.wait_seconds > 0);
             open.close().without_waiting();
             return Ok(FirstAttempt::Received(Handoff::default()));
         }
@@ -103,7 +103,7 @@ fn first_attempt<'a>(
     } else if received.over_limit {
         return Err(Error::new(ErrorKind::OverLimit, OVER_LIMIT));
     } else {
-        open.received_nothing();
+        open.received_nothing(false);
         FirstAttempt::Received(Handoff::default())
     };
     open.close().without_waiting();
@@ -210,7 +210,7 @@ impl ParkedReceive<'_> {
         let unparked = open.unpark(self.id);
         let handoff = if unparked { None } else { self.handoff.try_recv().ok() };
         if handoff.is_none() {
-            open.received_nothing();
+            open.received_nothing(true);
         }
         open.close().without_waiting();
         handoff.unwrap_or_default()

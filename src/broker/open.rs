@@ -185,9 +185,9 @@ impl OpenQueue<'_> {
         self.state.engine.forget_deduplication();
     }
 
-    /// Tells the observer that a receive ended with nothing.
-    pub fn received_nothing(&mut self) {
-        self.state.journal.observe(self.now, Cause::ReceivedNothing, || Fact::Queue);
+    /// Tells the observer that a receive ended with nothing, and whether it had waited.
+    pub fn received_nothing(&mut self, waited: bool) {
+        self.state.journal.observe(self.now, Cause::ReceivedNothing, || Fact::NoMessage { waited });
     }
 
     /// Takes messages out of sight. Messages that were received too often are on their way to the dead-letter queue then.

@@ -53,8 +53,8 @@ pub use duration::{Moment, Span};
 pub use endpoints::answer;
 pub use faults::{Fault, FaultKind, Faults, How, RULES_MAX};
 pub use history::{
-    Client, Detail, Dropped, Event, EventFilter, Events, GoneMessage, History, Kind, Kinds, Timeline, Totals,
-    Whereabouts, listing,
+    Client, Detail, Dropped, Event, EventFilter, Events, GONE_BODY_BYTES_MAX, GoneMessage, History, Kind, Kinds,
+    ShortPolls, Timeline, Totals, Whereabouts, listing,
 };
 pub use json_path::JsonPath;
 pub use matcher::{MatchedContent, Matcher};

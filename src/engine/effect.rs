@@ -190,7 +190,12 @@ pub enum Fact<'a> {
     },
     /// A receipt that no longer does anything ([`Cause::DeleteMissed`]).
     Receipt(Receipt),
-    /// It happened to the queue as a whole ([`Cause::Purged`]), or not to any message ([`Cause::ReceivedNothing`]).
+    /// There was no message to receive ([`Cause::ReceivedNothing`]).
+    NoMessage {
+        /// Whether the receive had waited for one.
+        waited: bool,
+    },
+    /// It happened to the queue as a whole ([`Cause::Purged`]).
     Queue,
 }
 

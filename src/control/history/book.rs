@@ -5,7 +5,7 @@ use super::gone::{Gone, GoneMessage};
 use super::kind::{Kind, Totals};
 use super::lives::{Life, Lives, NONE};
 use super::log::{Log, Record};
-use super::names::{Clients, QueueEntry, Queues};
+use super::names::{Clients, QueueEntry, Queues, ShortPolls};
 use super::reading::{EventFilter, Events, Timeline, Whereabouts};
 use crate::broker::{By, QueueNames};
 use crate::engine::{Fact, MessageFacts, MessageId, MessageState, Receipt, Time};
@@ -35,6 +35,8 @@ pub(super) struct Book {
     position: u64,
     /// An event before this position was dropped.
     dropped_before: u64,
+    /// Everything before this position was forgotten because that was asked for.
+    forgotten_before: u64,
     log: Log,
     lives: Lives,
     queues: Queues,
@@ -53,6 +55,7 @@ impl Book {
             events_max: events_max.max(1),
             position: 0,
             dropped_before: 0,
+            forgotten_before: 0,
             log: Log::default(),
             lives: Lives::new(),
             queues: Queues::default(),
@@ -72,6 +75,11 @@ impl Book {
         self.dropped_before
     }
 
+    /// The same, unless it was forgotten on purpose.
+    pub(super) fn cut_before(&self) -> Option<u64> {
+        Some(self.dropped_before).filter(|dropped| *dropped > self.forgotten_before)
+    }
+
     /// Takes down what happened in a queue.
     pub(super) fn happened(&mut self, uid: u64, moments: Moments, kind: Kind, fact: &Fact<'_>, by: By) {
         let queue = self.queues.number(uid);
@@ -82,7 +90,7 @@ impl Book {
                 self.about(life, Record { queue, ..record(kind, moments, by) });
             }
             Fact::Receipt(receipt) => self.delete_missed(*receipt, Record { queue, ..record(kind, moments, by) }),
-            Fact::Queue if kind == Kind::EmptyReceive => self.empty_receive(queue),
+            Fact::NoMessage { waited } => self.empty_receive(queue, *waited, moments.1),
             Fact::Queue => {
                 self.about(None, Record { queue, ..record(kind, moments, by) });
                 self.emptied(queue, kind);
@@ -152,9 +160,12 @@ impl Book {
         self.about(life, Record { receive, ..record });
     }
 
-    fn empty_receive(&mut self, queue: u32) {
+    fn empty_receive(&mut self, queue: u32, waited: bool, real: Time) {
         self.position += 1;
         self.count(queue, Kind::EmptyReceive);
+        if !waited && let Some(entry) = self.queues.get_mut(queue) {
+            entry.short_polls.count(real);
+        }
         if self.empty_receives.len() >= EMPTY_RECEIVES_MAX
             && let Some((position, _)) = self.empty_receives.pop_front()
         {
@@ -243,6 +254,7 @@ impl Book {
         self.empty_receives.clear();
         self.queues.forget_totals();
         self.dropped_before = self.position + 1;
+        self.forgotten_before = self.position + 1;
         self.empty_dropped_before = self.position + 1;
     }
 
@@ -265,6 +277,10 @@ impl Book {
         control: bool,
     ) -> u32 {
         self.clients.number(user_agent, peer, account, control)
+    }
+
+    pub(super) fn short_polls(&self, uid: u64) -> ShortPolls {
+        self.queues.find(uid).map(|(_, entry)| entry.short_polls).unwrap_or_default()
     }
 
     pub(super) fn totals(&self, uid: u64) -> Totals {
@@ -425,6 +441,10 @@ impl Book {
     fn number_of(&self, event: &Event) -> u32 {
         let names = event.queue.as_ref();
         names.and_then(|names| self.queues.find(names.uid)).map_or(NONE, |(number, _)| number)
+    }
+
+    pub(super) fn gone_of_all(&self, since: u64, limit: usize) -> Vec<GoneMessage> {
+        self.gone.all(since, limit)
     }
 
     pub(super) fn whereabouts(&self, id: MessageId) -> Option<Whereabouts> {

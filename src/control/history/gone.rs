@@ -33,6 +33,8 @@ pub struct GoneMessage {
     pub body: String,
     /// The bytes of the whole body.
     pub body_bytes: usize,
+    /// MD5 of the whole body.
+    pub body_md5: [u8; 16],
     /// Its message group.
     pub group: Option<String>,
     /// Its deduplication id.
@@ -52,6 +54,7 @@ struct Entry {
     queue: u32,
     receive_count: u32,
     body_bytes: u32,
+    body_md5: [u8; 16],
     body: u16,
     /// None is told from an empty text.
     group: Option<u16>,
@@ -95,6 +98,7 @@ impl Gone {
             queue,
             receive_count: facts.receive_count,
             body_bytes: u32::try_from(facts.body.len()).unwrap_or(u32::MAX),
+            body_md5: facts.body_md5,
             body: length(texts[0]),
             group: group.map(|_| length(texts[1])),
             deduplication_id: deduplication_id.map(|_| length(texts[2])),
@@ -151,6 +155,7 @@ impl Gone {
             receive_count: entry.receive_count,
             body: string(next(entry.body)),
             body_bytes: entry.body_bytes as usize,
+            body_md5: entry.body_md5,
             group: entry.group.map(|bytes| string(next(bytes))),
             deduplication_id: entry.deduplication_id.map(|bytes| string(next(bytes))),
             attributes: next(entry.attributes).to_vec(),
@@ -169,6 +174,12 @@ impl Gone {
         let page = self.entries.range(first..).take(limit);
         let last = page.clone().next_back().map(|entry| entry.position);
         (page.filter(|entry| entry.queue == queue).map(|entry| self.read(entry)).collect(), last)
+    }
+
+    /// Up to `limit` messages that left any queue behind a position, in order.
+    pub(super) fn all(&self, after: u64, limit: usize) -> Vec<GoneMessage> {
+        let first = self.entries.partition_point(|entry| entry.position <= after);
+        self.entries.range(first..).take(limit).map(|entry| self.read(entry)).collect()
     }
 
     /// Bytes that the texts take.

@@ -23,9 +23,9 @@ mod reading;
 
 pub use book::Dropped;
 pub use event::{Detail, Event, listing};
-pub use gone::GoneMessage;
+pub use gone::{GONE_BODY_BYTES_MAX, GoneMessage};
 pub use kind::{Kind, Kinds, Totals};
-pub use names::Client;
+pub use names::{Client, ShortPolls};
 pub use reading::{EventFilter, Events, Timeline, Whereabouts};
 
 use crate::broker::{By, Observer, QueueEvent, QueueNames};
@@ -101,6 +101,16 @@ impl History {
     /// How often each thing took place in a queue; exact also when events were dropped.
     pub fn totals(&self, queue: u64) -> Totals {
         self.lock().totals(queue)
+    }
+
+    /// The receives of a queue that did not wait and found nothing.
+    pub fn short_polls(&self, queue: u64) -> ShortPolls {
+        self.lock().short_polls(queue)
+    }
+
+    /// The position from which on everything is known, if events were dropped because there were too many.
+    pub fn cut_before(&self) -> Option<u64> {
+        self.lock().cut_before()
     }
 
     /// What the totals of a queue were at a position. To be asked for once: what is counted since then is the difference.
@@ -179,6 +189,17 @@ impl History {
         std::iter::from_fn(move || {
             let (page, last) = self.lock().gone(queue, next?, GONE_PER_TURN);
             next = last;
+            Some(page)
+        })
+        .flatten()
+    }
+
+    /// All messages that left any queue, in the order in which they left: those that are remembered.
+    pub fn all_gone_messages(&self) -> impl Iterator<Item = GoneMessage> + '_ {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let page = self.lock().gone_of_all(next, GONE_PER_TURN);
+            next = page.last()?.position;
             Some(page)
         })
         .flatten()

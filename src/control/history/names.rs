@@ -2,6 +2,7 @@
 
 use super::kind::{Kind, Totals};
 use crate::broker::QueueNames;
+use crate::engine::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,10 +20,32 @@ pub(super) struct QueueEntry {
     pub(super) uid: u64,
     pub(super) names: Option<Arc<QueueNames>>,
     pub(super) totals: Totals,
+    pub(super) short_polls: ShortPolls,
     /// The position of the event that last took all messages out.
     pub(super) emptied: u64,
     /// The event that did: a purge, or the end of the queue.
     pub(super) emptied_by: Option<Kind>,
+}
+
+/// Receives of a queue that did not wait and found nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShortPolls {
+    /// How many there were.
+    pub count: u64,
+    /// When the first was, by the machine's clock.
+    pub first: Time,
+    /// When the last was.
+    pub last: Time,
+}
+
+impl ShortPolls {
+    pub(super) fn count(&mut self, real: Time) {
+        if self.count == 0 {
+            self.first = real;
+        }
+        self.count += 1;
+        self.last = real;
+    }
 }
 
 /// Queues by number and by uid. Numbers are never given twice.
@@ -91,7 +114,9 @@ impl Queues {
 
     /// All totals begin anew.
     pub(super) fn forget_totals(&mut self) {
-        self.entries.values_mut().for_each(|entry| entry.totals = Totals::default());
+        for entry in self.entries.values_mut() {
+            (entry.totals, entry.short_polls) = Default::default();
+        }
     }
 }
 

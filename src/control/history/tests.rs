@@ -193,7 +193,13 @@ fn totals_since_a_position_are_exact_or_refused() {
     let position = told.history.position();
     assert_eq!(told.history.count_since(QUEUE, Kind::Sent, position), Ok(0));
     told.sent(11);
-    told.history.happened(QUEUE, told.clock.now(), Cause::ReceivedNothing, &Fact::Queue, By::default());
+    told.history.happened(
+        QUEUE,
+        told.clock.now(),
+        Cause::ReceivedNothing,
+        &Fact::NoMessage { waited: false },
+        By::default(),
+    );
     told.deleted(1);
     assert_eq!(told.history.position(), position + 3, "an empty receive counts");
     let since = |kind| told.history.count_since(QUEUE, kind, position);
