@@ -29,10 +29,18 @@ struct SystemClock {
     steady: Steady,
 }
 
+/// What a controlled clock takes for the machine's time.
+#[derive(Debug)]
+enum Machine {
+    System(SystemClock),
+    /// That of a test.
+    Test(Clock),
+}
+
 /// The machine's time, unless a test has frozen it or turned it forward.
 #[derive(Debug)]
 struct Controlled {
-    system: SystemClock,
+    system: Machine,
     /// Whether it shows another time than the machine's, or might: all that an untouched clock has to look at.
     touched: AtomicBool,
     state: Mutex<ControlledState>,
@@ -156,6 +164,15 @@ impl SystemClock {
     }
 }
 
+impl Machine {
+    fn now(&self) -> Time {
+        match self {
+            Machine::System(system) => system.now(),
+            Machine::Test(clock) => clock.now(),
+        }
+    }
+}
+
 impl Controlled {
     fn lock(&self) -> MutexGuard<'_, ControlledState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -239,8 +256,18 @@ impl Clock {
 
     /// The machine's time until a test freezes it or turns it forward. Long polls last as long as they do in real time.
     pub fn controlled() -> Clock {
+        Clock::controlled_over(Machine::System(SystemClock::new()))
+    }
+
+    /// The same with another clock in place of the machine's: a test turns that to let real time pass.
+    #[doc(hidden)]
+    pub fn controlled_by(machine: Clock) -> Clock {
+        Clock::controlled_over(Machine::Test(machine))
+    }
+
+    fn controlled_over(system: Machine) -> Clock {
         Clock(Arc::new(Source::Controlled(Controlled {
-            system: SystemClock::new(),
+            system,
             touched: AtomicBool::new(false),
             state: Mutex::default(),
             changed: watch::Sender::new(0),
@@ -269,7 +296,8 @@ impl Clock {
     #[doc(hidden)]
     pub fn real_now(&self) -> Time {
         match &*self.0 {
-            Source::System(system) | Source::Controlled(Controlled { system, .. }) => system.now(),
+            Source::System(system) => system.now(),
+            Source::Controlled(Controlled { system, .. }) => system.now(),
             Source::Manual(_) => time(wall_ms()),
         }
     }
