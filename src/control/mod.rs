@@ -58,7 +58,7 @@ pub use history::{
 };
 pub use json_path::JsonPath;
 pub use matcher::{MatchedContent, Matcher};
-pub use report::{Finding, Report, Severity};
+pub use report::{Finding, Report, ReportOptions, Severity};
 pub use shared::Shared;
 pub use space::{Space, SpaceOptions};
 pub use spaces::Control;

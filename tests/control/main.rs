@@ -5,4 +5,5 @@ mod any_request;
 #[path = "../support/control_calls.rs"]
 mod control_calls;
 mod fixture;
+mod report;
 mod safety;

@@ -5,6 +5,7 @@ mod awaits;
 mod clock;
 mod faults;
 mod queues;
+mod report;
 
 use super::call::{Call, Incoming, Method, Refusal, Reply, members_of_query, nearest};
 use super::space::Space;
@@ -37,6 +38,7 @@ const TABLES: &[&[Endpoint]] = &[
     clock::ENDPOINTS,
     faults::ENDPOINTS,
     queues::ENDPOINTS,
+    report::ENDPOINTS,
 ];
 
 /// All endpoints.

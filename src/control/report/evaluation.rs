@@ -83,6 +83,11 @@ impl Report {
         self.dropped_before.is_none()
     }
 
+    /// Whether it is about any queue.
+    pub(in crate::control) fn knows_queues(&self) -> bool {
+        !self.queues.is_empty()
+    }
+
     /// How many findings are of a severity.
     pub(super) fn number_of(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn each_code_is_a_test_case_and_texts_are_escaped() {
         let mut orders = ObservedQueue { fifo: true, ..queue() };
-        let in_group = |id| ObservedMessage { group: Some("<&\"]]>".to_owned()), ..message(id, 0) };
+        let in_group = |id| ObservedMessage { group: Some("<&\"]]>".into()), ..message(id, 0) };
         orders.messages = (1..=10).map(in_group).collect();
         orders.messages[9].receives.push(receive(1, 50_000));
         let observed = Observed { now: when(60_000), queues: vec![orders], ..Observed::default() };

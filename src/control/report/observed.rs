@@ -1,6 +1,7 @@
 //! What a report is made from: what was observed of each queue and its messages, as plain values.
 
 use crate::engine::{MessageId, Time};
+use std::sync::Arc;
 
 /// A moment: by the clock of the space, and by the machine's. Between two moments the clock may have been turned, the machine's
 /// time is what a consumer had.
@@ -58,8 +59,8 @@ pub struct ObservedSettings {
     pub visibility_timeout_ms: u64,
     /// `MessageRetentionPeriod` in milliseconds.
     pub retention_ms: u64,
-    /// The dead-letter queue of its redrive policy: its name, and its retention period in milliseconds, if it is there.
-    pub dead_letter_queue: Option<(String, Option<u64>)>,
+    /// The dead-letter queue of its redrive policy: its name and its retention period in milliseconds, if it is there.
+    pub dead_letter_queue: Option<(String, u64)>,
     /// Whether it has a redrive policy.
     pub redrive: bool,
     /// Whether it is the dead-letter queue of another.
@@ -96,12 +97,12 @@ pub struct ObservedMessage {
     pub sent_at: Time,
     /// The request that sent it.
     pub request: u128,
-    /// Stands for its body and attributes.
-    pub content: u64,
+    /// Stands for its body and attributes, if they are known.
+    pub content: Option<u64>,
     /// Whether it was sent with a deduplication id.
     pub has_deduplication_id: bool,
     /// Its message group.
-    pub group: Option<String>,
+    pub group: Option<Arc<str>>,
     /// Its receives, in order, without those that were undone.
     pub receives: Vec<ObservedReceive>,
     /// How and when it left the queue, if it did.

@@ -121,7 +121,7 @@ mod tests {
         orders.messages = vec![ObservedMessage { receives: vec![first, second], left, ..message(1, 0) }];
         (orders.totals.sent, orders.totals.deleted) = (1, 1);
         let settings = orders.settings.as_mut().unwrap();
-        (settings.redrive, settings.dead_letter_queue) = (true, Some(("orders-dead".to_owned(), Some(345_600_000))));
+        (settings.redrive, settings.dead_letter_queue) = (true, Some(("orders-dead".to_owned(), 345_600_000)));
         let cut = Observed { dropped_before: Some(812), ..observed(vec![orders]) };
         let expected = "\
 1 error, 1 warning, 1 hint: 1 queue, 1 message sent, all deleted

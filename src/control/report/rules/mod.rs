@@ -172,7 +172,7 @@ pub(in crate::control::report) mod testing {
             sent: true,
             sent_at: when(ms).at,
             request: id.into(),
-            content: id,
+            content: Some(id),
             ..ObservedMessage::default()
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn sent_twice(_: &Observed, queue: &ObservedQueue) -> Option<Found> {
     let mut last: HashMap<u64, &ObservedMessage> = HashMap::new();
     let mut again = Vec::new();
     for message in queue.messages.iter().filter(|message| message.sent && !message.has_deduplication_id) {
-        let before = last.insert(message.content, message);
+        let before = message.content.and_then(|content| last.insert(content, message));
         let is_again = |before: &ObservedMessage| {
             before.request != message.request && message.came.at.ms_since(before.came.at) <= TWICE_MS
         };
@@ -83,7 +83,7 @@ mod tests {
     fn k8_most_messages_in_one_group() {
         let mut queue = queue();
         queue.fifo = true;
-        let grouped = |id: u64, group: &str| ObservedMessage { group: Some(group.to_owned()), ..message(id, 0) };
+        let grouped = |id: u64, group: &str| ObservedMessage { group: Some(group.into()), ..message(id, 0) };
         queue.messages = (1..=41).map(|id| grouped(id, "a")).chain((42..=50).map(|id| grouped(id, "b"))).collect();
         let found = check("K8", &queue).unwrap();
         assert_eq!(
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn k11_sent_twice_without_a_deduplication_id() {
         let mut queue = queue();
-        let sent = |id: u64, ms: u64| ObservedMessage { content: 7, ..message(id, ms) };
+        let sent = |id: u64, ms: u64| ObservedMessage { content: Some(7), ..message(id, ms) };
         queue.messages = vec![sent(1, 0), message(2, 5), sent(3, 300_000), sent(4, 300_001)];
         let found = check("K11", &queue).unwrap();
         assert_eq!(

@@ -39,7 +39,7 @@ pub(super) fn no_dead_letter_queue(_: &Observed, queue: &ObservedQueue) -> Optio
 /// K5. A dead letter of a standard queue keeps the time at which it was sent: the time in the source counts too.
 pub(super) fn short_dead_letter_retention(_: &Observed, queue: &ObservedQueue) -> Option<Found> {
     let settings = queue.settings.as_ref()?;
-    let (name, Some(kept_ms)) = settings.dead_letter_queue.as_ref()? else { return None };
+    let (name, kept_ms) = settings.dead_letter_queue.as_ref()?;
     // What is kept as long as can be cannot be kept longer. In a FIFO queue time begins anew.
     if queue.fifo || *kept_ms > settings.retention_ms || *kept_ms >= RETENTION_MS_MAX {
         return None;
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn k5_dead_letters_kept_no_longer_than_messages() {
         let mut queue = queue();
-        settings(&mut queue).dead_letter_queue = Some(("orders-dead".to_owned(), Some(4 * DAY_MS)));
+        settings(&mut queue).dead_letter_queue = Some(("orders-dead".to_owned(), 4 * DAY_MS));
         let found = check("K5", &queue).unwrap();
         assert_eq!(
             found.summary,
@@ -171,12 +171,12 @@ mod tests {
         queue.fifo = true;
         assert!(check("K5", &queue).is_none(), "time begins anew");
         queue.fifo = false;
-        settings(&mut queue).dead_letter_queue = Some(("orders-dead".to_owned(), Some(4 * DAY_MS + 1_000)));
+        settings(&mut queue).dead_letter_queue = Some(("orders-dead".to_owned(), 4 * DAY_MS + 1_000));
         assert!(check("K5", &queue).is_none());
         settings(&mut queue).retention_ms = 14 * DAY_MS;
-        settings(&mut queue).dead_letter_queue = Some(("orders-dead".to_owned(), Some(14 * DAY_MS)));
+        settings(&mut queue).dead_letter_queue = Some(("orders-dead".to_owned(), 14 * DAY_MS));
         assert!(check("K5", &queue).is_none(), "longer is not to be had");
-        settings(&mut queue).dead_letter_queue = Some(("orders-dead".to_owned(), None));
+        settings(&mut queue).dead_letter_queue = None;
         assert!(check("K5", &queue).is_none(), "it is not there");
     }
 
