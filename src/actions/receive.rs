@@ -81,7 +81,10 @@ fn first_attempt<'a>(
     by: By,
     found: &Receiving<'_>,
 ) -> Result<FirstAttempt<'a>, Error> {
-    let mut open = broker.open_for(queue, by)?;
+    let mut open = match broker.open_for(queue, by) {
+        Err(_) if queue.is_taken_away() => return Ok(FirstAttempt::Received(Handoff::default())),
+        opened => opened?,
+    };
     match found {
         Receiving::AsUsual => {}
         Receiving::Empty => {
@@ -194,7 +197,7 @@ impl ParkedReceive<'_> {
                     Ok(handoff) => deliver(queue, handoff, presence).await,
                     // Dismissed: the server stops, or the queue is gone (uncertain: AWS's answer to a long poll on a queue
                     // that is deleted meanwhile is not recorded).
-                    Err(_) if broker.is_closing() => Ok(Vec::new()),
+                    Err(_) if broker.is_closing() || self.queue.is_taken_away() => Ok(Vec::new()),
                     Err(_) => Err(Error::no_queue()),
                 }
             }

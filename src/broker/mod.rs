@@ -11,6 +11,7 @@
 //! | `look.rs` | looking at a queue, and watching for its next change |
 //! | `transfer.rs` | the one way of messages from one queue to another |
 //! | `move_task_steps.rs` | what a message move task does |
+//! | `reset.rs` | what a test takes back: queues, or what is in them |
 //! | `timers.rs` | serves what is due, and turns a manual clock |
 //! | `turn.rs` | turns the clock step by step, and tells what that brought about |
 //! | `restore.rs` `skew.rs` | how queues come back from a store, also under another clock |
@@ -39,6 +40,7 @@ mod namespace;
 mod observer;
 mod open;
 mod queue;
+mod reset;
 mod restore;
 mod settings;
 mod shared;

@@ -212,6 +212,13 @@ impl Namespace {
         }
     }
 
+    /// Forgets which names were closed.
+    pub fn open_all_names(&self) {
+        let mut spaces = self.write();
+        spaces.deleted.clear();
+        spaces.deletions.clear();
+    }
+
     /// Takes a queue out.
     pub fn remove(&self, queue: &Queue, now: Time) {
         let place = self.place(queue);

@@ -252,6 +252,11 @@ impl OpenQueue<'_> {
     pub fn purge(&mut self) -> Discarded {
         self.state.purged = Some(self.now);
         self.save();
+        self.empty()
+    }
+
+    /// The same, but it does not count as a purge.
+    pub fn empty(&mut self) -> Discarded {
         let QueueState { engine, journal, .. } = &mut *self.state;
         engine.purge(self.now, journal)
     }

@@ -7,6 +7,7 @@ use super::settings::QueueSettings;
 use crate::engine::{self, Message, Time};
 use crate::store::{Change, QueueRecord};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
 use tokio::sync::watch;
 
@@ -22,6 +23,7 @@ pub struct Queue {
     pub name: Arc<str>,
     /// Whether it is a FIFO queue.
     pub fifo: bool,
+    taken_away: AtomicBool,
     settings: RwLock<Arc<QueueSettings>>,
     state: Mutex<QueueState>,
 }
@@ -159,6 +161,7 @@ impl Queue {
             region: region.into(),
             name: name.into(),
             fifo: settings.fifo,
+            taken_away: AtomicBool::new(false),
             settings: RwLock::new(Arc::new(settings)),
             state: Mutex::new(QueueState {
                 engine,
@@ -174,6 +177,16 @@ impl Queue {
                 counters: Counters::default(),
             }),
         }
+    }
+
+    /// Whether a test took it away: who receives from it then finds nothing, rather than that it is gone.
+    pub fn is_taken_away(&self) -> bool {
+        self.taken_away.load(Ordering::Acquire)
+    }
+
+    /// To be called before it is deleted.
+    pub(super) fn set_taken_away(&self) {
+        self.taken_away.store(true, Ordering::Release);
     }
 
     /// What it is set to now.

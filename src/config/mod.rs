@@ -7,7 +7,7 @@
 //! | `values.rs` | the types of settings: each reads itself from a text, or says what would be right |
 //! | `file.rs` | the file, with errors that name the line (feature `bin`) |
 //! | `layers.rs` | what was given, over the file that it names (feature `bin`) |
-//! | `queue.rs` | queues that are there from the start |
+//! | `queue.rs` `queue_json.rs` | queues that are there from the start: from code, a text or JSON |
 //! | `browsers.rs` | which web pages may use the server, and by which names |
 //!
 //! **Invariant:** this is the ground floor: `config/` knows nothing of the rooms that are told.
@@ -19,6 +19,7 @@ mod file;
 #[cfg(feature = "bin")]
 mod layers;
 mod queue;
+mod queue_json;
 #[cfg(feature = "bin")]
 mod settings;
 mod values;
@@ -263,16 +264,21 @@ impl Config {
 
     /// The configured queues and, before them, the dead-letter queues that are named but not listed.
     pub(crate) fn all_queues(&self) -> Vec<QueueConfig> {
-        let mut all: Vec<QueueConfig> = Vec::new();
-        for target in self.queues.iter().filter_map(|queue| queue.dead_letter_queue.as_deref()) {
-            let listed = |queues: &[QueueConfig]| queues.iter().any(|queue| queue.name == target);
-            if !listed(&self.queues) && !listed(&all) {
-                all.push(QueueConfig::new(target));
-            }
-        }
-        all.extend(self.queues.iter().cloned());
-        all
+        with_dead_letter_queues(&self.queues)
     }
+}
+
+/// Queues and, before them, the dead-letter queues that they name and that are not listed.
+pub(crate) fn with_dead_letter_queues(queues: &[QueueConfig]) -> Vec<QueueConfig> {
+    let mut all: Vec<QueueConfig> = Vec::new();
+    for target in queues.iter().filter_map(|queue| queue.dead_letter_queue.as_deref()) {
+        let listed = |queues: &[QueueConfig]| queues.iter().any(|queue| queue.name == target);
+        if !listed(queues) && !listed(&all) {
+            all.push(QueueConfig::new(target));
+        }
+    }
+    all.extend(queues.iter().cloned());
+    all
 }
 
 /// The canonical text of a redrive policy to a queue of the same account and region.

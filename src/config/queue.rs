@@ -292,13 +292,17 @@ fn check_name(name: &str) -> Result<(), String> {
     ))
 }
 
+/// What can be said of a queue beside its name and its tags.
+pub(super) fn attribute_names() -> Vec<&'static str> {
+    let settable = attributes::QUEUE_ATTRIBUTES.iter().filter(|line| line.settable != Settable::Never);
+    settable.map(|line| line.name).chain([DEAD_LETTER_QUEUE, MAX_RECEIVE_COUNT]).collect()
+}
+
 /// Checks an attribute of a configured queue. The error is a sentence that says what would be right.
 fn check_attribute(key: &str, value: &str) -> Result<(), String> {
     let line = attributes::find(key).filter(|line| line.settable != Settable::Never);
     let Some(line) = line else {
-        let settable = attributes::QUEUE_ATTRIBUTES.iter().filter(|line| line.settable != Settable::Never);
-        let names: Vec<&str> = settable.map(|line| line.name).chain([DEAD_LETTER_QUEUE, MAX_RECEIVE_COUNT]).collect();
-        let names = names.join(", ");
+        let names = attribute_names().join(", ");
         return Err(format!(
             "`{key}` is not an attribute of a queue; there are {names}, and {TAG}<key>; in a file also name and tags"
         ));

@@ -7,6 +7,7 @@
 //! | `activity.rs` `background.rs` | what clients do, read by who wants to know; a thread for what goes on beside requests |
 //! | `shared.rs` | what all spaces of a server share |
 //! | `json_path.rs` `matcher.rs` | paths to values in JSON; which messages are meant |
+//! | `declare.rs` | queues that are there from the start |
 //! | `history/` | what happened, as events: the [`History`] that observes a broker |
 //! | `faults/` | failures on purpose: the hook before and after the actions |
 //! | `auto.rs` | auto-advance: when a space is quiet, and the jumps of its clock |
@@ -15,7 +16,9 @@
 //! | `report/` | the report on the consumer: [`Report`] |
 //! | `space.rs` | one [`Space`]: a broker with its clock, history and faults |
 //! | `clock.rs` | the clock of a space under a test's hand |
-//! | `spaces.rs` | [`Control`]: the default space and the namespaces of tests beside it |
+//! | `reset.rs` | a space as it was at its start |
+//! | `namespaces.rs` | the namespaces of tests: by name, by account, by port |
+//! | `spaces.rs` | [`Control`]: the default space and the namespaces beside it |
 //! | `call.rs` | a call of the control API: its input, its answer, its errors |
 //! | `endpoints/` | the table of endpoints under `/_kew`, and what each does |
 //!
@@ -29,14 +32,17 @@ pub mod awaits;
 mod background;
 mod call;
 mod clock;
+mod declare;
 mod duration;
 mod endpoints;
 mod faults;
 mod history;
 mod json_path;
 mod matcher;
+mod namespaces;
 mod refusal;
 mod report;
+mod reset;
 mod shared;
 mod space;
 mod spaces;
@@ -49,6 +55,7 @@ pub use auto::{
 pub use background::Background;
 pub use call::{Content, Incoming, Method, Refusal, Reply};
 pub use clock::{ClockState, Goal, Next, STEP_SETTLE_MAX, Setting};
+pub use declare::NotDeclared;
 pub use duration::{Moment, Span};
 pub use endpoints::answer;
 pub use faults::{Fault, FaultKind, Faults, How, RULES_MAX};
@@ -58,7 +65,9 @@ pub use history::{
 };
 pub use json_path::JsonPath;
 pub use matcher::{MatchedContent, Matcher};
+pub use namespaces::{Chosen, OwnPort};
 pub use report::{Finding, Report, ReportOptions, Severity};
+pub use reset::What;
 pub use shared::Shared;
 pub use space::{Space, SpaceOptions};
 pub use spaces::Control;

@@ -3,13 +3,16 @@
 use super::activity::{Serving, Unconnected};
 use super::auto::Auto;
 use super::awaits::Awaits;
+use super::declare::{NotDeclared, declare};
 use super::faults::Faults;
 use super::history::History;
 use super::shared::Shared;
 use crate::actions::Actions;
-use crate::broker::{Broker, BrokerOptions, Ids, Queue};
+use crate::broker::{Broker, BrokerOptions, By, Ids, Queue};
 use crate::clock::{Clock, NetworkTime};
+use crate::config::QueueConfig;
 use std::sync::Arc;
+use tokio::sync::{RwLock, watch};
 
 /// A broker, and what a test controls of it. The default space is what every client uses; a namespace of a test is another.
 pub struct Space {
@@ -19,6 +22,8 @@ pub struct Space {
     pub name: String,
     /// The account of its clients: 12 digits.
     pub account: String,
+    /// The region of its clients that do not sign for one.
+    pub region: String,
     /// What ids and faults are drawn from.
     pub seed: u64,
     actions: Actions,
@@ -27,6 +32,9 @@ pub struct Space {
     unconnected: Arc<Unconnected>,
     auto: Arc<Auto>,
     shared: Arc<Shared>,
+    options: SpaceOptions,
+    resetting: RwLock<()>,
+    resets: watch::Sender<u64>,
 }
 
 /// What a space is made of.
@@ -42,6 +50,10 @@ pub struct SpaceOptions {
     pub broker: BrokerOptions,
     /// Events that its history keeps; without any there is no history.
     pub history_events: usize,
+    /// The region of its clients that do not sign for one.
+    pub region: String,
+    /// The queues that are there from the start, and again after a reset.
+    pub queues: Vec<QueueConfig>,
 }
 
 impl Space {
@@ -51,11 +63,26 @@ impl Space {
         let faults = Arc::new(faults.with_time(shared.time.clone()).with_history(history.clone()));
         let broker = Arc::new(broker);
         let actions = Actions::new(broker.clone()).with_hook(faults.clone());
-        let (name, account) = (options.name.clone(), options.account.clone());
+        let (name, account, region) = (options.name.clone(), options.account.clone(), options.region.clone());
         let (id, unconnected) = (shared.next_space(), Arc::<Unconnected>::default());
         let auto = Auto::new(id, broker, unconnected.clone(), history.clone(), shared.clone());
         let (seed, shared) = (faults.seed(), shared.clone());
-        Space { id, name, account, seed, actions, history, faults, unconnected, auto, shared }
+        Space {
+            id,
+            name,
+            account,
+            region,
+            seed,
+            actions,
+            history,
+            faults,
+            unconnected,
+            auto,
+            shared,
+            options: options.clone(),
+            resetting: RwLock::new(()),
+            resets: watch::Sender::new(0),
+        }
     }
 
     /// A broker for a space, and the history that observes it.
@@ -83,6 +110,29 @@ impl Space {
         let own = self.broker().namespace().all().into_iter().filter(|queue| is(queue));
         // The space's own account comes first.
         own.min_by_key(|queue| *queue.account != *self.account)
+    }
+
+    /// What it was made of.
+    pub fn options(&self) -> &SpaceOptions {
+        &self.options
+    }
+
+    /// Creates the queues that are there from the start.
+    ///
+    /// # Errors
+    /// The first queue that could not be had as it is described.
+    pub fn declare(&self, by: By) -> Result<(), NotDeclared> {
+        declare(self.broker(), (&self.account, &self.region), &self.options.queues, by)
+    }
+
+    /// Held by requests while they are let in, and by a reset as long as it takes.
+    pub fn resetting(&self) -> &RwLock<()> {
+        &self.resetting
+    }
+
+    /// Counts the resets; for who awaits something, which ends with one.
+    pub fn resets(&self) -> &watch::Sender<u64> {
+        &self.resets
     }
 
     /// What carries out requests to SQS.

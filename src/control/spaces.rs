@@ -1,23 +1,26 @@
 //! All spaces of a server: the default one, and the namespaces of tests.
 
 use super::access::Access;
+use super::namespaces::Namespaces;
 use super::shared::Shared;
 use super::space::{Space, SpaceOptions};
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
-use crate::config::ACCOUNT_DEFAULT;
+use crate::config::{ACCOUNT_DEFAULT, REGION_DEFAULT};
 use std::sync::Arc;
 
 /// Test control of a server.
 pub struct Control {
     home: Arc<Space>,
     access: Access,
+    namespaces: Arc<Namespaces>,
 }
 
 impl Control {
     /// Control of a server with only its default space so far.
     pub fn new(home: Space, access: Access) -> Control {
-        Control { home: Arc::new(home), access }
+        let home = Arc::new(home);
+        Control { namespaces: Namespaces::beside(&home), home, access }
     }
 
     /// A server with a broker of somebody's own making, without history and for SQS alone.
@@ -28,6 +31,8 @@ impl Control {
             seed: None,
             broker: broker.options().clone(),
             history_events: 0,
+            region: REGION_DEFAULT.to_owned(),
+            queues: Vec::new(),
         };
         Control::new(Space::new(&options, broker, None, &Shared::new(NetworkTime::real())), Access::Off)
     }
@@ -42,9 +47,8 @@ impl Control {
         &self.access
     }
 
-    /// The space of a client, by the account that its access key names and by the port that it came in at.
-    pub fn space(&self, account: Option<&str>, port: u16) -> &Arc<Space> {
-        let _ = (account, port);
-        &self.home
+    /// The namespaces of tests.
+    pub fn namespaces(&self) -> &Arc<Namespaces> {
+        &self.namespaces
     }
 }

@@ -13,31 +13,38 @@ const KEW_API: HeaderName = HeaderName::from_static("kew-api");
 
 /// Answers what is under `/_kew`.
 pub(super) fn answer<'a>(service: &'a Service, context: &'a RequestContext<'a>, body: Bytes) -> Answering<'a> {
-    Box::pin(async move {
-        let wants_text =
-            text(context.headers.accept).is_some_and(|accept| accept.trim_start().starts_with("text/plain"));
-        let reply = match admit(service, context) {
-            Ok(method) => {
-                let uri = &context.parts.uri;
-                let options = service.options();
-                let base_url = base_url(options.external_url.as_deref(), &context.headers, context.connection.port);
-                let incoming = Incoming {
-                    method,
-                    path: uri.path().strip_prefix("/_kew").unwrap_or_default(),
-                    query: uri.query().unwrap_or_default(),
-                    text: wants_text,
-                    last_event_id: text(context.parts.headers.get("last-event-id")),
-                    peer: context.connection.peer,
-                    presence: context.connection.presence,
-                    base_url: &base_url,
-                    body,
-                };
-                control::answer(service.control(), &incoming).await
-            }
-            Err(reply) => reply,
-        };
-        in_http(reply, wants_text, context)
-    })
+    let uri = &context.parts.uri;
+    let path = uri.path().strip_prefix("/_kew").unwrap_or_default();
+    Box::pin(answer_at(service, context, path, uri.query().unwrap_or_default(), body))
+}
+
+/// Answers LocalStack's reset, which takes nothing, as that of the default space.
+pub(super) fn localstack_reset<'a>(service: &'a Service, context: &'a RequestContext<'a>, _: Bytes) -> Answering<'a> {
+    Box::pin(answer_at(service, context, "/reset", "", Bytes::new()))
+}
+
+async fn answer_at(service: &Service, context: &RequestContext<'_>, path: &str, query: &str, body: Bytes) -> Answer {
+    let wants_text = text(context.headers.accept).is_some_and(|accept| accept.trim_start().starts_with("text/plain"));
+    let reply = match admit(service, context) {
+        Ok(method) => {
+            let external_url = service.options().external_url.as_deref();
+            let base_url = base_url(external_url, &context.headers, context.connection.port);
+            let incoming = Incoming {
+                method,
+                path,
+                query,
+                text: wants_text,
+                last_event_id: text(context.parts.headers.get("last-event-id")),
+                peer: context.connection.peer,
+                presence: context.connection.presence,
+                base_url: &base_url,
+                body,
+            };
+            control::answer(service.control(), &incoming).await
+        }
+        Err(reply) => reply,
+    };
+    in_http(reply, wants_text, context)
 }
 
 /// Whether the request may go on.

@@ -44,6 +44,7 @@ const ROUTES: &[Route] = &[
     Route { methods: READ, path: "/", query: false, access: Access::Open, handler: health::greeting },
     Route { methods: READ, path: "/health", query: true, access: Access::Open, handler: health::health },
     Route { methods: READ, path: "/_localstack/health", query: true, access: Access::Open, handler: health::localstack },
+    Route { methods: &[Method::POST], path: "/_localstack/state/reset", query: true, access: Access::Control, handler: control::localstack_reset },
     Route { methods: ANY, path: "/_kew", query: true, access: Access::Control, handler: control::answer },
     Route { methods: ANY, path: "/_kew/*", query: true, access: Access::Control, handler: control::answer },
 ];

@@ -5,6 +5,7 @@ use super::limits::TURNED_AWAY_MAX;
 use super::service::Service;
 use super::socket::Client;
 use super::worker::{Accepted, Counted, Phase, Worker};
+use crate::control::OwnPort;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -191,10 +192,36 @@ fn in_background(
     let broker = service.broker().clone();
     background.spawn(async move { broker.run_timers().await });
     let count = Arc::new(AtomicUsize::new(0));
+    let serve = {
+        let (workers, service, phase) = (workers.to_vec(), service.clone(), phase.clone());
+        move |listener| accept(listener, workers.clone(), service.clone(), count.clone(), phase.clone())
+    };
     for listener in listeners {
-        background.spawn(accept(listener, workers.to_vec(), service.clone(), count.clone(), phase.clone()));
+        background.spawn(serve(listener));
+    }
+    if let Some(ports) = service.control().namespaces().ports() {
+        background.spawn(serve_own_ports(ports, serve));
     }
     background
+}
+
+/// Serves the ports of namespaces that come while the server runs, each as long as its namespace is there.
+async fn serve_own_ports<A>(mut ports: mpsc::UnboundedReceiver<OwnPort>, serve: impl Fn(StdListener) -> A)
+where
+    A: Future<Output = ()> + Send + 'static,
+{
+    let mut serving = JoinSet::new();
+    while let Some(OwnPort { listener, ended }) = ports.recv().await {
+        let accepting = serve(listener);
+        serving.spawn(async move {
+            tokio::select! {
+                () = accepting => {}
+                // Nothing is ever sent: the namespace has dropped the sender.
+                _ = ended => {}
+            }
+        });
+        while serving.try_join_next().is_some() {}
+    }
 }
 
 /// Accepts connections and deals them out to the workers in turn.

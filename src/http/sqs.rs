@@ -7,7 +7,7 @@ use super::service::Service;
 use crate::actions::{Caller, Fate};
 use crate::api::region_of_host;
 use crate::broker::By;
-use crate::control::{Access, Serves, Space};
+use crate::control::{Access, Chosen, Serves, Space};
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
 use crate::wire::{self, Call, Rejection, Reply};
@@ -26,16 +26,32 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     };
     let (options, headers) = (service.options(), &context.headers);
     let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
+    let chosen = match choose(service, access_key, context.connection.port).await {
+        Ok(chosen) => chosen,
+        Err(error) => {
+            tracing::debug!(action = operation.name(), %error, "request refused");
+            return answer::of_reply(
+                wire::encode_error(protocol, &error, request_id),
+                request_id,
+                AfterAnswer::KeepAlive,
+            );
+        }
+    };
+    let (space, own_port) = match &chosen {
+        None => (service.control().home(), false),
+        Some(chosen) => (&chosen.space, chosen.by_port),
+    };
     let base_url = if operation.answers_urls() {
-        base_url(options.external_url.as_deref(), headers, context.connection.port)
+        // The external URL leads to the default space.
+        let external_url = options.external_url.as_deref().filter(|_| !own_port);
+        base_url(external_url, headers, context.connection.port)
     } else {
         String::new()
     };
     // The region that was signed for, or else the one that the host names.
     let region = credential.region.as_deref().or_else(|| region_of_host(headers.host()?));
-    let space = service.control().space(access_key, context.connection.port);
     let fate = fate(service, space, headers);
-    let account = access_key.unwrap_or(&options.account);
+    let account = if own_port { &space.account } else { access_key.unwrap_or(&options.account) };
     let ConnectionInfo { identity, peer, .. } = context.connection;
     let client = space.history().map_or(0, |history| identity.number(history, headers.user_agent, account, peer));
     let caller = Caller {
@@ -78,6 +94,15 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         answer.extensions_mut().insert(ending);
     }
     answer
+}
+
+/// The space of a request, if it is not the default one without further ado.
+async fn choose(service: &Service, access_key: Option<&str>, port: u16) -> Result<Option<Chosen>, Error> {
+    let namespaces = service.control().namespaces();
+    match namespaces.are_unused() {
+        true => Ok(None),
+        false => Box::pin(namespaces.choose(access_key, port)).await.map(Some),
+    }
 }
 
 /// What may become of the answer on purpose, if faults are wanted at all. A request may ask for one only where all that reach

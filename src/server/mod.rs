@@ -5,7 +5,7 @@
 //! | `builder.rs` | [`ServerBuilder`]: each setting by a method of its own |
 //! | `error.rs` | [`StartError`]: why a server did not start |
 //! | `sdk.rs` | an AWS SDK that is set up for the server (feature `aws-sdk`) |
-//! | `start.rs` | what is done before it serves: the store is loaded, and the configured queues are created |
+//! | `start.rs` | what is done before it serves: who may control it, and the store is loaded |
 
 mod builder;
 mod error;
@@ -17,10 +17,10 @@ pub use builder::ServerBuilder;
 pub use error::StartError;
 
 use crate::api::fill_in;
-use crate::broker::Broker;
+use crate::broker::{Broker, By};
 use crate::clock::{Clock, NetworkTime};
 use crate::config::{Config, LISTEN_DEFAULT};
-use crate::control::{Access, Control, Shared, Space};
+use crate::control::{Access, Control, NotDeclared, Shared, Space};
 use crate::http::{self, HttpOptions, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
@@ -93,7 +93,8 @@ impl Server {
         let home = Space::new(&options, broker, history, &Shared::new(time.clone()));
         home.know_queues();
         let broker = home.broker().clone();
-        start::declare(&broker, config)?;
+        home.declare(By::default())
+            .map_err(|NotDeclared { queue: name, reason }| StartError::Queue { name, reason })?;
         let control = Control::new(home, start::control_access(config, addresses));
         let service = Arc::new(Service::new(control, HttpOptions::of(config)).network_time(time));
         let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();

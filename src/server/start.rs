@@ -1,19 +1,16 @@
-//! What a server does before it serves: loads its data directory, and creates the configured queues.
+//! What a server does before it serves: decides who may control it, and loads its data directory.
 
 use super::StartError;
-use crate::actions::{self, Caller};
-use crate::api::attributes::name;
-use crate::broker::{Broker, BrokerOptions, By};
-use crate::config::{Config, ControlMode, MAX_RECEIVE_COUNT_DEFAULT, QueueConfig, redrive_policy};
+#[cfg(feature = "store")]
+use crate::broker::Broker;
+use crate::broker::BrokerOptions;
+use crate::config::{Config, ControlMode};
 use crate::control::{Access, SpaceOptions, Token};
-use crate::error::Error;
 #[cfg(feature = "store")]
 use crate::store::{Committer, SqliteStore, Store};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 #[cfg(feature = "store")]
 use std::path::Path;
-use std::sync::Arc;
 
 /// What the default space is made of.
 pub(super) fn space_options(config: &Config) -> SpaceOptions {
@@ -27,6 +24,8 @@ pub(super) fn space_options(config: &Config) -> SpaceOptions {
             auto_create: config.auto_create,
         },
         history_events: config.history(),
+        region: config.region.clone(),
+        queues: config.all_queues(),
     }
 }
 
@@ -65,44 +64,4 @@ pub(super) fn with_store(mut broker: Broker, dir: &Path, config: &Config) -> Res
     let committer = Committer::start(Box::new(store), Box::new(move || clock.now()))?;
     broker.attach(committer);
     Ok(broker)
-}
-
-/// Creates the configured queues, then links those with dead-letter queues, in whatever order they are listed.
-pub(super) fn declare(broker: &Arc<Broker>, config: &Config) -> Result<(), StartError> {
-    let caller = Caller {
-        account: &config.account,
-        region: &config.region,
-        base_url: "",
-        trace_header: None,
-        presence: None,
-        fate: None,
-        by: By::default(),
-    };
-    let queues = config.all_queues();
-    let failed = |queue: &QueueConfig| {
-        let name = queue.name.clone();
-        move |error: Error| StartError::Queue { name, reason: error.message.into_owned() }
-    };
-    for queue in &queues {
-        let first: BTreeMap<String, String> = queue
-            .attributes
-            .iter()
-            .filter(|(key, _)| *key != name::REDRIVE_POLICY)
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        actions::declare(broker, &caller, &queue.name, &first, &queue.tags).map_err(failed(queue))?;
-    }
-    for queue in &queues {
-        let policy = match &queue.dead_letter_queue {
-            Some(target) => {
-                let count = queue.max_receive_count.unwrap_or(MAX_RECEIVE_COUNT_DEFAULT);
-                Some(redrive_policy(&actions::arn_of(&caller, target), count))
-            }
-            None => queue.attributes.get_key_value(name::REDRIVE_POLICY).map(|(k, v)| (k.clone(), v.clone())),
-        };
-        if let Some((key, value)) = policy {
-            actions::set_attribute(broker, &caller, &queue.name, &key, &value).map_err(failed(queue))?;
-        }
-    }
-    Ok(())
 }

@@ -61,7 +61,7 @@ impl Kew {
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let body = body.filter(|body| !body.is_null()).map(|body| body.to_string()).unwrap_or_default();
         self.request(method, &format!("/_kew{path}"), &[("Content-Type", "application/json")], &body)
     }
 
@@ -144,7 +144,9 @@ impl Answer {
 
     #[track_caller]
     pub fn json(&self) -> (u16, Value) {
-        let json = serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        // What has nothing to tell answers nothing.
+        let text = if self.body.is_empty() { "{}" } else { &self.body };
+        let json = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {self:?}"));
         (self.status, json)
     }
 }

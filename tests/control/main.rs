@@ -6,4 +6,6 @@ mod any_request;
 mod control_calls;
 mod fixture;
 mod report;
+mod reset;
 mod safety;
+mod spaces;

@@ -4,8 +4,10 @@ mod about;
 mod awaits;
 mod clock;
 mod faults;
+mod namespaces;
 mod queues;
 mod report;
+mod reset;
 
 use super::call::{Call, Incoming, Method, Refusal, Reply, members_of_query, nearest};
 use super::space::Space;
@@ -37,8 +39,10 @@ const TABLES: &[&[Endpoint]] = &[
     awaits::ENDPOINTS,
     clock::ENDPOINTS,
     faults::ENDPOINTS,
+    namespaces::ENDPOINTS,
     queues::ENDPOINTS,
     report::ENDPOINTS,
+    reset::ENDPOINTS,
 ];
 
 /// All endpoints.
@@ -48,16 +52,40 @@ pub(super) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
 
 /// Answers a request to the control API.
 pub async fn answer(control: &Arc<Control>, incoming: &Incoming<'_>) -> Reply {
-    let space = control.home().clone();
+    let Some((name, path)) = in_namespace(incoming.path) else {
+        return answer_for(control, control.home(), incoming).await;
+    };
+    match control.namespaces().get(name) {
+        Ok(namespace) => {
+            let _in_use = namespace.serve();
+            let incoming = Incoming { path, body: incoming.body.clone(), ..*incoming };
+            answer_for(control, &namespace.space, &incoming).await
+        }
+        Err(refusal) => refusal.reply(),
+    }
+}
+
+/// The namespace that a path is about, and the path of the endpoint in it.
+fn in_namespace(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("/ns/")?;
+    let (name, path) = rest.split_at(rest.find('/')?);
+    // What stands at the namespace's own path is about the namespace as such.
+    (path != "/").then_some((name, path))
+}
+
+async fn answer_for(control: &Arc<Control>, space: &Arc<Space>, incoming: &Incoming<'_>) -> Reply {
     let answer = match find(incoming) {
+        Ok((endpoint, _)) if !space.name.is_empty() && endpoint.path.starts_with("/ns") => {
+            Err(Refusal::new(404, "there are no namespaces inside of namespaces", "leave out the first /ns/NAME"))
+        }
         Ok((endpoint, path)) => match input(incoming) {
-            Ok(input) => (endpoint.handler)(Call { control, space: &space, incoming, path, input }).await,
+            Ok(input) => (endpoint.handler)(Call { control, space, incoming, path, input }).await,
             Err(refusal) => Err(refusal),
         },
         Err(refusal) => Err(refusal),
     };
     let mut reply = answer.unwrap_or_else(|refusal| refusal.reply());
-    add_position(&mut reply, &space);
+    add_position(&mut reply, space);
     reply
 }
 

@@ -1,0 +1,165 @@
+//! `/_kew/ns`: a space of its own for each test.
+
+use super::{Answering, Endpoint};
+use crate::api::fill_in;
+use crate::broker::By;
+use crate::config::QueueConfig;
+use crate::control::call::{Call, Method, Reply};
+use crate::control::duration::Span;
+use crate::control::namespaces::{Namespace, NamespaceOptions};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint { method: Method::Get, path: "/ns", summary: "The namespaces of tests", handler: list },
+    Endpoint {
+        method: Method::Post,
+        path: "/ns",
+        summary: "A new namespace: a broker of its own, for clients with its access key or at its port",
+        handler: create,
+    },
+    Endpoint { method: Method::Get, path: "/ns/{name}", summary: "How to reach a namespace", handler: one },
+    Endpoint {
+        method: Method::Delete,
+        path: "/ns/{name}",
+        summary: "Ends a namespace, and tells what was left in it",
+        handler: delete,
+    },
+];
+
+/// An endpoint without members takes none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// What a new namespace is to be.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Create {
+    name: Option<String>,
+    #[serde(default)]
+    queues: Vec<QueueConfig>,
+    seed: Option<u64>,
+    ttl: Option<Span>,
+    #[serde(default)]
+    port: bool,
+}
+
+fn create(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let Create { name, queues, seed, ttl, port } = call.input()?;
+        let options = NamespaceOptions { name, queues, seed, ttl: ttl.map(|ttl| ttl.0), port };
+        let namespace = call.control.namespaces().create(options, By::default())?;
+        let text = exports(&call, &namespace);
+        Ok(Reply::json(described(&call, &namespace)).with_text(text).with_status(201))
+    })
+}
+
+fn one(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let Nothing {} = call.input()?;
+        let namespace = call.control.namespaces().get(call.part(0))?;
+        let text = exports(&call, &namespace);
+        Ok(Reply::json(described(&call, &namespace)).with_text(text))
+    })
+}
+
+fn delete(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let Nothing {} = call.input()?;
+        let namespace = call.control.namespaces().get(call.part(0))?;
+        let left = left_in(&namespace);
+        call.control.namespaces().end(call.part(0), "was deleted")?;
+        let space = &namespace.space;
+        let text = format!("namespace {} ended; messages left in it: {left}\n", space.name);
+        let ended = json!({"name": space.name, "account": space.account, "messages": left});
+        Ok(Reply::json(ended).with_text(text))
+    })
+}
+
+fn list(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let Nothing {} = call.input()?;
+        let all = call.control.namespaces().all();
+        let rows: Vec<Value> = all.iter().map(|namespace| described(&call, namespace)).collect();
+        let text = table(&rows);
+        Ok(Reply::json(json!({ "namespaces": rows })).with_text(text))
+    })
+}
+
+/// Messages in whatever state.
+fn left_in(namespace: &Namespace) -> u64 {
+    let broker = namespace.space.broker();
+    let counts = broker.namespace().all().into_iter().filter_map(|queue| Some(broker.look(&queue).ok()?.counts()));
+    counts.map(|counts| (counts.visible + counts.in_flight + counts.delayed) as u64).sum()
+}
+
+/// Where a client reaches a namespace.
+fn endpoint(call: &Call<'_>, namespace: &Namespace) -> String {
+    match namespace.port {
+        Some(port) => format!("http://127.0.0.1:{port}"),
+        None => fill_in(call.incoming.base_url, &namespace.space.region, &namespace.space.account),
+    }
+}
+
+fn environment(call: &Call<'_>, namespace: &Namespace) -> [(&'static str, String); 5] {
+    let space = &namespace.space;
+    [
+        ("AWS_ENDPOINT_URL", endpoint(call, namespace)),
+        ("AWS_ACCESS_KEY_ID", space.account.clone()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ("AWS_REGION", space.region.clone()),
+        ("AWS_DEFAULT_REGION", space.region.clone()),
+    ]
+}
+
+/// A namespace as it is answered: all that a client needs to use it.
+fn described(call: &Call<'_>, namespace: &Namespace) -> Value {
+    let space = &namespace.space;
+    let endpoint = endpoint(call, namespace);
+    let mut queues = space.broker().namespace().all();
+    queues.sort_by(|a, b| a.name.cmp(&b.name));
+    let urls = queues
+        .iter()
+        .map(|queue| (queue.name.to_string(), format!("{endpoint}/{}/{}", queue.account, queue.name).into()));
+    let environment = environment(call, namespace).into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+    json!({
+        "name": space.name,
+        "account": space.account,
+        "endpoint": endpoint,
+        "port": namespace.port,
+        "seed": space.seed,
+        "ttl": Span(namespace.ttl).to_string(),
+        "ttlMs": Span(namespace.ttl).as_ms(),
+        "idleMs": Span(namespace.idle()).as_ms(),
+        "env": environment.collect::<Map<_, _>>(),
+        "queueUrls": urls.collect::<Map<_, _>>(),
+    })
+}
+
+/// For a shell.
+fn exports(call: &Call<'_>, namespace: &Namespace) -> String {
+    environment(call, namespace)
+        .iter()
+        .fold(String::new(), |text, (name, value)| text + &format!("export {name}={value}\n"))
+}
+
+/// The namespaces as a table for people.
+fn table(rows: &[Value]) -> String {
+    if rows.is_empty() {
+        return "no namespaces\n".to_owned();
+    }
+    let text_of = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let width = rows.iter().map(|row| text_of(row, "name").len()).max().unwrap_or(0).max(9);
+    let mut text =
+        format!("{:<width$}  {:<12}  {:>6}  {:>8}  {:>8}\n", "namespace", "account", "queues", "idle", "ttl");
+    for row in rows {
+        let queues = row["queueUrls"].as_object().map_or(0, Map::len);
+        let idle = Span(std::time::Duration::from_millis(row["idleMs"].as_u64().unwrap_or(0))).to_string();
+        // Writing to a String cannot fail.
+        let (name, account, ttl) = (text_of(row, "name"), text_of(row, "account"), text_of(row, "ttl"));
+        let _ = writeln!(text, "{name:<width$}  {account:<12}  {queues:>6}  {idle:>8}  {ttl:>8}");
+    }
+    text
+}
