@@ -6,7 +6,7 @@ use kew::{Server, ServerBuilder};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// After this a test fails: something hangs. No test waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -108,6 +108,28 @@ impl Kew {
             std::thread::yield_now();
         }
         pending
+    }
+
+    /// Waits until something is so.
+    #[track_caller]
+    pub fn until(&self, is_so: impl Fn() -> bool) {
+        let give_up = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < give_up, "it never came to be");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Lets real time pass, little by little, while something is waited for.
+    pub fn passing<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(wait);
+            while !waiting.is_finished() {
+                self.pass(Duration::from_millis(1));
+                std::thread::yield_now();
+            }
+            waiting.join().unwrap()
+        })
     }
 
     fn parked(&self, queue: &str) -> u64 {

@@ -2,6 +2,8 @@
 
 mod about;
 mod any_request;
+mod auto;
+mod clock;
 #[path = "../support/control_calls.rs"]
 mod control_calls;
 mod fixture;

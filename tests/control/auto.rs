@@ -1,0 +1,1 @@
+//! Auto-advance: each row of what happens when.
