@@ -14,6 +14,9 @@ PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 MODEL       := $(VENV)/service-2.json
 QUERY_MODEL := $(VENV)/query-service-2.json
 
+# What the Python snippets of docs/ use.
+BOTO3 := $(VENV)/boto3-1.44.5
+
 # Tools of others are built without optimisation: that takes a minute or two each, and they have little to do.
 CARGO_DENY := $(VENV)/bin/cargo-deny
 CARGO_FUZZ := $(VENV)/bin/cargo-fuzz
@@ -27,7 +30,7 @@ MSRV     := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 SECONDS ?= 60
 ROUNDS  ?= 50
 
-.PHONY: help run build test unit clients clients-list durable browser-test compat compat-core crash queue-audit flips fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets durable browser-test compat compat-core crash queue-audit flips fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc clean
 
 help: ## this list
@@ -39,7 +42,7 @@ run: ## build kew and start it: make run ARGS="--queue orders"
 build: ## the release binary: target/release/kew
 	$(CARGO) build --release
 
-test: unit clients durable ## everything that shows that kew works: Rust tests, boto3 and the example scripts, in memory and on disk
+test: unit clients durable snippets ## everything that shows that kew works: Rust tests, boto3 and the example scripts, in memory and on disk
 
 unit: export KEW_SERVICE_MODEL = $(abspath $(MODEL))
 unit: export KEW_QUERY_MODEL = $(abspath $(QUERY_MODEL))
@@ -55,6 +58,9 @@ compat: build ## other people's clients: make compat, or make compat ONLY=go-v2
 
 clients-list:
 	@echo $(CLIENTS)
+
+snippets: build $(BOTO3) ## every shell and Python snippet of docs/, each against a fresh kew
+	KEW_BIN=target/release/kew $(VENV)/bin/python docs/check.py
 
 durable: build ## with a data directory: the SDK tests, one client, and ten kills of the release binary under load
 	KEW_TEST_DURABILITY=process $(CARGO) test --test sqs
@@ -106,6 +112,7 @@ features: ## clippy of the library with no feature, and with each by itself; the
 		$(CARGO) clippy --lib --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
 	$(CARGO) test --doc --features aws-sdk
+	$(CARGO) test --test cookbook --features aws-sdk
 
 msrv: ## checks the command and the library with the oldest Rust that Cargo.toml promises; needs rustup
 	rustup run $(MSRV) cargo --version || rustup toolchain install $(MSRV) --profile minimal
@@ -135,6 +142,10 @@ clean: ## removes what the targets above made
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(BOTO3): | $(VENV)/bin/python
+	$(PIP) install boto3==1.44.5
+	touch $@
 
 $(CARGO_DENY): | $(VENV)/bin/python
 	$(CARGO) install --locked --debug --root $(VENV) cargo-deny@0.20.2

@@ -219,13 +219,18 @@ mod server;
 mod store;
 mod wire;
 
+pub use api::Operation as Action;
 #[cfg(feature = "aws-sdk")]
 pub use aws_sdk_sqs;
 #[cfg(feature = "aws-sdk")]
 pub use aws_types::SdkConfig;
 pub use clock::{Clock, ClockMode};
 pub use config::{Config, ControlMode, Durability, Hosts, Mode, NamespaceMode, Origins, QueueConfig, SettingError};
-pub use server::{Server, ServerBuilder, StartError};
+pub use control::{Fault, Finding, Report, Severity};
+pub use server::{
+    Auto, ClockControl, Count, Expect, FaultGuard, MessageHistory, Namespace, NamespaceError, NotMet, Peek,
+    PeekedMessage, Server, ServerBuilder, StartError,
+};
 pub use store::StoreError;
 
 /// The rooms, for the `kew` command and the tests of this package. Not part of the crate's interface: anything in here may

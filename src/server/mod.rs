@@ -4,17 +4,22 @@
 //! | --- | --- |
 //! | `builder.rs` | [`ServerBuilder`]: each setting by a method of its own |
 //! | `error.rs` | [`StartError`]: why a server did not start |
+//! | `control.rs` `expect.rs` | test control from Rust: clock, faults, history, namespaces, report; what is expected of a queue |
 //! | `sdk.rs` | an AWS SDK that is set up for the server (feature `aws-sdk`) |
 //! | `start.rs` | what is done before it serves: who may control it, and the store is loaded |
 
 mod builder;
+mod control;
 mod error;
+mod expect;
 #[cfg(feature = "aws-sdk")]
 mod sdk;
 mod start;
 
 pub use builder::ServerBuilder;
+pub use control::{Auto, ClockControl, FaultGuard, MessageHistory, Namespace, NamespaceError, Peek, PeekedMessage};
 pub use error::StartError;
+pub use expect::{Count, Expect, NotMet};
 
 use crate::api::fill_in;
 use crate::broker::{Broker, By};
@@ -139,11 +144,6 @@ impl Server {
             Access::Token(token) => Some(token.text()),
             Access::On | Access::Off => None,
         }
-    }
-
-    /// The clock it goes by.
-    pub fn clock(&self) -> &Clock {
-        self.broker.clock()
     }
 
     /// The HTTP service itself, to be driven without a socket by the tests of this package.

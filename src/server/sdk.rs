@@ -1,8 +1,31 @@
 //! An AWS SDK for Rust that speaks with this server: the feature `aws-sdk`.
 
-use super::Server;
+use super::{Namespace, Server};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_types::SdkConfig;
+
+/// Credentials of an account, an endpoint and a region for the SDK.
+fn config(access_key: &str, endpoint_url: &str, region: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint_url)
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(access_key, "test", None, None, "kew")))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
+}
+
+impl Namespace {
+    /// As [`Server::sdk_config`], with the access key of the namespace.
+    pub fn sdk_config(&self) -> SdkConfig {
+        config(self.access_key(), self.endpoint_url(), &self.region)
+    }
+
+    /// A client of the AWS SDK for Rust, with [`Namespace::sdk_config`].
+    pub fn client(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.sdk_config())
+    }
+}
 
 impl Server {
     /// What the AWS SDK for Rust has to know to speak with this server: its endpoint, its region, and credentials of the server's own
@@ -11,14 +34,7 @@ impl Server {
     /// The SDK needs a tokio runtime, as it does with AWS.
     pub fn sdk_config(&self) -> SdkConfig {
         // Any credentials do; callers whose access key is not an account's number belong to the server's own.
-        let credentials = Credentials::new("test", "test", None, None, "kew");
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(self.endpoint_url())
-            .region(Region::new(self.region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build()
+        config("test", self.endpoint_url(), &self.region)
     }
 
     /// A client of the AWS SDK for Rust, with [`Server::sdk_config`]. One client with its clones shares connections.

@@ -45,7 +45,10 @@ fn a_real_clock_that_is_turned_runs_on_ahead_and_comes_back_to_real_only_by_rese
     assert_eq!(kew.get("/clock").1["mode"], "real");
     assert_eq!(kew.post("/clock/advance", json!({"by": 60})).0, 200);
     let state = kew.get("/clock").1;
-    assert_eq!((&state["mode"], &state["offset"], &state["offsetMs"]), (&json!("running"), &json!("1m"), &json!(60_000)));
+    assert_eq!(
+        (&state["mode"], &state["offset"], &state["offsetMs"]),
+        (&json!("running"), &json!("1m"), &json!(60_000))
+    );
     let (status, refused) = kew.put("/clock", json!({"mode": "real"}));
     assert_eq!(status, 409, "{refused}");
     assert!(refused["hint"].as_str().unwrap().contains("/_kew/reset"), "{refused}");
@@ -78,7 +81,11 @@ fn two_parked_receives_are_served_at_their_own_moments() {
     let start = now_ms(&kew);
     let turned = kew.post("/clock/advance", json!({"by": "30s"})).1;
     let at = |index: usize| turned["steps"][index]["at"].as_str().unwrap().to_owned();
-    assert_eq!((turned["handedOut"].as_u64(), turned["steps"].as_array().map(Vec::len)), (Some(2), Some(2)), "{turned}");
+    assert_eq!(
+        (turned["handedOut"].as_u64(), turned["steps"].as_array().map(Vec::len)),
+        (Some(2), Some(2)),
+        "{turned}"
+    );
     assert!(at(0) < at(1));
     assert_eq!(turned["nowMs"], start + 30_000);
     assert_eq!(bodies(&one.answer().json().1), ["A"]);
@@ -226,7 +233,9 @@ fn bad_input_is_400_with_the_nearest_right_name_and_changes_nothing() {
 
 #[test]
 fn a_clock_that_is_not_a_controlled_one_is_not_turned() {
-    for (clock, mode, reason) in [(Clock::manual(), "manual", "manual clock"), (Clock::system(), "real", "system clock")] {
+    for (clock, mode, reason) in
+        [(Clock::manual(), "manual", "manual clock"), (Clock::system(), "real", "system clock")]
+    {
         let kew = Kew::with(Server::builder().queue("orders").clock(clock));
         assert_eq!(kew.get("/clock").1["mode"], mode);
         for (status, refused) in [
@@ -267,7 +276,11 @@ fn a_move_task_goes_on_step_by_step() {
     assert_eq!(kew.get("/clock").1["next"]["why"], "moveTask");
     let poll = kew.park("orders");
     let turned = kew.post("/clock/advance", json!({"by": 10})).1;
-    assert_eq!((&turned["steps"][0]["why"], &turned["steps"][0]["messages"]), (&json!("moveTask"), &json!(1)), "{turned}");
+    assert_eq!(
+        (&turned["steps"][0]["why"], &turned["steps"][0]["messages"]),
+        (&json!("moveTask"), &json!(1)),
+        "{turned}"
+    );
     assert_eq!(bodies(&poll.answer().json().1), ["1"]);
     assert_eq!(kew.get("/queues/orders").1["visible"], 2, "all have been moved on the way");
 }
