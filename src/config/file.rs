@@ -1,8 +1,8 @@
 //! The configuration file: TOML, with errors that name file and line.
 
-use super::QueueConfig;
 use super::settings::{Queues, Settings};
 use super::values::Scalar;
+use super::{FaultConfig, QueueConfig};
 use crate::api::attributes::name;
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
@@ -32,6 +32,9 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
+/// The key of rules about faults, which are no setting: no flag and no variable says them.
+const FAULT: &str = "fault";
+
 /// A table whose keys and values know where they stand. Values of any type are read, so that the text about a wrong one can say
 /// what would be right.
 type Table = BTreeMap<Spanned<String>, Spanned<Value>>;
@@ -46,8 +49,15 @@ type Wrong = (Option<Range<usize>>, String);
 pub fn read_file(path: &Path) -> Result<Settings, FileError> {
     let error = |line, what| FileError { path: path.to_owned(), line, what };
     let text = std::fs::read_to_string(path).map_err(|e| error(None, format!("cannot be read: {e}")))?;
-    let line_of = |span: Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
-    read(&text).map_err(|(span, what)| error(span.map(line_of), what))
+    let mut settings = read(&text).map_err(|(span, what)| error(span.map(|span| line_of(&text, &span)), what))?;
+    for fault in &mut settings.faults {
+        fault.place = format!("{}:{}", path.display(), fault.place);
+    }
+    Ok(settings)
+}
+
+fn line_of(text: &str, span: &Range<usize>) -> usize {
+    text[..span.start.min(text.len())].matches('\n').count() + 1
 }
 
 fn read(text: &str) -> Result<Settings, Wrong> {
@@ -55,7 +65,7 @@ fn read(text: &str) -> Result<Settings, Wrong> {
     let mut entries: Vec<_> = table.into_iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     let mut settings = Settings::default();
-    for (key, value) in entries {
+    for (key, value) in entries.into_iter().filter(|(key, _)| key.get_ref() != FAULT) {
         settings = setting(key.get_ref(), value.get_ref().clone())
             .map_err(|wrong| match wrong {
                 WrongSetting::Key(what) => (Some(key.span()), what),
@@ -64,6 +74,7 @@ fn read(text: &str) -> Result<Settings, Wrong> {
             .over(settings);
     }
     settings.queue = vec![Queues(queues(text)?)];
+    settings.faults = faults(text)?;
     Ok(settings)
 }
 
@@ -94,6 +105,25 @@ fn without_dates(value: Value) -> Value {
 /// Whether a key is one of the server's settings.
 fn is_setting(key: &str) -> bool {
     !matches!(setting(key, Value::Boolean(false)), Err(WrongSetting::Key(_)))
+}
+
+/// The rules about faults, each with its line as its place.
+fn faults(text: &str) -> Result<Vec<FaultConfig>, Wrong> {
+    #[derive(Deserialize)]
+    struct Tables {
+        #[serde(default)]
+        fault: Vec<Spanned<toml::Table>>,
+    }
+    let wrong =
+        |error: toml::de::Error| (error.span(), "rules about faults are written as [[fault]] tables".to_owned());
+    let tables: Tables = toml::from_str(text).map_err(wrong)?;
+    let rule = |table: Spanned<toml::Table>| {
+        let span = table.span();
+        let rule = json(table.get_ref()).and_then(|rule| serde_json::from_str(&rule).map_err(|e| e.to_string()));
+        let place = line_of(text, &span).to_string();
+        rule.map(|rule| FaultConfig { place, rule }).map_err(|what| (Some(span), what))
+    };
+    tables.fault.into_iter().map(rule).collect()
 }
 
 fn queues(text: &str) -> Result<Vec<QueueConfig>, Wrong> {

@@ -8,12 +8,14 @@
 //! | `file.rs` | the file, with errors that name the line (feature `bin`) |
 //! | `layers.rs` | what was given, over the file that it names (feature `bin`) |
 //! | `queue.rs` `queue_json.rs` | queues that are there from the start: from code, a text or JSON |
+//! | `fault.rs` | rules about faults that are there from the start |
 //! | `browsers.rs` | which web pages may use the server, and by which names |
 //!
 //! **Invariant:** this is the ground floor: `config/` knows nothing of the rooms that are told.
 
 mod browsers;
 mod error;
+mod fault;
 #[cfg(feature = "bin")]
 mod file;
 #[cfg(feature = "bin")]
@@ -26,6 +28,7 @@ mod values;
 
 pub use browsers::{Hosts, Origins};
 pub use error::SettingError;
+pub use fault::FaultConfig;
 #[cfg(feature = "bin")]
 pub use file::{FileError, read_file};
 pub use queue::{QueueConfig, parse_queues};
@@ -114,6 +117,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Queues that are there from the start.
     pub queues: Vec<QueueConfig>,
+    /// Rules about faults that are there from the start.
+    pub faults: Vec<FaultConfig>,
     /// Whether a queue that is asked for and not there is created.
     pub auto_create: bool,
     /// How closely to keep to AWS; the next two settings refine it.
@@ -161,6 +166,7 @@ impl Default for Config {
         Config {
             listen: Vec::new(),
             queues: Vec::new(),
+            faults: Vec::new(),
             auto_create: false,
             mode: Mode::Dev,
             namespace: None,

@@ -7,8 +7,8 @@ use super::values::{
     Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seed, Switch, Threads,
 };
 use super::{
-    ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, Hosts,
-    LISTEN_DEFAULT, Mode, NamespaceMode, Origins, QueueConfig, REGION_DEFAULT, SettingError, parse_queues,
+    ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, FaultConfig,
+    Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, QueueConfig, REGION_DEFAULT, SettingError, parse_queues,
 };
 use clap::Args;
 use serde::de::IgnoredAny;
@@ -58,6 +58,11 @@ settings! {
         #[arg(long, value_name = "NAME[,ATTRIBUTE=VALUE...]", env = "KEW_QUEUE", value_parser = Queues::of_a_flag)]
         #[serde(deserialize_with = "tables")]
         pub queue: Vec<Queues> = "none",
+
+        /// Rules about faults; only a file says them
+        #[arg(skip)]
+        #[serde(skip)]
+        pub faults: Vec<FaultConfig> = "none",
 
         /// A file with the same settings in TOML, and queues
         #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
@@ -207,6 +212,13 @@ impl<T> Over for Option<T> {
     }
 }
 
+/// Rules of both layers are there.
+impl Over for Vec<FaultConfig> {
+    fn over(self, lower: Vec<FaultConfig>) -> Vec<FaultConfig> {
+        lower.into_iter().chain(self).collect()
+    }
+}
+
 /// Queues of both layers are there; one that comes later replaces one of its name.
 impl Over for Vec<Queues> {
     fn over(self, lower: Vec<Queues>) -> Vec<Queues> {
@@ -226,6 +238,7 @@ impl Settings {
         let mut config = Config {
             listen: self.listen.unwrap_or_default().into_iter().map(|listen| listen.0).collect(),
             queues: Vec::new(),
+            faults: self.faults,
             auto_create: self.auto_create.map_or(default.auto_create, |switch| switch.0),
             mode: self.mode.unwrap_or(default.mode),
             namespace: self.namespace,

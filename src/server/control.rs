@@ -380,7 +380,7 @@ pub struct Namespace {
     control: Arc<Control>,
     space: Arc<Space>,
     url: String,
-    pub(super) region: String,
+    region: String,
 }
 
 impl fmt::Debug for Namespace {
@@ -406,6 +406,11 @@ impl Namespace {
     /// The access key by which kew knows its clients: 12 digits, which are its account too.
     pub fn access_key(&self) -> &str {
         &self.space.account
+    }
+
+    /// The region of its queues.
+    pub fn region(&self) -> &str {
+        &self.region
     }
 
     /// The URL of a queue, whether it is there or not.

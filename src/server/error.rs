@@ -35,6 +35,8 @@ pub enum StartError {
     Store(StoreError),
     /// Queues of the data directory cannot be told apart by accounts and regions as they are used; what to do.
     Namespace(String),
+    /// A configured rule about faults cannot be: where it stands, and what would be right.
+    Fault(String),
     /// A configured queue is not one that SQS would create.
     #[non_exhaustive]
     Queue {
@@ -55,7 +57,7 @@ impl fmt::Display for StartError {
             StartError::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             StartError::Thread(source) => write!(f, "cannot start a thread: {source}"),
             StartError::Store(error) => error.fmt(f),
-            StartError::Namespace(text) => f.write_str(text),
+            StartError::Namespace(text) | StartError::Fault(text) => f.write_str(text),
             StartError::Queue { name, reason } => write!(f, "queue {name}: {reason}"),
         }
     }
@@ -67,7 +69,7 @@ impl error::Error for StartError {
             StartError::Setting { source, .. } => Some(source),
             StartError::Listen { source, .. } | StartError::Thread(source) => Some(source),
             StartError::Store(source) => Some(source),
-            StartError::Namespace(_) | StartError::Queue { .. } => None,
+            StartError::Namespace(_) | StartError::Fault(_) | StartError::Queue { .. } => None,
         }
     }
 }

@@ -100,6 +100,7 @@ impl Server {
         let broker = home.broker().clone();
         home.declare(By::default())
             .map_err(|NotDeclared { queue: name, reason }| StartError::Queue { name, reason })?;
+        start::add_faults(&home, config)?;
         let control = Control::new(home, start::control_access(config, addresses));
         let service = Arc::new(Service::new(control, HttpOptions::of(config)).network_time(time));
         let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();

@@ -18,7 +18,7 @@ fn config(access_key: &str, endpoint_url: &str, region: &str) -> SdkConfig {
 impl Namespace {
     /// As [`Server::sdk_config`], with the access key of the namespace.
     pub fn sdk_config(&self) -> SdkConfig {
-        config(self.access_key(), self.endpoint_url(), &self.region)
+        config(self.access_key(), self.endpoint_url(), self.region())
     }
 
     /// A client of the AWS SDK for Rust, with [`Namespace::sdk_config`].

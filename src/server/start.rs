@@ -5,7 +5,7 @@ use super::StartError;
 use crate::broker::Broker;
 use crate::broker::BrokerOptions;
 use crate::config::{Config, ControlMode};
-use crate::control::{Access, SpaceOptions, Token};
+use crate::control::{Access, Fault, Space, SpaceOptions, Token};
 #[cfg(feature = "store")]
 use crate::store::{Committer, SqliteStore, Store};
 use std::net::SocketAddr;
@@ -38,6 +38,18 @@ pub(super) fn control_access(config: &Config, addresses: &[SocketAddr]) -> Acces
             Access::Token(config.control_token.as_ref().map_or_else(Token::random, |token| Token::new(token.clone())))
         }
     }
+}
+
+/// Adds the configured rules about faults.
+pub(super) fn add_faults(space: &Space, config: &Config) -> Result<(), StartError> {
+    for fault in &config.faults {
+        let added = Fault::read(&fault.rule).and_then(|rule| space.faults().add(rule));
+        added.map_err(|refusal| {
+            let parts = [&fault.place, &refusal.error, &refusal.hint].into_iter().filter(|part| !part.is_empty());
+            StartError::Fault(parts.cloned().collect::<Vec<_>>().join(": "))
+        })?;
+    }
+    Ok(())
 }
 
 /// Loads what is in a data directory, and has everything from now on written there.

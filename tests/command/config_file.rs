@@ -1,6 +1,6 @@
 //! The configuration file: queues with all that belongs to them, and how each mistake is refused.
 
-use crate::http::json;
+use crate::http::{self, json};
 use crate::kew::*;
 use serde_json::{Value, json as value};
 
@@ -317,4 +317,26 @@ fn a_file_that_cannot_be_read_is_named() {
     std::fs::write(&file.path, b"account = \"\xff\"").unwrap();
     let ended = refused(&["--config", file.path()]);
     assert!(ended.errors.starts_with(&format!("kew: {}: cannot be read: ", file.path())), "{ended:?}");
+}
+
+#[test]
+fn rules_about_faults_are_tables_of_the_file() {
+    let right = "[[fault]]\nfault = \"lostAnswer\"\non = { action = \"SendMessage\", queue = \"orders\" }\nwhen = { nth = [2] }";
+    let text = format!("listen = \"127.0.0.1:0\"\n{right}\n\n[[queue]]\nname = \"orders\"\n");
+    let file = File::new("faults", &text);
+    let kew = Kew::start(&["--config", file.path()]);
+    let answer = kew.ask(http::get("/_kew/faults")).ok();
+    let list = answer.text();
+    assert!(list.contains("\"fault\":\"lostAnswer\"") && list.contains("\"nth\":[2]"), "{list}");
+    for (text, line, what) in [
+        ("[fault]\n", 1, "rules about faults are written as [[fault]] tables"),
+        ("\n[[fault]]\nfault = \"throtle\"", 2, "there is no fault `throtle`: did you mean `throttle`?"),
+        (
+            "[[fault]]\nfault = \"throttle\"\nwhen = { nth = 0 }",
+            1,
+            "`when` counts from 1: as in {\"nth\": [1]} for the first",
+        ),
+    ] {
+        assert_eq!(refusal_of("wrong_fault", text), format!("{line}: {what}"), "{text}");
+    }
 }

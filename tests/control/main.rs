@@ -6,6 +6,8 @@ mod auto;
 mod clock;
 #[path = "../support/control_calls.rs"]
 mod control_calls;
+mod faults;
+mod faults_drawn;
 mod fixture;
 mod report;
 mod reset;

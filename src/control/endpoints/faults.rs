@@ -72,9 +72,12 @@ fn add(call: Call<'_>) -> Answering<'_> {
         let mut added = faults.add_all(Faults::read_all(rules)?, false)?;
         let ids: Vec<&str> = added.iter().filter_map(|rule| rule["id"].as_str()).collect();
         let text = format!("{}\n", ids.join("\n"));
-        let json = match (added.len(), call.input.is_array()) {
-            (1, false) => added.remove(0),
-            _ => json!({ "faults": added }),
+        // A profile is several rules, which are removed together by its own id.
+        let profile = added.first().map(|rule| rule["profile"].clone()).filter(|_| !call.input.is_array());
+        let json = match (added.len(), profile) {
+            (1, Some(Value::Null)) => added.remove(0),
+            (_, Some(id)) => json!({"id": id, "faults": added}),
+            (_, None) => json!({ "faults": added }),
         };
         Ok(Reply::json(json).with_text(text).with_status(201))
     })
