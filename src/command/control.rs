@@ -34,7 +34,7 @@ pub fn control(target: &Target, what: Control, json: bool) -> Result<ExitCode, S
         if json {
             show(answer, false).await?;
         } else {
-            output::print_beside(&format!("kew: {}", answer.text().await?));
+            output::tell(&answer.text().await?);
         }
         Ok(ExitCode::from(code))
     })

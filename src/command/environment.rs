@@ -44,8 +44,8 @@ pub fn show(target: &Target, args: &EnvArgs, json: bool) -> Result<ExitCode, Str
         let status = answer.status;
         let about: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
         let Some(variables) = about["env"].as_object().filter(|_| status == 200) else {
-            let text = |name: &str| about[name].as_str().unwrap_or_default().to_owned();
-            output::complain(&format!("{}\n  {}", text("error"), text("hint")));
+            let text = |name: &str| about[name].as_str().unwrap_or_default();
+            output::tell(&format!("{}\n  {}\n", text("error"), text("hint")));
             return Ok(ExitCode::from(control::refusal_code(status)));
         };
         let variables = in_order(variables);

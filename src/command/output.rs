@@ -36,10 +36,14 @@ pub fn has_colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// What lines on standard error begin with.
+fn label() -> &'static str {
+    if has_colours(&io::stderr()) { "\x1b[1mkew:\x1b[0m" } else { "kew:" }
+}
+
 /// The last word of a command that failed. If standard error is closed there is nobody to tell.
 pub fn complain(error: &str) {
-    let name = if has_colours(&io::stderr()) { "\x1b[1;31mkew:\x1b[0m" } else { "kew:" };
-    let _ = writeln!(io::stderr(), "{name} {}", escaped(error));
+    let _ = writeln!(io::stderr(), "{} {}", label(), escaped(error));
 }
 
 /// What another program said, on its way to a stream. On a terminal it goes line by line, with all that could command the terminal
@@ -118,8 +122,9 @@ pub fn print(text: &str) {
     let _ = out.push(text.as_bytes()).and_then(|()| out.end());
 }
 
-/// Prints a text of another program on standard error.
-pub fn print_beside(text: &str) {
+/// Prints a text of another program, maybe of several lines, on standard error.
+pub fn tell(text: &str) {
+    let _ = write!(io::stderr(), "{} ", label());
     let mut out = Foreign::to(io::stderr());
     let _ = out.push(text.as_bytes()).and_then(|()| out.end());
 }

@@ -129,7 +129,7 @@ pub fn report(target: &Target, args: &ReportArgs, json: bool) -> Result<ExitCode
         let text = match fetch(target, &args.about, format).await? {
             Ok(text) => text,
             Err((code, refusal)) => {
-                output::print_beside(&format!("kew: {refusal}"));
+                output::tell(&refusal);
                 return Ok(ExitCode::from(code));
             }
         };
@@ -156,9 +156,9 @@ pub async fn at_the_end(
     fail_on: Option<Level>,
 ) -> Result<bool, Failure> {
     match fetch(target, about, Format::Text).await? {
-        Ok(text) => output::print_beside(&format!("kew: {text}")),
+        Ok(text) => output::tell(&text),
         Err((_, refusal)) => {
-            output::print_beside(&format!("kew: no report: {refusal}"));
+            output::tell(&format!("no report: {refusal}"));
             return Ok(fail_on.is_some());
         }
     }

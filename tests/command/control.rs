@@ -96,6 +96,22 @@ fn where_no_kew_is_the_exit_code_is_another() {
 }
 
 #[test]
+fn the_clock_is_stopped_and_turned() {
+    let kew = orders();
+    let clock = |args: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&shown(&kew, &[args, &["--json"]].concat())).unwrap()
+    };
+    assert_eq!(clock(&["clock"])["mode"], "real");
+    let before = clock(&["clock", "--freeze"])["nowMs"].as_u64().unwrap();
+    assert_eq!(clock(&["advance", "1h30m"])["nowMs"], before + 5_400_000);
+    assert_eq!(clock(&["clock"])["nowMs"], before + 5_400_000);
+    assert!(shown(&kew, &["advance", "15m"]).lines().next().unwrap().ends_with(", 15m later"));
+    // Refused for now, and wrong.
+    assert_eq!(ask(&kew, &["clock", "--real"]).code, Some(1));
+    assert_eq!(ask(&kew, &["advance", "soon"]).code, Some(2));
+}
+
+#[test]
 fn faults_are_added_listed_and_removed() {
     let kew = orders();
     let args =
