@@ -109,7 +109,9 @@ fn a_jump_is_as_if_the_lid_had_been_closed() {
 fn advance_answers_after_every_hand_off_is_on_its_way_with_several_workers() {
     for threads in [1, 4] {
         let queue = QueueConfig::new("orders").visibility_timeout(Duration::from_secs(30)).dead_letter("dead", 1);
-        let kew = frozen(Kew::with(Server::builder().queue("dead").queue(queue).threads(threads)));
+        // What was received stays in flight over all rounds.
+        let dead = QueueConfig::new("dead").visibility_timeout(Duration::from_secs(43_200));
+        let kew = frozen(Kew::with(Server::builder().queue(dead).queue(queue).threads(threads)));
         for round in 0..50 {
             kew.send("orders", &round.to_string());
             assert_eq!(kew.receive("orders").len(), 1);
