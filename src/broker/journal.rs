@@ -157,7 +157,8 @@ impl Journal {
     /// Takes out that messages left since the mark. They are on their way to another queue, and leaving one and entering the
     /// other go to the store as one.
     pub(super) fn take_removals(&mut self, mark: usize) -> Vec<Entry> {
-        let is_removal = |entry: &mut Entry| matches!(entry.cause, Some(Cause::DeadLettered | Cause::Moved));
+        let is_removal =
+            |entry: &mut Entry| matches!(entry.cause, Some(Cause::DeadLettered | Cause::Moved | Cause::Removed));
         self.entries.extract_if(mark.min(self.entries.len()).., is_removal).collect()
     }
 

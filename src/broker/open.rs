@@ -162,6 +162,17 @@ impl OpenQueue<'_> {
         engine.take(self.now, message, journal)
     }
 
+    /// Takes a message out by its slot and number, and puts it into another queue; whether it was there.
+    pub fn move_to(&mut self, target: &Arc<Queue>, message: (u32, u64), by: By) -> bool {
+        let QueueState { engine, journal, departures, .. } = &mut *self.state;
+        let mark = journal.mark();
+        let Some(message) = engine.take(self.now, message, journal) else { return false };
+        let removals = journal.take_removals(mark);
+        let (target, cause) = (target.clone(), TransferCause::ByHand(by));
+        departures.push(Transfer { target, cause, messages: vec![message], removals });
+        true
+    }
+
     /// Makes a message visible, by its slot and number; whether it was hidden.
     pub fn release(&mut self, message: (u32, u64)) -> bool {
         let QueueState { engine, journal, .. } = &mut *self.state;

@@ -2,7 +2,7 @@
 
 use super::journal::{Entry, Journal, Readers};
 use super::long_polls::LongPolls;
-use super::observer::{QueueEvent, QueueNames};
+use super::observer::{By, QueueEvent, QueueNames};
 use super::settings::QueueSettings;
 use crate::engine::{self, Message, Time};
 use crate::store::{Change, QueueRecord};
@@ -83,6 +83,8 @@ pub(super) enum TransferCause {
     DeadLetter,
     /// The message move task with this id moves them.
     MoveTask(Arc<str>),
+    /// They are moved by hand, on behalf of somebody.
+    ByHand(By),
 }
 
 /// What has left a queue and not yet arrived elsewhere.

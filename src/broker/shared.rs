@@ -11,8 +11,8 @@ use crate::api::{Arn, RedrivePolicy};
 use crate::clock::Clock;
 use crate::config::NamespaceMode;
 use crate::store::{Committer, QUEUES_MAX};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 /// How the broker differs from AWS, or does not.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct Broker {
     /// Held while due wake-ups are served, so that a manual clock is turned on only when none is half served.
     pub(super) firing: Mutex<()>,
     pub(super) readers: Readers,
-    pub(super) closing: AtomicBool,
+    pub(super) closing: watch::Sender<bool>,
 }
 
 impl Broker {
@@ -53,7 +53,7 @@ impl Broker {
             move_task_wakeups: Wakeups::default(),
             firing: Mutex::default(),
             readers: Readers::default(),
-            closing: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
         }
     }
 
@@ -122,7 +122,13 @@ impl Broker {
 
     /// Whether the server is about to stop.
     pub fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
+        *self.closing.borrow()
+    }
+
+    /// Waits until the server is about to stop.
+    pub async fn closed(&self) {
+        // An error would mean that the sender is gone, and it lives in `self`.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 
     /// The queue that the redrive policy of another points at, if it is there.

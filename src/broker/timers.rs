@@ -4,7 +4,6 @@ use super::open::CATCH_UP_BYTES_MAX;
 use super::queue::Queue;
 use super::shared::Broker;
 use crate::store::CommitTicket;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -81,7 +80,7 @@ impl Broker {
 
     /// Answers all long polls with nothing, now and from now on; the server is about to stop.
     pub fn close(&self) {
-        self.closing.store(true, Ordering::SeqCst);
+        self.closing.send_replace(true);
         if let Some(store) = self.store() {
             store.hurry();
         }

@@ -50,7 +50,7 @@ impl Broker {
     fn arrive(&self, source: &Arc<Queue>, transfer: Transfer) -> bool {
         let Transfer { target, cause, messages, removals } = transfer;
         let counted = match &cause {
-            TransferCause::DeadLetter => None,
+            TransferCause::DeadLetter | TransferCause::ByHand(_) => None,
             TransferCause::MoveTask(task) => self.move_tasks.count(source, task, messages.len() as u64),
         };
         let (mut open, messages) = match self.open(&target) {
@@ -63,6 +63,9 @@ impl Broker {
         };
         open.state.journal.append(removals);
         open.note(|_, _| counted);
+        if let TransferCause::ByHand(by) = &cause {
+            open.state.journal.act_for(*by);
+        }
         let fifo = target.fifo;
         let arn = Arn { region: &source.region, account: &source.account, name: &source.name }.to_string().into();
         for message in messages {
@@ -81,9 +84,21 @@ impl OpenQueue<'_> {
         match cause {
             TransferCause::DeadLetter => as_dead_letter(message, source_arn, fifo, self.now()),
             // What arrives is a new message with the old content (developer guide).
+            TransferCause::ByHand(_) => as_moved_by_hand(message),
             TransferCause::MoveTask(_) => message.renewed(self.broker.ids.message_id(), self.now()),
         }
     }
+}
+
+/// A message that is moved by hand stays what it is, but for the redrive policy it has not been received in its new queue yet.
+fn as_moved_by_hand(mut message: Message) -> Message {
+    let received = message.receive_count;
+    if received > 0 || message.extra.as_ref().is_some_and(|extra| extra.dead_letter_source.is_some()) {
+        let extra = message.extra_mut();
+        extra.dead_letter_source = None;
+        extra.receive_count_on_arrival = received;
+    }
+    message
 }
 
 /// A message as it enters its dead-letter queue: the same, with where it came from. On a FIFO queue its id becomes its
