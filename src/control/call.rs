@@ -89,7 +89,6 @@ impl Call<'_> {
     }
 
     /// On whose behalf the call does something, for the history.
-    #[allow(dead_code, reason = "endpoints that change something are to come")]
     pub fn by(&self) -> By {
         let client = |history: &Arc<History>| history.client(None, self.incoming.peer, &self.space.account, true);
         By { client: self.space.history().map_or(0, client), request: 0 }

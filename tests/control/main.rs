@@ -9,6 +9,8 @@ mod control_calls;
 mod faults;
 mod faults_drawn;
 mod fixture;
+mod history;
+mod messages;
 mod report;
 mod reset;
 mod safety;

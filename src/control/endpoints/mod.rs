@@ -3,7 +3,10 @@
 mod about;
 mod awaits;
 mod clock;
+mod events;
 mod faults;
+mod history;
+mod messages;
 mod namespaces;
 mod queues;
 mod report;
@@ -35,10 +38,13 @@ pub(super) struct Endpoint {
 
 /// The tables of the files beside this one.
 const TABLES: &[&[Endpoint]] = &[
-    about::ENDPOINTS, //
+    about::ENDPOINTS,
     awaits::ENDPOINTS,
     clock::ENDPOINTS,
+    events::ENDPOINTS,
     faults::ENDPOINTS,
+    history::ENDPOINTS,
+    messages::ENDPOINTS,
     namespaces::ENDPOINTS,
     queues::ENDPOINTS,
     report::ENDPOINTS,

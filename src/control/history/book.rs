@@ -108,7 +108,7 @@ impl Book {
         let known = self.lives.get_mut(life);
         let had_ended = known.left.is_some_and(Kind::ends_life);
         known.queue = queue;
-        known.number = facts.number;
+        (known.slot, known.number) = (facts.slot, facts.number);
         known.receive_count = facts.receive_count;
         known.left = kind.leaves_queue().then_some(kind);
         if kind.leaves_queue() {
@@ -454,6 +454,7 @@ impl Book {
             id: life.id,
             queue: queue.map(|entry| entry.uid),
             left: life.left.or_else(|| emptied_by(&self.queues, life)),
+            message: (life.slot, life.number),
             receive_count: life.receive_count,
             position: life.last,
         })

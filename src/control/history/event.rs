@@ -150,20 +150,20 @@ impl Event {
 
     /// What happened, for people: without the time, the queue and the message.
     pub fn text(&self) -> String {
-        let until = |what: &str| match self.deadline {
-            Some(deadline) => format!("{what} until +{}", span(deadline.ms_since(self.at))),
+        let lasting = |what: &str| match self.deadline {
+            Some(deadline) => format!("{what} for {}", span(deadline.ms_since(self.at))),
             None => what.to_owned(),
         };
         let receive = format!("by the handle of receive {}", self.receive);
         match (self.kind, self.detail.as_deref()) {
             (Kind::Received, _) => {
-                format!("#{}{}", self.receive_count, self.deadline.map_or(String::new(), |_| until(", hidden")))
+                format!("#{}{}", self.receive_count, self.deadline.map_or(String::new(), |_| lasting(", hidden")))
             }
-            (Kind::Delayed, _) => until("hidden"),
+            (Kind::Delayed, _) => lasting("hidden"),
             (Kind::VisibilityChanged, _) if self.state == Some(MessageState::Visible) => {
                 format!("to 0: visible, {receive}")
             }
-            (Kind::VisibilityChanged, _) => format!("{}, {receive}", until("hidden")),
+            (Kind::VisibilityChanged, _) => format!("{}, {receive}", lasting("hidden")),
             (Kind::VisibilityEnded | Kind::Available | Kind::Released | Kind::GivenBack, _) => "visible".to_owned(),
             (Kind::Deleted, _) if u32::from(self.receive) < self.receive_count => {
                 format!("{receive}, received {} times", self.receive_count)
@@ -178,20 +178,15 @@ impl Event {
         }
     }
 
-    /// A line for people, the time being told from a moment on.
-    pub fn line(&self, since: Time, queue_width: usize, with_message: bool) -> String {
-        let at = match self.at < since {
-            true => format!("-{}", span(since.ms_since(self.at))),
-            false => format!("+{}", span(self.at.ms_since(since))),
-        };
+    /// A line for people, with the time as it is told to them.
+    pub fn line(&self, time: &str, queue_width: usize, with_message: bool) -> String {
         let queue = self.queue.as_ref().map_or("", |queue| &*queue.name);
-        let message = self.message.filter(|_| with_message).map(|id| format!("{id:<36}  ")).unwrap_or_default();
+        let message = self.message.filter(|_| with_message).map(|id| id.to_string()).unwrap_or_default();
+        let message = if with_message { format!("{message:<36}  ") } else { message };
         let by = self.client.as_ref().map(|client| format!("by {}", client.shown())).unwrap_or_default();
         let rest = [self.text(), by].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
-        let kind = self.kind.name();
-        format!("{:>6}  {at:>9}  {queue:<queue_width$}  {message}{kind:<17}  {rest}", self.position)
-            .trim_end()
-            .to_owned()
+        let (position, kind) = (self.position, self.kind.name());
+        format!("{position:>6}  {time}  {queue:<queue_width$}  {message}{kind:<17}  {rest}").trim_end().to_owned()
     }
 }
 
@@ -200,7 +195,11 @@ pub fn listing(events: &[Event], with_messages: bool) -> String {
     let Some(first) = events.first() else { return "no events\n".to_owned() };
     let names = events.iter().filter_map(|event| event.queue.as_ref());
     let width = names.map(|queue| queue.name.chars().count()).max().unwrap_or(0);
-    let lines = events.iter().map(|event| event.line(first.at, width, with_messages));
+    let time = |event: &Event| match event.at < first.at {
+        true => format!("-{}", span(first.at.ms_since(event.at))),
+        false => format!("+{}", span(event.at.ms_since(first.at))),
+    };
+    let lines = events.iter().map(|event| event.line(&format!("{:>9}", time(event)), width, with_messages));
     let head = format!("times from {}", shown(first.at));
     std::iter::once(head).chain(lines).map(|line| line + "\n").collect()
 }

@@ -36,6 +36,8 @@ pub(super) struct Life {
     pub(super) last: u64,
     /// Its number in its queue, as receipt handles name it.
     pub(super) number: u64,
+    /// Its slot there.
+    pub(super) slot: u32,
     before: u32,
     after: u32,
     /// How many events it has.
@@ -60,6 +62,7 @@ const FREE: Life = Life {
     first: u64::MAX,
     last: 0,
     number: 0,
+    slot: 0,
     before: NONE,
     after: NONE,
     events: 0,

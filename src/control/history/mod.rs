@@ -34,11 +34,13 @@ use crate::engine::{Cause, Fact, MessageId, Time};
 use book::Book;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Events that are looked at under the lock in one go.
 const LOOKED_AT_PER_TURN: usize = 4096;
+/// Who may follow the events of a space at one time.
+pub const FOLLOWERS_MAX: usize = 64;
 /// Messages that have left their queues, looked at in one go.
 const GONE_PER_TURN: usize = 256;
 
@@ -50,13 +52,21 @@ pub struct History {
     book: Mutex<Book>,
     /// The number of the last event, for those who wait for more.
     newest: watch::Sender<u64>,
+    /// Room for those who follow it.
+    followers: Arc<Semaphore>,
 }
 
 impl History {
     /// A history that keeps so many events at most.
     pub fn new(events_max: usize, clock: Clock) -> History {
         let book = Mutex::new(Book::new(events_max));
-        History { clock, position: AtomicU64::new(0), book, newest: watch::Sender::new(0) }
+        History {
+            clock,
+            position: AtomicU64::new(0),
+            book,
+            newest: watch::Sender::new(0),
+            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
@@ -96,6 +106,11 @@ impl History {
         // What was added before anybody listened.
         self.newest.send_replace(self.position());
         receiver
+    }
+
+    /// Room for somebody who follows the events, if there is any; there is [`FOLLOWERS_MAX`].
+    pub fn follow(&self) -> Option<OwnedSemaphorePermit> {
+        self.followers.clone().try_acquire_owned().ok()
     }
 
     /// How often each thing took place in a queue; exact also when events were dropped.
@@ -139,6 +154,11 @@ impl History {
     pub fn count_since(&self, queue: u64, kind: Kind, position: u64) -> Result<u64, Dropped> {
         let earlier = self.totals_at(queue, position)?;
         Ok(self.totals(queue).since(&earlier).of(kind))
+    }
+
+    /// The position before which events were dropped, if any were.
+    pub fn dropped_before(&self) -> Option<u64> {
+        Some(self.lock().dropped_before()).filter(|before| *before > 0)
     }
 
     /// Up to `limit` events behind a position.

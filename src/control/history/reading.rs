@@ -53,6 +53,8 @@ pub struct Whereabouts {
     pub id: MessageId,
     /// The queue that it is in, or was in last.
     pub queue: Option<u64>,
+    /// Its slot and its number there.
+    pub message: (u32, u64),
     /// How it left that queue, if it did.
     pub left: Option<Kind>,
     /// How often it had been received when something last happened to it.

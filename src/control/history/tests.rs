@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::engine::{Body, MessageFacts, MessageState, Receipt};
-use std::sync::Arc;
 use std::time::Duration;
 
 const QUEUE: u64 = 77;
