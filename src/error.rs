@@ -107,6 +107,7 @@ error_table! {
     ServiceUnavailable:           GENERIC "ServiceUnavailable", "ServiceUnavailable", 503, Receiver;
 
     // Answers of the HTTP server for which SQS has no name of its own; SDKs read them like the others.
+    InvalidRequest:               GENERIC "InvalidRequest", "InvalidRequest", 400, Sender;
     RequestTooLarge:              GENERIC "RequestEntityTooLargeException", "RequestEntityTooLarge", 413, Sender;
     RequestHeaderTooLarge:        GENERIC "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge", 431, Sender;
     RequestTimeout:               GENERIC "RequestTimeoutException", "RequestTimeout", 408, Sender;

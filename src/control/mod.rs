@@ -20,6 +20,7 @@
 //! | `namespaces.rs` | the namespaces of tests: by name, by account, by port |
 //! | `spaces.rs` | [`Control`]: the default space and the namespaces beside it |
 //! | `call.rs` | a call of the control API: its input, its answer, its errors |
+//! | `devapi.rs` | the messages of a queue as LocalStack shows them |
 //! | `endpoints/` | the table of endpoints under `/_kew`, and what each does |
 //!
 //! Nothing in here is known to the engine, the broker or the actions: it observes them, stands before and after them, and works
@@ -33,6 +34,7 @@ mod background;
 mod call;
 mod clock;
 mod declare;
+mod devapi;
 mod duration;
 mod endpoints;
 mod faults;
@@ -56,6 +58,7 @@ pub use background::Background;
 pub use call::{Content, Incoming, Method, Refusal, Reply};
 pub use clock::{ClockState, Goal, Next, STEP_SETTLE_MAX, Setting};
 pub use declare::NotDeclared;
+pub use devapi::{Show, messages_without_side_effects};
 pub use duration::{Moment, Span};
 pub use endpoints::answer;
 pub use faults::{Fault, FaultKind, Faults, How, RULES_MAX};

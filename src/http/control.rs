@@ -47,19 +47,31 @@ async fn answer_at(service: &Service, context: &RequestContext<'_>, path: &str, 
     in_http(reply, wants_text, context)
 }
 
+/// Whether the request may use test control at all.
+///
+/// # Errors
+/// What is wrong, and what to do about it.
+pub(super) fn check_access(
+    service: &Service,
+    context: &RequestContext<'_>,
+) -> Result<(), (&'static str, &'static str)> {
+    match service.control().access() {
+        Access::On => Ok(()),
+        Access::Off => Err(("the control API is off", "start kew with --control on")),
+        Access::Token(token) => {
+            let given = text(context.headers.authorization).and_then(|given| given.strip_prefix("Bearer "));
+            let hint = "send the header `Authorization: Bearer TOKEN` with the token that kew printed at its start";
+            let is_right = given.is_some_and(|given| token.is(given.trim()));
+            if is_right { Ok(()) } else { Err(("the control API wants a token", hint)) }
+        }
+    }
+}
+
 /// Whether the request may go on.
 fn admit(service: &Service, context: &RequestContext<'_>) -> Result<Method, Reply> {
     let refused = |status, error: &str, hint: &str| Err(control::Refusal::new(status, error, hint).reply());
-    match service.control().access() {
-        Access::On => {}
-        Access::Off => return refused(403, "the control API is off", "start kew with --control on"),
-        Access::Token(token) => {
-            let given = text(context.headers.authorization).and_then(|given| given.strip_prefix("Bearer "));
-            if !given.is_some_and(|given| token.is(given.trim())) {
-                let hint = "send the header `Authorization: Bearer TOKEN` with the token that kew printed at its start";
-                return refused(403, "the control API wants a token", hint);
-            }
-        }
+    if let Err((error, hint)) = check_access(service, context) {
+        return refused(403, error, hint);
     }
     let method = match context.parts.method {
         hyper::Method::GET | hyper::Method::HEAD => Method::Get,

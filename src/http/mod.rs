@@ -9,7 +9,7 @@
 //! | `host.rs` | which names of this server browsers may use |
 //! | `service.rs` | [`Service`] and its options |
 //! | `body.rs` | reading bodies |
-//! | `sqs.rs` `control.rs` `health.rs` | requests to SQS: decoded, carried out, encoded; to the control API; health checks |
+//! | `sqs.rs` `control.rs` `devapi.rs` `health.rs` | requests to SQS: decoded, carried out, encoded; to the control API; LocalStack's look at messages; health checks |
 //! | `routes.rs` | the table of routes; all that no row takes is for SQS |
 //! | `origin.rs` | which web pages may use the server |
 //! | `pipeline.rs` | the way of a request through all of these |
@@ -24,6 +24,7 @@ mod body;
 mod connection;
 mod context;
 mod control;
+mod devapi;
 mod health;
 mod host;
 mod identity;

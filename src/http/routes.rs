@@ -4,7 +4,7 @@
 use super::answer::Answering;
 use super::context::RequestContext;
 use super::service::Service;
-use super::{control, health};
+use super::{control, devapi, health};
 use bytes::Bytes;
 use hyper::{Method, Uri};
 
@@ -35,6 +35,7 @@ pub(super) enum Access {
 pub(super) type Handler = for<'a> fn(&'a Service, &'a RequestContext<'a>, Bytes) -> Answering<'a>;
 
 const READ: &[Method] = &[Method::GET, Method::HEAD];
+const READ_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
 const ANY: &[Method] =
     &[Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS];
 
@@ -45,6 +46,8 @@ const ROUTES: &[Route] = &[
     Route { methods: READ, path: "/health", query: true, access: Access::Open, handler: health::health },
     Route { methods: READ, path: "/_localstack/health", query: true, access: Access::Open, handler: health::localstack },
     Route { methods: &[Method::POST], path: "/_localstack/state/reset", query: true, access: Access::Control, handler: control::localstack_reset },
+    Route { methods: READ_POST, path: devapi::PATH, query: true, access: Access::Control, handler: devapi::answer },
+    Route { methods: READ_POST, path: "/_aws/sqs/messages/*", query: true, access: Access::Control, handler: devapi::answer },
     Route { methods: ANY, path: "/_kew", query: true, access: Access::Control, handler: control::answer },
     Route { methods: ANY, path: "/_kew/*", query: true, access: Access::Control, handler: control::answer },
 ];

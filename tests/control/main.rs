@@ -6,6 +6,7 @@ mod auto;
 mod clock;
 #[path = "../support/control_calls.rs"]
 mod control_calls;
+mod devapi;
 mod faults;
 mod faults_drawn;
 mod fixture;

@@ -46,6 +46,7 @@ pub const ERRORS: &[(&str, &str, u16, &str)] = &[
     ("com.amazon.coral.service#InternalFailure", "InternalFailure", 500, "Receiver"),
     ("com.amazon.coral.service#ServiceUnavailable", "ServiceUnavailable", 503, "Receiver"),
     // Not of SQS: the HTTP server's own.
+    ("com.amazon.coral.service#InvalidRequest", "InvalidRequest", 400, "Sender"),
     ("com.amazon.coral.service#RequestEntityTooLargeException", "RequestEntityTooLarge", 413, "Sender"),
     ("com.amazon.coral.service#RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge", 431, "Sender"),
     ("com.amazon.coral.service#RequestTimeoutException", "RequestTimeout", 408, "Sender"),
