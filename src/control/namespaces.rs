@@ -211,6 +211,14 @@ impl Namespaces {
         Ok(chosen)
     }
 
+    /// The space of an account or a port for who only looks; the default one if no namespace has them.
+    pub fn find(&self, account: Option<&str>, port: u16) -> Arc<Space> {
+        match self.place(account, port).0 {
+            Some(Place::There(namespace)) => namespace.space.clone(),
+            Some(Place::Ended(_)) | None => self.home.clone(),
+        }
+    }
+
     /// What stands for a client, and whether its port told it.
     fn place(&self, account: Option<&str>, port: u16) -> (Option<Place>, bool) {
         let state = self.read();
@@ -412,7 +420,6 @@ impl Namespaces {
         }
         drop(state);
         space.broker().close();
-        space.resets().send_modify(|count| *count += 1);
         // Last, for this may be one of them.
         for task in namespace.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();

@@ -64,10 +64,15 @@ impl Space {
     pub async fn reset(&self, what: &[What], by: By) -> Result<(), Refusal> {
         let is_wanted = |part: What| what.contains(&part);
         let _alone = self.resetting().write().await;
+        // No jump of the clock in between.
+        let _turning = self.auto().turning().await;
         let (broker, queues) = (self.broker(), self.broker().namespace().all());
         if is_wanted(What::Clock) && !is_wanted(What::Queues) && self.is_ahead() && !queues.is_empty() {
             let error = "the clock is ahead of real time, and so are the queues and what is in them";
             return Err(Refusal::new(409, error, "reset the queues too: {\"what\": [\"clock\", \"queues\"]}"));
+        }
+        if is_wanted(What::Faults) {
+            self.faults().clear();
         }
         let mut last = Pending::nothing(());
         for queue in &queues {
@@ -80,6 +85,7 @@ impl Space {
             }
         }
         if is_wanted(What::Clock) {
+            self.auto().reset();
             broker.clock().reset();
         }
         if is_wanted(What::Queues) {
@@ -91,8 +97,13 @@ impl Space {
                 last = broker.saved(queue);
             }
         }
-        // What is awaited has been reset.
-        self.resets().send_modify(|count| *count += 1);
+        if let Some(history) = self.history() {
+            if is_wanted(What::History) {
+                history.forget();
+            }
+            let names: Vec<&str> = what.iter().map(|part| part.name()).collect();
+            history.record_control(&format!("reset {}", names.join(", ")), None, None, by);
+        }
         // The newest change vouches for those before it.
         last.durable().await.map_err(|error| Refusal::new(409, error.message, "the store has failed"))
     }

@@ -86,7 +86,7 @@ fn messages(service: &Service, context: &RequestContext<'_>, head: &Head<'_>, bo
         None => Meant::ByUrl(value("QueueUrl").unwrap_or_default().to_owned()),
     };
     let (space, queue) = find(service, context, &meant)?;
-    let result = messages_without_side_effects(space, &queue, show)?;
+    let result = messages_without_side_effects(&space, &queue, show)?;
     Ok(Response::ReceiveMessage(result))
 }
 
@@ -120,11 +120,7 @@ fn only_receives() -> Error {
     Error::new(ErrorKind::InvalidRequest, "This endpoint only accepts ReceiveMessage calls")
 }
 
-fn find<'a>(
-    service: &'a Service,
-    context: &RequestContext<'_>,
-    meant: &Meant,
-) -> Result<(&'a Arc<Space>, Arc<Queue>), Error> {
+fn find(service: &Service, context: &RequestContext<'_>, meant: &Meant) -> Result<(Arc<Space>, Arc<Queue>), Error> {
     let options = service.options();
     let (address, account, region) = match meant {
         Meant::ByPath { region, account, name } => {
@@ -143,7 +139,7 @@ fn find<'a>(
         }
     };
     // The account names the space too, where each has its own.
-    let space = service.control().space(address.account, context.connection.port);
+    let space = service.control().namespaces().find(address.account, context.connection.port);
     let queue = space.broker().namespace().resolve(address, account, region);
     Ok((space, queue.ok_or_else(Error::no_queue)?))
 }

@@ -1,6 +1,6 @@
 //! What a test expects of a queue: now, or within a time, with the reason in words if it does not come to be.
 
-use super::control::{Auto, blocking};
+use super::auto::{Auto, blocking};
 use crate::control::awaits::{Bounds, Condition, Counter, Gauge, MessageClause, Missed, State, wait};
 use crate::control::{AutoOptions, Matcher, Space};
 use std::fmt;

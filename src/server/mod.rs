@@ -4,10 +4,11 @@
 //! | --- | --- |
 //! | `builder.rs` | [`ServerBuilder`]: each setting by a method of its own |
 //! | `error.rs` | [`StartError`]: why a server did not start |
-//! | `control.rs` `expect.rs` | test control from Rust: clock, faults, history, namespaces, report; what is expected of a queue |
+//! | `auto.rs` `control.rs` `expect.rs` | test control from Rust: clock, faults, history, namespaces, report; what is expected of a queue |
 //! | `sdk.rs` | an AWS SDK that is set up for the server (feature `aws-sdk`) |
 //! | `start.rs` | what is done before it serves: who may control it, and the store is loaded |
 
+mod auto;
 mod builder;
 mod control;
 mod error;
@@ -16,8 +17,9 @@ mod expect;
 mod sdk;
 mod start;
 
+pub use auto::Auto;
 pub use builder::ServerBuilder;
-pub use control::{Auto, ClockControl, FaultGuard, MessageHistory, Namespace, NamespaceError, Peek, PeekedMessage};
+pub use control::{ClockControl, FaultGuard, MessageHistory, Namespace, NamespaceError, Peek, PeekedMessage};
 pub use error::StartError;
 pub use expect::{Count, Expect, NotMet};
 

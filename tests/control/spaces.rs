@@ -246,6 +246,29 @@ fn wrong_namespaces_are_refused_and_leave_nothing_behind() {
 }
 
 #[test]
+fn a_namespace_has_its_clock_and_its_faults_from_the_start() {
+    let kew = Kew::start();
+    let key = create(
+        &kew,
+        json!({"name": "t", "queues": ["orders"], "clock": {"mode": "frozen"},
+            "faults": [{"fault": "throttle", "on": {"action": "SendMessage"}}]}),
+    );
+    assert_eq!((&kew.get("/ns/t/clock").1["mode"], &kew.get("/clock").1["mode"]), (&json!("frozen"), &json!("real")));
+    let body = json!({"QueueUrl": "orders", "MessageBody": "x"});
+    assert_eq!(act(&kew, &key, "SendMessage", body).0, 403);
+    kew.send("orders", "not here");
+    assert_eq!(kew.post("/ns/t/reset", Value::Null).0, 200);
+    assert_eq!(kew.get("/ns/t/clock").1["mode"], "real");
+    send(&kew, &key, "x");
+    for wrong in [json!({"clock": {"mode": "frozn"}}), json!({"faults": [{"fault": "throttl"}]})] {
+        let (status, error) = kew.post("/ns", wrong);
+        assert_eq!(status, 400, "{error}");
+    }
+    let (status, error) = kew.post("/ns", json!({"name": "u", "clock": {"mode": "auto", "consumers": {"none": 1}}}));
+    assert_eq!((status, kew.get("/ns/u").0), (404, 404), "{error}");
+}
+
+#[test]
 fn there_are_a_thousand_at_most() {
     let kew = Kew::start();
     for _ in 0..1_000 {

@@ -232,5 +232,5 @@ fn write_timeline(f: &mut fmt::Formatter<'_>, events: &[Event], now: Time) -> fm
     let count = events.len();
     writeln!(f, "\nlast {count} event{}, the end at {}", if count == 1 { "" } else { "s" }, shown(now))?;
     let width = events.iter().filter_map(|event| event.queue.as_ref()).map(|queue| queue.name.chars().count()).max();
-    events.iter().try_for_each(|event| writeln!(f, "  {}", event.line(now, width.unwrap_or(0), true)))
+    events.iter().try_for_each(|event| writeln!(f, "  {}", event.line(&event.time_from(now), width.unwrap_or(0), true)))
 }

@@ -8,6 +8,7 @@ use crate::control::auto::{AutoOptions, AutoWanted, Consumers, HeldBy, Hold, Sto
 use crate::control::call::{Call, Method, Refusal, Reply, shortened};
 use crate::control::clock::{ClockState, Goal, Next, Setting, mode_name};
 use crate::control::duration::{Moment, Span, shown};
+use crate::control::space::Space;
 use crate::engine::Time;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ enum LongPolls {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Set {
+pub(super) struct Set {
     mode: Option<Mode>,
     at: Option<Moment>,
     settle: Option<Span>,
@@ -84,23 +85,31 @@ struct Set {
 
 fn set(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let Set { mode, at, settle, until, max_jumps, consumers, long_polls } = call.input()?;
-        let wanted = AutoWanted { on: true, settle, until, max_jumps, consumers };
-        let auto = match wanted == (AutoWanted { on: true, ..AutoWanted::default() }) {
-            true => None,
-            false => Some(wanted.options(call.space.broker())?),
-        };
-        let mode = mode.map(|mode| match mode {
-            Mode::Real => ClockMode::Real,
-            Mode::Running => ClockMode::Running,
-            Mode::Frozen => ClockMode::Frozen,
-            Mode::Auto => ClockMode::Auto,
-        });
-        let virtual_long_polls = long_polls.map(|by| matches!(by, LongPolls::Virtual));
-        let at = at.map(|Moment(at)| at);
-        call.space.set_clock(Setting { mode, at, auto, virtual_long_polls }).await?;
+        apply(call.space, call.input()?).await?;
         Ok(shown_state(&call.space.clock_state().await))
     })
+}
+
+/// Has the clock of a space go as it is wanted.
+///
+/// # Errors
+/// 400 for what is out of bounds, 404 for a queue that is not there, 409 if the clock cannot be turned.
+pub(super) async fn apply(space: &Space, wanted: Set) -> Result<(), Refusal> {
+    let Set { mode, at, settle, until, max_jumps, consumers, long_polls } = wanted;
+    let wanted = AutoWanted { on: true, settle, until, max_jumps, consumers };
+    let auto = match wanted == (AutoWanted { on: true, ..AutoWanted::default() }) {
+        true => None,
+        false => Some(wanted.options(space.broker())?),
+    };
+    let mode = mode.map(|mode| match mode {
+        Mode::Real => ClockMode::Real,
+        Mode::Running => ClockMode::Running,
+        Mode::Frozen => ClockMode::Frozen,
+        Mode::Auto => ClockMode::Auto,
+    });
+    let virtual_long_polls = long_polls.map(|by| matches!(by, LongPolls::Virtual));
+    let at = at.map(|Moment(at)| at);
+    space.set_clock(Setting { mode, at, auto, virtual_long_polls }).await
 }
 
 #[derive(Deserialize)]

@@ -1,12 +1,15 @@
 //! `/_kew/ns`: a space of its own for each test.
 
-use super::{Answering, Endpoint};
+use super::{Answering, Endpoint, clock, report};
 use crate::api::fill_in;
 use crate::broker::By;
 use crate::config::QueueConfig;
-use crate::control::call::{Call, Method, Reply};
+use crate::control::call::{Call, Method, Refusal, Reply};
 use crate::control::duration::Span;
+use crate::control::faults::{Fault, Faults};
 use crate::control::namespaces::{Namespace, NamespaceOptions};
+use crate::control::report::ReportOptions;
+use crate::control::space::Space;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -41,6 +44,9 @@ struct Create {
     #[serde(default)]
     queues: Vec<QueueConfig>,
     seed: Option<u64>,
+    clock: Option<clock::Set>,
+    #[serde(default)]
+    faults: Vec<Value>,
     ttl: Option<Span>,
     #[serde(default)]
     port: bool,
@@ -48,12 +54,26 @@ struct Create {
 
 fn create(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let Create { name, queues, seed, ttl, port } = call.input()?;
+        let Create { name, queues, seed, clock, faults, ttl, port } = call.input()?;
+        let faults = Faults::read_all(&faults)?;
         let options = NamespaceOptions { name, queues, seed, ttl: ttl.map(|ttl| ttl.0), port };
-        let namespace = call.control.namespaces().create(options, By::default())?;
+        let namespaces = call.control.namespaces();
+        let namespace = namespaces.create(options, By::default())?;
+        if let Err(refusal) = set_up(&namespace.space, clock, faults).await {
+            namespaces.end(&namespace.space.name, "could not be made as it was wanted")?;
+            return Err(refusal);
+        }
         let text = exports(&call, &namespace);
         Ok(Reply::json(described(&call, &namespace)).with_text(text).with_status(201))
     })
+}
+
+/// What is there from the start beside the queues.
+async fn set_up(space: &Space, wanted: Option<clock::Set>, faults: Vec<Fault>) -> Result<(), Refusal> {
+    if let Some(wanted) = wanted {
+        clock::apply(space, wanted).await?;
+    }
+    space.faults().add_all(faults, true).map(|_| ())
 }
 
 fn one(call: Call<'_>) -> Answering<'_> {
@@ -72,8 +92,14 @@ fn delete(call: Call<'_>) -> Answering<'_> {
         let left = left_in(&namespace);
         call.control.namespaces().end(call.part(0), "was deleted")?;
         let space = &namespace.space;
-        let text = format!("namespace {} ended; messages left in it: {left}\n", space.name);
-        let ended = json!({"name": space.name, "account": space.account, "messages": left});
+        let mut text = format!("namespace {} ended; messages left in it: {left}\n", space.name);
+        let mut ended = json!({"name": space.name, "account": space.account, "messages": left, "report": null});
+        // Without a history there is none.
+        if let Ok(report) = report::of(space, &ReportOptions::default()) {
+            let reply = report::reply(&report);
+            text += &reply.text.unwrap_or_default();
+            ended["report"] = reply.json;
+        }
         Ok(Reply::json(ended).with_text(text))
     })
 }

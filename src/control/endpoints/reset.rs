@@ -1,7 +1,6 @@
 //! `POST /_kew/reset`: a space as it was at its start.
 
 use super::{Answering, Endpoint};
-use crate::broker::By;
 use crate::control::call::{Call, Method, Reply};
 use crate::control::reset::What;
 use serde::Deserialize;
@@ -40,7 +39,7 @@ fn reset(call: Call<'_>) -> Answering<'_> {
         };
         // From here on requests wait until it is done.
         let _apart = call.control.namespaces().tell_apart();
-        call.space.reset(&what, By::default()).await?;
+        call.space.reset(&what, call.by()).await?;
         let names: Vec<&str> = what.iter().map(|part| part.name()).collect();
         let queues = call.space.broker().namespace().all().len();
         let text = format!("reset: {}; queues now: {queues}\n", names.join(", "));

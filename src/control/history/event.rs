@@ -178,6 +178,15 @@ impl Event {
         }
     }
 
+    /// When it took place, before or after a moment.
+    pub fn time_from(&self, moment: Time) -> String {
+        let time = match self.at < moment {
+            true => format!("-{}", span(moment.ms_since(self.at))),
+            false => format!("+{}", span(self.at.ms_since(moment))),
+        };
+        format!("{time:>9}")
+    }
+
     /// A line for people, with the time as it is told to them.
     pub fn line(&self, time: &str, queue_width: usize, with_message: bool) -> String {
         let queue = self.queue.as_ref().map_or("", |queue| &*queue.name);
@@ -195,11 +204,7 @@ pub fn listing(events: &[Event], with_messages: bool) -> String {
     let Some(first) = events.first() else { return "no events\n".to_owned() };
     let names = events.iter().filter_map(|event| event.queue.as_ref());
     let width = names.map(|queue| queue.name.chars().count()).max().unwrap_or(0);
-    let time = |event: &Event| match event.at < first.at {
-        true => format!("-{}", span(first.at.ms_since(event.at))),
-        false => format!("+{}", span(event.at.ms_since(first.at))),
-    };
-    let lines = events.iter().map(|event| event.line(&format!("{:>9}", time(event)), width, with_messages));
+    let lines = events.iter().map(|event| event.line(&event.time_from(first.at), width, with_messages));
     let head = format!("times from {}", shown(first.at));
     std::iter::once(head).chain(lines).map(|line| line + "\n").collect()
 }
