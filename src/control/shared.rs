@@ -23,8 +23,13 @@ pub struct Shared {
 impl Shared {
     /// For the spaces of one server; real time passes as it says.
     pub fn new(time: NetworkTime) -> Arc<Shared> {
+        Shared::with_timeout_factor(time, 1.0)
+    }
+
+    /// The same with the time limits of awaits multiplied.
+    pub fn with_timeout_factor(time: NetworkTime, timeout_factor: f64) -> Arc<Shared> {
         let (background, activity) = (Background::default(), Arc::default());
-        let awaits = Awaits::new(1.0);
+        let awaits = Awaits::new(timeout_factor);
         Arc::new(Shared { time, background, activity, awaits, next_space: AtomicU32::new(0) })
     }
 

@@ -27,7 +27,7 @@ use crate::api::fill_in;
 use crate::broker::{Broker, By};
 use crate::clock::{Clock, NetworkTime};
 use crate::config::{Config, LISTEN_DEFAULT};
-use crate::control::{Access, Control, NotDeclared, Shared, Space};
+use crate::control::{Access, Control, NotDeclared, Space};
 use crate::http::{self, HttpOptions, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
@@ -97,7 +97,7 @@ impl Server {
             Some(dir) => start::with_store(broker, dir, config)?,
             None => broker,
         };
-        let home = Space::new(&options, broker, history, &Shared::new(time.clone()));
+        let home = Space::new(&options, broker, history, &start::shared(time.clone()));
         home.know_queues();
         let broker = home.broker().clone();
         home.declare(By::default())

@@ -4,13 +4,15 @@ use super::StartError;
 #[cfg(feature = "store")]
 use crate::broker::Broker;
 use crate::broker::BrokerOptions;
+use crate::clock::NetworkTime;
 use crate::config::{Config, ControlMode};
-use crate::control::{Access, Fault, Space, SpaceOptions, Token};
+use crate::control::{Access, Fault, Shared, Space, SpaceOptions, Token, awaits};
 #[cfg(feature = "store")]
 use crate::store::{Committer, SqliteStore, Store};
 use std::net::SocketAddr;
 #[cfg(feature = "store")]
 use std::path::Path;
+use std::sync::Arc;
 
 /// What the default space is made of.
 pub(super) fn space_options(config: &Config) -> SpaceOptions {
@@ -27,6 +29,16 @@ pub(super) fn space_options(config: &Config) -> SpaceOptions {
         region: config.region.clone(),
         queues: config.all_queues(),
     }
+}
+
+/// What all spaces share. `KEW_TIMEOUT_FACTOR` multiplies the time limits of awaits, for debuggers and slow machines.
+pub(super) fn shared(time: NetworkTime) -> Arc<Shared> {
+    let factor = awaits::timeout_factor(std::env::var("KEW_TIMEOUT_FACTOR").ok().as_deref());
+    let factor = factor.unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        1.0
+    });
+    Shared::with_timeout_factor(time, factor)
 }
 
 /// Who may use the control API of a server that listens at these addresses.

@@ -3,6 +3,7 @@
 mod about;
 mod any_request;
 mod auto;
+mod awaits;
 mod clock;
 #[path = "../support/control_calls.rs"]
 mod control_calls;

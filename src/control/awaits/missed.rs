@@ -53,7 +53,7 @@ pub struct Near {
     pub message: MessageSeen,
     /// In what it differs.
     pub differs: Vec<String>,
-    /// How many of the differences are of what never changes: then it is another message.
+    /// 0 for the very message that was wanted; else it is another, the farther the more.
     pub others: usize,
 }
 
@@ -140,7 +140,8 @@ impl Missed {
             _ => self.hints.first().map_or("", String::as_str),
         };
         let rows = self.rows.iter().filter(|row| row.verdict != Verdict::Met && !row.seen.is_empty());
-        let differs = rows.map(Row::words).chain(self.never_rows.iter().map(Row::words));
+        let became = self.never_rows.iter().filter(|row| row.verdict == Verdict::Met && !row.seen.is_empty());
+        let differs = rows.map(|row| row.words("wanted")).chain(became.map(|row| row.words("must not be")));
         json!({
             "met": false,
             "error": self.headline(),
@@ -164,9 +165,9 @@ impl Missed {
 
 impl Row {
     /// In words: `orders: visible 2, wanted 0`.
-    fn words(&self) -> String {
+    fn words(&self, verb: &str) -> String {
         let queue = self.queue.as_deref().map(|queue| format!("{queue}: ")).unwrap_or_default();
-        format!("{queue}{} {}, wanted {}", self.what, self.seen, self.wanted)
+        format!("{queue}{} {}, {verb} {}", self.what, self.seen, self.wanted)
     }
 }
 

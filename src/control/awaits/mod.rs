@@ -27,6 +27,6 @@ pub use condition::{Clause, Condition, Counter, Gauge, MessageClause, State, TIM
 pub use input::Input as AwaitInput;
 pub use judge::{Row, Verdict};
 pub use missed::{Missed, Near, Why as MissedWhy};
-pub use place::{AWAITS_MAX, Awaits};
+pub use place::{AWAITS_MAX, Awaits, timeout_factor};
 pub use wait::{Met, wait};
 pub use watched::{MessageSeen, Seen, WATCHED_QUEUES_MAX};

@@ -195,7 +195,7 @@ impl Place<'_> {
                     let state = State::of(stored.status.state).name();
                     let words = if words.is_empty() { String::new() } else { format!(": {words}") };
                     let differs = vec![format!("{state}, {receives}{words}")];
-                    insert(near, Near { message, differs, others: 0 });
+                    insert(near, Near { message, differs, others: 1 });
                 }
             }
         }

@@ -69,3 +69,39 @@ impl Drop for AwaitPlace {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+/// The largest factor of time limits.
+const FACTOR_MAX: f64 = 1_000.0;
+
+/// Reads the factor of time limits, as the environment says it.
+///
+/// # Errors
+/// What would be right.
+pub fn timeout_factor(text: Option<&str>) -> Result<f64, String> {
+    let Some(text) = text else { return Ok(1.0) };
+    let factor = text.trim().parse::<f64>().ok().filter(|factor| *factor > 0.0 && *factor <= FACTOR_MAX);
+    factor.ok_or_else(|| format!("KEW_TIMEOUT_FACTOR is a number above 0, up to {FACTOR_MAX}, as in 3 or 0.5"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_limits_are_multiplied() {
+        assert_eq!(Awaits::new(3.0).stretched(Duration::from_secs(10)), Duration::from_secs(30));
+        assert_eq!((timeout_factor(None), timeout_factor(Some("0.5"))), (Ok(1.0), Ok(0.5)));
+        for wrong in ["", "0", "-1", "x", "inf", "NaN", "1001"] {
+            assert!(timeout_factor(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_it_is_dropped() {
+        let awaits = Awaits::new(1.0);
+        let places: Vec<_> = (0..AWAITS_MAX).map_while(|_| awaits.enter()).collect();
+        assert!(places.len() == AWAITS_MAX && awaits.enter().is_none());
+        drop(places);
+        assert_eq!(awaits.open(), 0);
+    }
+}
