@@ -129,6 +129,69 @@ fn faults_are_added_listed_and_removed() {
 }
 
 #[test]
+fn the_variables_of_a_kew_and_of_a_namespace_are_printed() {
+    let kew = Kew::start(&["--region", "eu-west-1"]);
+    let url = format!("http://{}", kew.addresses()[0]);
+    let exports = |key: &str| {
+        format!(
+            "export AWS_ENDPOINT_URL={url}\nexport AWS_ACCESS_KEY_ID={key}\nexport AWS_SECRET_ACCESS_KEY=test\n\
+             export AWS_REGION=eu-west-1\nexport AWS_DEFAULT_REGION=eu-west-1\n"
+        )
+    };
+    assert_eq!(shown(&kew, &["env"]), exports("test"));
+    let dotenv = exports("test").replace("export ", "");
+    assert_eq!(shown(&kew, &["env", "--format", "dotenv"]), dotenv);
+    let json: serde_json::Value = serde_json::from_str(&shown(&kew, &["env", "--json"])).unwrap();
+    assert_eq!((json["AWS_ENDPOINT_URL"].as_str(), json["AWS_REGION"].as_str()), (Some(&*url), Some("eu-west-1")));
+
+    let made = shown(&kew, &["ns", "create", "t1", "--queue", "jobs"]);
+    assert_eq!(made, shown(&kew, &["env", "--ns", "t1"]));
+    let key = made.lines().find_map(|line| line.strip_prefix("export AWS_ACCESS_KEY_ID=")).unwrap();
+    assert_eq!(made, exports(key));
+    assert_eq!(shown(&kew, &["queues"]), "no queues\n");
+    assert!(shown(&kew, &["queues", "--ns", "t1"]).contains("\njobs "));
+    shown(&kew, &["ns", "rm", "t1"]);
+    let gone = ask(&kew, &["env", "--ns", "t1"]);
+    assert_eq!(gone.code, Some(1));
+    assert!(gone.errors.starts_with("kew: there is no namespace `t1`\n"), "{gone:?}");
+}
+
+#[test]
+fn a_reset_empties_what_is_said() {
+    let kew = orders();
+    send(&kew, "1");
+    let visible = || {
+        let queue: serde_json::Value = serde_json::from_str(&shown(&kew, &["queues", "orders", "--json"])).unwrap();
+        queue["visible"].as_u64()
+    };
+    shown(&kew, &["reset", "--what", "faults,clock"]);
+    assert_eq!(visible(), Some(1));
+    shown(&kew, &["reset"]);
+    assert_eq!(visible(), Some(0));
+    assert_eq!(ask(&kew, &["reset", "--what", "mesages"]).code, Some(2));
+}
+
+#[test]
+fn a_report_that_is_bad_enough_fails() {
+    let kew = orders();
+    assert_eq!(ask(&kew, &["report", "--fail-on", "warning"]).code, Some(0));
+    // The same body twice: K11, a warning.
+    send(&kew, "1001");
+    send(&kew, "1001");
+    assert_eq!(ask(&kew, &["report", "--fail-on", "error"]).code, Some(0));
+    let ended = ask(&kew, &["report", "--fail-on", "warning"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out.contains("\nwarning K11 orders: "), "{ended:?}");
+    assert_eq!(ask(&kew, &["report", "--fail-on", "warning", "--ignore", "K11"]).code, Some(0));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("kew.xml");
+    assert_eq!(shown(&kew, &["report", "--output", file.to_str().unwrap()]), "");
+    assert!(std::fs::read_to_string(file).unwrap().contains("<failure "));
+    let wrong = ask(&kew, &["report", "--output", "/no/such/directory/kew.xml"]);
+    assert_eq!(wrong.code, Some(2));
+}
+
+#[test]
 fn each_help_says_the_exit_codes() {
     for args in ["env", "queues", "peek", "await", "clock", "advance", "history", "events", "reset", "report"] {
         let help = finish(&mut command(&[args, "--help"])).out;

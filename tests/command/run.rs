@@ -1,7 +1,8 @@
 //! `kew run`: a kew for as long as another command runs.
 
+use crate::http::{Peer, json};
 use crate::kew::*;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -76,4 +77,38 @@ fn signals_are_passed_on() {
         assert_eq!(child.wait().unwrap().code(), Some(code), "SIG{signal}");
         drop(input);
     }
+}
+
+/// Runs a command that sends the same message twice, by a client that is not in the shell; gives the exit code and what was said.
+fn with_a_warning(flags: &[&str]) -> (Option<i32>, String) {
+    let mut command =
+        sh(&[&["--queue", "orders"], flags].concat(), "echo ${KEW_URL#http://}; read -r line; exit ${line:-0}");
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let mut peer = Peer::at(address.trim().parse().unwrap());
+    for _ in 0..2 {
+        peer.ask(json("SendMessage", r#"{"QueueUrl":"orders","MessageBody":"1001"}"#)).ok();
+    }
+    let code = if flags.contains(&"--ignore") { "3\n" } else { "0\n" };
+    child.stdin.take().unwrap().write_all(code.as_bytes()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+#[test]
+fn the_report_is_printed_at_the_end_and_may_fail() {
+    let (code, said) = with_a_warning(&[]);
+    assert_eq!(code, Some(0));
+    assert!(said.starts_with("kew: 1 warning") && said.contains("\nwarning K11 orders: "), "{said}");
+    assert_eq!(with_a_warning(&["--fail-on", "error"]).0, Some(0));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("report.json");
+    assert_eq!(with_a_warning(&["--fail-on", "warning", "--report", file.to_str().unwrap()]).0, Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(report["worst"], "warning");
+    // The exit code of a command that failed stays as it is.
+    let (code, said) = with_a_warning(&["--fail-on", "warning", "--ignore", "K11"]);
+    assert_eq!(code, Some(3));
+    assert!(said.starts_with("kew: clean"), "{said}");
 }

@@ -1,10 +1,13 @@
 //! `GET /_kew`: what this is, and what it can do.
 
+use super::namespaces::variables;
 use super::{Answering, Endpoint, endpoints};
+use crate::api::fill_in;
 use crate::control::access::Access;
 use crate::control::call::{Call, Method, Reply};
 use crate::control::duration::shown;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 pub(super) const ENDPOINTS: &[Endpoint] =
@@ -21,10 +24,13 @@ fn about(call: Call<'_>) -> Answering<'_> {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{:<7} /_kew{:<34} {}", row.method.name(), row.path, row.summary);
         }
+        let endpoint = fill_in(call.incoming.base_url, &call.space.region, &call.space.account);
         let about = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "seed": call.space.seed,
-            "endpoint": call.incoming.base_url,
+            "endpoint": endpoint,
+            // Any access key that is no account of its own is for this space.
+            "env": BTreeMap::from(variables(&endpoint, "test", &call.space.region)),
             "now": shown(now),
             "nowMs": now.as_ms(),
             "token": matches!(call.control.access(), Access::Token(_)),

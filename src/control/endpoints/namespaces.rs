@@ -12,6 +12,7 @@ use crate::control::report::ReportOptions;
 use crate::control::space::Space;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
@@ -131,13 +132,19 @@ fn endpoint(call: &Call<'_>, namespace: &Namespace) -> String {
 
 fn environment(call: &Call<'_>, namespace: &Namespace) -> [(&'static str, String); 5] {
     let space = &namespace.space;
+    variables(&endpoint(call, namespace), &space.account, &space.region)
+}
+
+/// The environment variables that point a client at a space.
+pub(super) fn variables(endpoint: &str, access_key: &str, region: &str) -> [(&'static str, String); 5] {
     [
-        ("AWS_ENDPOINT_URL", endpoint(call, namespace)),
-        ("AWS_ACCESS_KEY_ID", space.account.clone()),
-        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-        ("AWS_REGION", space.region.clone()),
-        ("AWS_DEFAULT_REGION", space.region.clone()),
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ACCESS_KEY_ID", access_key),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", region),
+        ("AWS_DEFAULT_REGION", region),
     ]
+    .map(|(name, value)| (name, value.to_owned()))
 }
 
 /// A namespace as it is answered: all that a client needs to use it.
@@ -149,7 +156,6 @@ fn described(call: &Call<'_>, namespace: &Namespace) -> Value {
     let urls = queues
         .iter()
         .map(|queue| (queue.name.to_string(), format!("{endpoint}/{}/{}", queue.account, queue.name).into()));
-    let environment = environment(call, namespace).into_iter().map(|(name, value)| (name.to_owned(), value.into()));
     json!({
         "name": space.name,
         "account": space.account,
@@ -159,7 +165,7 @@ fn described(call: &Call<'_>, namespace: &Namespace) -> Value {
         "ttl": Span(namespace.ttl).to_string(),
         "ttlMs": Span(namespace.ttl).as_ms(),
         "idleMs": Span(namespace.idle()).as_ms(),
-        "env": environment.collect::<Map<_, _>>(),
+        "env": BTreeMap::from(environment(call, namespace)),
         "queueUrls": urls.collect::<Map<_, _>>(),
     })
 }
