@@ -1,11 +1,11 @@
 //! Chance out of a seed: what is hit depends on what it is, not on when it comes.
 //!
-//! A rule with a probability fires if `SipHash(seed; rule id, entity, ordinal) < probability * 2^64`. There is no stream of random
-//! numbers that threads would share, and no order.
+//! A rule with a probability fires if `SipHash(seed; rule id, entity, ordinal) < probability * 2^64`. There is no stream of
+//! random numbers that threads would share, and no order.
 //!
 //! | what is hit | entity | ordinal |
 //! | --- | --- | --- |
-//! | a message that is received, deleted or changed | queue, content, how many-th message of that content | the receive; for a delete or a change also how many-th of that receive |
+//! | a message that is received, deleted or changed | queue, content, its place among equal ones | the receive; the delete or change of it |
 //! | a message that is sent | queue, content | how many-th send of that content |
 //! | anything else | action, queue | how many-th of that rule |
 //!
