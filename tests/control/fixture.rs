@@ -110,6 +110,13 @@ impl Kew {
         pending
     }
 
+    /// A long poll for up to ten messages with their attributes, whether there is something at once or not.
+    pub fn park_or_take(&self, queue: &str) -> Pending {
+        let all = json!(["All"]);
+        let body = json!({"QueueUrl": queue, "WaitTimeSeconds": 20, "MessageSystemAttributeNames": all});
+        self.begin_sqs("test", "ReceiveMessage", body)
+    }
+
     /// Waits until something is so.
     #[track_caller]
     pub fn until(&self, is_so: impl Fn() -> bool) {

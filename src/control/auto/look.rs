@@ -75,7 +75,7 @@ struct Survey {
 
 impl Auto {
     /// Looks once, and jumps if all is quiet. Answers how long to wait for the next look; `None` if nobody wants it any more.
-    async fn look(&self) -> Option<Duration> {
+    pub async fn look(&self) -> Option<Duration> {
         let (options, now_ms, mut reasons) = {
             let mut state = self.lock();
             let Some(options) = state.options() else {

@@ -2,7 +2,7 @@
 
 use super::held::{HeldBy, Stopped, Why};
 use super::options::AutoOptions;
-use crate::broker::Broker;
+use crate::broker::{Broker, By};
 use crate::clock::{Clock, ClockMode};
 use crate::control::activity::{Sample, Unconnected};
 use crate::control::duration::Span;
@@ -264,4 +264,8 @@ impl Auto {
 }
 
 /// Writes into the history that the clock was turned.
-fn record(_history: Option<&History>, _turned: &TurnedBy) {}
+fn record(history: Option<&History>, turned: &TurnedBy) {
+    if let Some(history) = history {
+        history.record_clock(turned.from, turned.to, turned.why, By::default());
+    }
+}

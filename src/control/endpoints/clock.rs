@@ -272,7 +272,13 @@ fn state_text(state: &ClockState) -> String {
         None => writeln!(text, "nothing is ahead"),
     };
     if auto.options.is_some() {
-        let _ = writeln!(text, "auto: {} jumps, quiet for {}", auto.jumps, Span(auto.quiet_for));
+        let _ = writeln!(
+            text,
+            "auto: {} jump{}, quiet for {}",
+            auto.jumps,
+            if auto.jumps == 1 { "" } else { "s" },
+            Span(auto.quiet_for)
+        );
         for held in &auto.held_by {
             let _ = writeln!(text, "  held by {}", held.text());
         }
