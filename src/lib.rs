@@ -150,7 +150,7 @@
 //! | `broker/restore.rs` `broker/skew.rs` | `apply`: queues before their messages; moments later than now are mended |
 //! | `engine/replay.rs` | `replay` |
 //! | `broker/restore.rs` `store/committer.rs` `broker/shared.rs` | `finish`, `start`, `attach` |
-//! | `server/start.rs` `actions/declare.rs` | `declare`: the queues that the configuration asks for |
+//! | `control/declare.rs` `actions/declare.rs` | `declare`: the queues that the configuration asks for |
 //!
 //! # Invariants
 //!

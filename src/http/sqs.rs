@@ -29,6 +29,9 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let chosen = match choose(service, access_key, context.connection.port).await {
         Ok(chosen) => chosen,
         Err(error) => {
+            if let Some(served) = context.connection.served {
+                served.is_for(Serves::NoSpace);
+            }
             tracing::debug!(action = operation.name(), %error, "request refused");
             return answer::of_reply(
                 wire::encode_error(protocol, &error, request_id),

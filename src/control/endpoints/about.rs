@@ -13,8 +13,14 @@ use std::fmt::Write;
 pub(super) const ENDPOINTS: &[Endpoint] =
     &[Endpoint { method: Method::Get, path: "", summary: "Version, seed and endpoints", handler: about }];
 
+/// An endpoint without members takes none.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
 fn about(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
+        let Nothing {} = call.input()?;
         let now = call.space.broker().clock().now();
         let rows = endpoints().map(
             |row| json!({"method": row.method.name(), "path": format!("/_kew{}", row.path), "summary": row.summary}),

@@ -8,6 +8,7 @@ mod faults;
 mod history;
 mod messages;
 mod namespaces;
+mod openapi;
 mod queues;
 mod report;
 mod reset;
@@ -46,6 +47,7 @@ const TABLES: &[&[Endpoint]] = &[
     history::ENDPOINTS,
     messages::ENDPOINTS,
     namespaces::ENDPOINTS,
+    openapi::ENDPOINTS,
     queues::ENDPOINTS,
     report::ENDPOINTS,
     reset::ENDPOINTS,
