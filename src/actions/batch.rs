@@ -1,6 +1,8 @@
 //! What the three batch actions have in common: the checks of the batch as a whole, and the two lists of the answer.
 
-use crate::api::{BatchResult, BatchResultErrorEntry, Entries, limits, rules};
+use crate::api::{BatchResult, BatchResultErrorEntry, Entries, Operation, limits, rules};
+use crate::broker::{FailedEntry, OpenQueue};
+use crate::engine::Receipt;
 use crate::error::{Error, ErrorKind, Fault};
 use std::collections::HashSet;
 
@@ -51,6 +53,18 @@ pub(super) fn check<E: Entry>(entries: Option<Entries<E>>) -> Result<Vec<E>, Err
 /// The name of a member of the `index`th entry (from 0) as SQS's texts write it.
 pub(super) fn member<E: Entry>(index: usize, member: &str) -> String {
     format!("{}.{}.{member}", E::NAME, index + 1)
+}
+
+/// Tells the observer of an entry that failed: of its receipt handle or its body, if they were good.
+pub(super) fn tell_failure<R>(
+    open: &mut OpenQueue<'_>,
+    operation: Operation,
+    (receipt, body_md5): (Option<Receipt>, Option<[u8; 16]>),
+    outcome: &Result<R, Error>,
+) {
+    if let Err(error) = outcome {
+        open.entry_failed(&FailedEntry { operation, code: error.kind.code(), receipt, body_md5 });
+    }
 }
 
 /// Sorts the outcomes of the entries into the two lists.

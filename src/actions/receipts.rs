@@ -99,7 +99,9 @@ pub(super) fn delete_message_batch(
         let id = entry.id.unwrap_or_default();
         let handle = entry.receipt_handle.as_deref().unwrap_or_default();
         let used = uses.next();
+        let known = receipt.as_ref().ok().copied();
         let outcome = receipt.and_then(|receipt| delete(&mut open, receipt, handle, used));
+        batch::tell_failure(&mut open, Operation::DeleteMessageBatch, (known, None), &outcome);
         (id.clone(), outcome.map(|()| BatchResultEntry { id }))
     };
     let outcomes: Vec<_> = entries.into_iter().zip(receipts).map(delete).collect();
@@ -145,12 +147,14 @@ pub(super) fn change_message_visibility_batch(
     let mut uses = uses(cx, Operation::ChangeMessageVisibilityBatch, receipts);
     let mut open = cx.open(queue)?;
     let change = |(entry, change): (ChangeMessageVisibilityBatchEntry, Result<Change, Error>)| {
+        let known = change.as_ref().ok().map(|change| change.receipt);
         let change = match uses.next() {
             Some(HandleUse::Fails(error)) => Err(error),
             _ => change,
         };
         let outcome =
             change.and_then(|change| changed(open.change_visibility(change.receipt, change.seconds), &change));
+        batch::tell_failure(&mut open, Operation::ChangeMessageVisibilityBatch, (known, None), &outcome);
         let id = entry.id.unwrap_or_default();
         (id.clone(), outcome.map(|()| BatchResultEntry { id }))
     };

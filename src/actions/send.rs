@@ -75,9 +75,12 @@ pub(super) fn send_message_batch(
             required(&entry, &settings, position).and_then(|()| check(entry, &settings, position, cx, &queue.account));
         messages.push(checked.map(answer));
     }
+    // Of those that a hook lets fail, by their places.
+    let mut digests = Vec::new();
     if let Some((points, scene)) = cx.points(Operation::SendMessageBatch) {
         let sent: Vec<_> = messages.iter().map(|message| message.as_ref().ok().map(|(_, message)| message)).collect();
         let failing = points.sending(&scene, &sent);
+        digests.extend(sent.iter().map(|message| message.map(|message| message.body_md5)));
         for (message, error) in messages.iter_mut().zip(failing).filter_map(|(m, error)| Some((m, error?))) {
             *message = Err(error);
         }
@@ -85,6 +88,10 @@ pub(super) fn send_message_batch(
     let mut open = cx.open(queue)?;
     let mut send = |(answer, message)| complete(answer, open.send(message), settings.fifo);
     let sent: Vec<_> = messages.into_iter().map(|message| message.map(&mut send)).collect();
+    for (index, outcome) in sent.iter().enumerate() {
+        let digest = digests.get(index).copied().flatten();
+        batch::tell_failure(&mut open, Operation::SendMessageBatch, (None, digest), outcome);
+    }
     let outcomes = ids.into_iter().zip(sent).map(entry);
     Ok(open.close().map(|()| batch::result(outcomes)))
 }

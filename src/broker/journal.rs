@@ -4,7 +4,7 @@
 //! not waited for there. An answer waits for it with no lock held: that of a writer for its own changes and all before them, that
 //! of a receiver for the sends of what it shows. The observer is told facts at once. Without a reader nothing is put together.
 
-use super::observer::{By, Observer, QueueEvent, QueueNames};
+use super::observer::{By, FailedEntry, Observer, QueueEvent, QueueNames};
 use crate::engine::{self, Cause, Effect, Fact, Time};
 use crate::error::Error;
 use crate::store::{Change, CommitTicket, Committer};
@@ -128,6 +128,13 @@ impl Journal {
     /// From here on what happens is done on behalf of somebody; answers on whose behalf it was before.
     pub(super) fn act_for(&mut self, by: By) -> By {
         std::mem::replace(&mut self.by, by)
+    }
+
+    /// Tells the observer that an entry of a batch failed.
+    pub(super) fn entry_failed(&self, at: Time, entry: &FailedEntry<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.entry_failed(self.queue, at, entry, self.by);
+        }
     }
 
     /// Tells the observer what happened to the queue as such.

@@ -56,7 +56,7 @@ pub use long_polls::{Handoff, LongPollId, LongPolls};
 pub use look::{Glance, QueueLook};
 pub use move_tasks::{MoveTask, MoveTaskStatus, MoveTasks};
 pub use namespace::{Added, Namespace};
-pub use observer::{By, Observer, QueueEvent, QueueNames};
+pub use observer::{By, FailedEntry, Observer, QueueEvent, QueueNames};
 pub use open::{HANDOFFS_PER_TURN, OpenQueue};
 pub use queue::{Queue, QueueState};
 pub use restore::Restoring;

@@ -1,6 +1,7 @@
 //! Who watches what happens beside the store: a history, counters. It keeps no copy of the queues, and is told plain facts.
 
-use crate::engine::{Cause, Fact, Time};
+use crate::api::Operation;
+use crate::engine::{Cause, Fact, Receipt, Time};
 use std::sync::Arc;
 
 /// Who asked for something: a number that the observer gave to the client, and the id of the request. The default stands for
@@ -39,6 +40,19 @@ pub struct QueueNames {
     pub fifo: bool,
 }
 
+/// An entry of a batch that failed; the request itself succeeded.
+#[derive(Clone, Copy, Debug)]
+pub struct FailedEntry<'a> {
+    /// The batch action.
+    pub operation: Operation,
+    /// The code that is answered for it.
+    pub code: &'a str,
+    /// Its receipt handle, if it had a good one.
+    pub receipt: Option<Receipt>,
+    /// MD5 of its body, if it was a good message.
+    pub body_md5: Option<[u8; 16]>,
+}
+
 /// Watches what happens in a broker.
 ///
 /// It is called while the queue is locked, for each queue in the order in which things take place: no queue may be opened in
@@ -47,6 +61,11 @@ pub trait Observer: Send + Sync {
     /// Takes one thing that happened in the queue with this uid; `at` is the time of the operation, or the moment at which what
     /// time alone brought about was due.
     fn happened(&self, queue: u64, at: Time, cause: Cause, fact: &Fact<'_>, by: By);
+
+    /// Takes that an entry of a batch failed.
+    fn entry_failed(&self, queue: u64, at: Time, entry: &FailedEntry<'_>, by: By) {
+        let _ = (queue, at, entry, by);
+    }
 
     /// Takes what happened to a queue as such.
     fn queue_event(&self, queue: &QueueNames, at: Time, event: QueueEvent, by: By);

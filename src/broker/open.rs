@@ -2,7 +2,7 @@
 
 use super::journal::Pending;
 use super::long_polls::{Handoff, LongPollId};
-use super::observer::{By, QueueEvent};
+use super::observer::{By, FailedEntry, QueueEvent};
 use super::queue::{Queue, QueueState, TargetCache, Transfer, TransferCause};
 use super::settings::QueueSettings;
 use super::shared::Broker;
@@ -194,6 +194,11 @@ impl OpenQueue<'_> {
     /// Forgets all deduplication ids and receive attempts.
     pub fn forget_deduplication(&mut self) {
         self.state.engine.forget_deduplication();
+    }
+
+    /// Tells the observer that an entry of a batch failed.
+    pub fn entry_failed(&mut self, entry: &FailedEntry<'_>) {
+        self.state.journal.entry_failed(self.now, entry);
     }
 
     /// Tells the observer that a receive ended with nothing, and whether it had waited.

@@ -261,6 +261,47 @@ seed 42
 }
 
 #[test]
+fn k7_a_batch_of_which_a_part_failed() {
+    let consumer = Consumer::new();
+    let fault = |action: &str| {
+        let rule = json!({"fault": "partialBatch", "on": {"action": action}, "when": {"nth": [1]}, "entries": 1});
+        let (status, answer) = consumer.kew.post("/faults", rule);
+        assert!(status < 300, "{answer}");
+    };
+    let entry = |id: &str| json!({"Id": id, "MessageBody": format!("body {id}")});
+    let send = |entries: &[&str]| {
+        let entries: Vec<Value> = entries.iter().map(|id| entry(id)).collect();
+        let (status, sent) = consumer.kew.sqs("SendMessageBatch", json!({"QueueUrl": "orders", "Entries": entries}));
+        assert_eq!(status, 200, "{sent}");
+        sent["Failed"].as_array().and_then(|failed| Some(failed.first()?["Id"].as_str()?.to_owned()))
+    };
+    fault("SendMessageBatch");
+    let failed = send(&["1", "2"]).expect("a failed entry");
+    let report = consumer.json("");
+    assert_eq!((&report["worst"], &report["findings"][0]["code"]), (&json!("error"), &json!("K7")));
+    let text = consumer.text();
+    assert!(
+        text.contains(
+            "error K7 orders: 1 entry of a batch failed and never succeeded later: 1 of SendMessageBatch with "
+        ),
+        "{text}"
+    );
+    assert_eq!(send(&[&failed]), None);
+    assert_eq!(consumer.codes(), [""; 0], "it was sent again");
+    fault("DeleteMessageBatch");
+    let got = consumer.kew.receive("orders");
+    let handles = got.iter().enumerate();
+    let entries: Vec<Value> =
+        handles.map(|(at, m)| json!({"Id": at.to_string(), "ReceiptHandle": m["ReceiptHandle"]})).collect();
+    let (_, deleted) = consumer.kew.sqs("DeleteMessageBatch", json!({"QueueUrl": "orders", "Entries": entries}));
+    let failed: usize = deleted["Failed"][0]["Id"].as_str().unwrap().parse().unwrap();
+    let report = consumer.json("");
+    assert_eq!(report["findings"][0]["examples"], json!([got[failed]["MessageId"]]), "{report}");
+    consumer.delete(got[failed]["ReceiptHandle"].as_str().unwrap());
+    assert_eq!(consumer.codes(), [""; 0], "it was deleted");
+}
+
+#[test]
 fn k8_one_message_group() {
     let consumer = Consumer::with(Server::builder().queue("orders.fifo"));
     for number in 0..10 {

@@ -7,7 +7,7 @@ use super::lives::{Life, Lives, NONE};
 use super::log::{Log, Record};
 use super::names::{Clients, QueueEntry, Queues, ShortPolls};
 use super::reading::{EventFilter, Events, Timeline, Whereabouts};
-use crate::broker::{By, QueueNames};
+use crate::broker::{By, FailedEntry, QueueNames};
 use crate::engine::{Fact, MessageFacts, MessageId, MessageState, Receipt, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -154,10 +154,24 @@ impl Book {
 
     /// The message of a missed deletion is looked for among those that left last and those that came last.
     fn delete_missed(&mut self, receipt: Receipt, record: Record) {
-        let is = |life: &Life| life.queue == record.queue && life.number == receipt.number;
-        let life = self.lives.newest(MISSED_AMONG).find(|(_, life)| is(life)).map(|(life, _)| life);
+        let life = self.of_receipt(record.queue, receipt);
         let receive = u16::try_from(receipt.receive).unwrap_or(u16::MAX);
         self.about(life, Record { receive, ..record });
+    }
+
+    fn of_receipt(&self, queue: u32, receipt: Receipt) -> Option<u32> {
+        let is = |life: &Life| life.queue == queue && life.number == receipt.number;
+        self.lives.newest(MISSED_AMONG).find(|(_, life)| is(life)).map(|(life, _)| life)
+    }
+
+    /// Takes down that an entry of a batch failed.
+    pub(super) fn entry_failed(&mut self, uid: u64, moments: Moments, entry: &FailedEntry<'_>, by: By) {
+        let queue = self.queues.number(uid);
+        let life = entry.receipt.and_then(|receipt| self.of_receipt(queue, receipt));
+        let receive = entry.receipt.map_or(0, |receipt| u16::try_from(receipt.receive).unwrap_or(u16::MAX));
+        self.about(life, Record { queue, receive, ..record(Kind::EntryFailed, moments, by) });
+        let (action, code) = (entry.operation.name(), entry.code.to_owned());
+        self.details.insert(self.position, Arc::new(Detail::Entry { action, code, body_md5: entry.body_md5 }));
     }
 
     fn empty_receive(&mut self, queue: u32, waited: bool, real: Time) {

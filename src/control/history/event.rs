@@ -65,6 +65,15 @@ pub enum Detail {
         /// What was done.
         what: String,
     },
+    /// `entryFailed`.
+    Entry {
+        /// The batch action.
+        action: &'static str,
+        /// The code that was answered for the entry.
+        code: String,
+        /// MD5 of its body, if it was a good message.
+        body_md5: Option<[u8; 16]>,
+    },
     /// `arrived` under a new id.
     Renewed {
         /// The id it had before.
@@ -116,6 +125,10 @@ impl Event {
                 put("fault", fault.as_str().into());
             }
             Some(Detail::Control { what }) => put("what", what.as_str().into()),
+            Some(Detail::Entry { action, code, .. }) => {
+                put("action", (*action).into());
+                put("code", code.as_str().into());
+            }
             Some(Detail::Renewed { from }) => put("renewedFrom", from.to_string().into()),
         }
         Value::Object(members)
@@ -173,6 +186,7 @@ impl Event {
             (_, Some(Detail::Clock { from, to, why })) => format!("by {}: {why}", span(to.ms_since(*from))),
             (_, Some(Detail::Fault { rule, fault })) => format!("{fault} ({rule})"),
             (_, Some(Detail::Control { what })) => what.clone(),
+            (_, Some(Detail::Entry { action, code, .. })) => format!("{action} with {code}"),
             (_, Some(Detail::Renewed { from })) => format!("under a new id; was {from}"),
             _ => String::new(),
         }

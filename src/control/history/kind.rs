@@ -51,6 +51,8 @@ kinds! {
     Deleted "deleted",
     /// DeleteMessage found it gone, or its receipt handle expired.
     DeleteMissed "deleteMissed",
+    /// An entry of a batch failed.
+    EntryFailed "entryFailed",
     /// It was received too often and left for the dead-letter queue.
     DeadLettered "deadLettered",
     /// A message move task took it out.

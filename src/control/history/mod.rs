@@ -28,7 +28,7 @@ pub use kind::{Kind, Kinds, Totals};
 pub use names::{Client, ShortPolls};
 pub use reading::{EventFilter, Events, Timeline, Whereabouts};
 
-use crate::broker::{By, Observer, QueueEvent, QueueNames};
+use crate::broker::{By, FailedEntry, Observer, QueueEvent, QueueNames};
 use crate::clock::Clock;
 use crate::engine::{Cause, Fact, MessageId, Time};
 use book::Book;
@@ -272,6 +272,11 @@ impl Observer for History {
         let Some(kind) = Kind::of_cause(cause) else { return };
         let real = self.real(at);
         self.write(|book| book.happened(queue, (at, real), kind, fact, by));
+    }
+
+    fn entry_failed(&self, queue: u64, at: Time, entry: &FailedEntry<'_>, by: By) {
+        let real = self.real(at);
+        self.write(|book| book.entry_failed(queue, (at, real), entry, by));
     }
 
     fn queue_event(&self, queue: &QueueNames, at: Time, event: QueueEvent, by: By) {

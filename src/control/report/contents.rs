@@ -18,6 +18,7 @@ const PAGE: usize = 1_000;
 pub(super) struct Content {
     /// Stands for body and attributes.
     pub(super) digest: u64,
+    pub(super) body_md5: [u8; 16],
     pub(super) has_deduplication_id: bool,
     pub(super) group: Option<Arc<str>>,
 }
@@ -37,6 +38,7 @@ pub(super) fn add_gone(contents: &mut Contents, history: &History) {
     for gone in history.all_gone_messages() {
         let content = Content {
             digest: digest(&gone.body_md5, &gone.attributes),
+            body_md5: gone.body_md5,
             has_deduplication_id: gone.deduplication_id.is_some(),
             group: gone.group.map(Arc::from),
         };
@@ -60,6 +62,7 @@ pub(super) fn add_present(contents: &mut Contents, broker: &Broker, queue: &Arc<
             let content = Content {
                 // What is not remembered of messages that are gone is not looked at here either.
                 digest: digest(&message.body_md5, attributes.filter(remembered).unwrap_or(&[])),
+                body_md5: message.body_md5,
                 has_deduplication_id: extra.is_some_and(|extra| extra.deduplication_id.is_some()),
                 group: message.group,
             };

@@ -3,6 +3,7 @@
 use super::contents::{Contents, add_gone, add_present};
 use super::evaluation::Report;
 use super::observed::*;
+use crate::api::Operation;
 use crate::broker::{Queue, QueueNames};
 use crate::control::history::{Detail, Event, EventFilter, History, Kind};
 use crate::control::space::Space;
@@ -90,6 +91,16 @@ struct Reader {
     /// When each message was first sent.
     sent: HashMap<MessageId, Time>,
     contents: Contents,
+    /// The failed entries of batches that may be made up for: by their message, or by their body.
+    failed: HashMap<(usize, Retried), Vec<usize>>,
+}
+
+/// What is retried after an entry of a batch has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Retried {
+    Deletion(MessageId),
+    Change(MessageId),
+    Sending([u8; 16]),
 }
 
 impl Reader {
@@ -139,10 +150,46 @@ impl Reader {
         });
     }
 
+    /// Takes down an entry of a batch that failed.
+    fn failed(&mut self, queue: usize, event: &Event) {
+        let Some(Detail::Entry { action, code, body_md5 }) = event.detail.as_deref() else { return };
+        let retried = match (event.message, body_md5) {
+            (Some(id), _) if *action == Operation::DeleteMessageBatch.name() => Some(Retried::Deletion(id)),
+            (Some(id), _) => Some(Retried::Change(id)),
+            (None, body_md5) => body_md5.map(Retried::Sending),
+        };
+        let entries = &mut self.queues[queue].failed_entries;
+        if let Some(retried) = retried {
+            self.failed.entry((queue, retried)).or_default().push(entries.len());
+        }
+        entries.push(FailedEntry { action, code: code.clone(), id: event.message, made_up_for: false });
+    }
+
+    /// What failed before may have been done by this.
+    fn make_up(&mut self, queue: usize, event: &Event) {
+        let Some(id) = event.message.filter(|_| !self.failed.is_empty()) else { return };
+        let done = match event.kind {
+            // A message that is gone needs no other visibility timeout.
+            Kind::Deleted => [Some(Retried::Deletion(id)), Some(Retried::Change(id))],
+            Kind::VisibilityChanged => [Some(Retried::Change(id)), None],
+            Kind::Sent | Kind::Deduplicated => {
+                [self.contents.get(&id).map(|content| Retried::Sending(content.body_md5)), None]
+            }
+            _ => return,
+        };
+        for retried in done.into_iter().flatten() {
+            for entry in self.failed.remove(&(queue, retried)).into_iter().flatten() {
+                self.queues[queue].failed_entries[entry].made_up_for = true;
+            }
+        }
+    }
+
     fn event(&mut self, queue: usize, event: &Event) {
+        self.make_up(queue, event);
         let when = When { at: event.at, real: event.real };
         match (event.kind, event.message) {
             (Kind::Purged | Kind::QueueDeleted, _) => self.emptied(queue, when),
+            (Kind::EntryFailed, _) => self.failed(queue, event),
             (Kind::Sent, Some(id)) => {
                 self.sent.insert(id, event.at);
                 self.came(queue, id, when, event);
