@@ -70,12 +70,15 @@ pub enum Command {
     /// Make a new data directory of what can be read of a damaged one, which stays as it is: exit code 0 if that was
     /// all, 65 if something could not be read and was left out, 1 if nothing was made
     Salvage(SalvageArgs),
+    /// Write the manual pages and the completions for shells, which packages bring along
+    #[command(hide = true)]
+    Manual(ManualArgs),
 }
 
 impl Command {
     /// Whether it works by itself, without a kew that runs.
     fn asks_nobody(name: &str) -> bool {
-        matches!(name, "serve" | "run" | "healthcheck" | "backup" | "check" | "salvage")
+        matches!(name, "serve" | "run" | "healthcheck" | "backup" | "check" | "salvage" | "manual")
     }
 }
 
@@ -143,6 +146,14 @@ pub struct SalvageArgs {
     pub to: DataDir,
 }
 
+/// Flags of `kew manual`.
+#[derive(Debug, Args)]
+pub struct ManualArgs {
+    /// The directory to write them to
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
 impl DataArgs {
     /// The data directory.
     ///
@@ -156,14 +167,9 @@ impl DataArgs {
 }
 
 impl Cli {
-    /// Reads the arguments and the variables.
-    ///
-    /// # Errors
-    /// What is to be printed: that something is wrong, or the help or version that was asked for.
-    pub fn read() -> Result<Cli, clap::Error> {
-        let words: Vec<OsString> = std::env::args_os().collect();
-        let heed = |arg| heed_variable(arg, &words);
-        let full = Cli::command().mut_args(show_default).mut_subcommands(|command| match command.get_name() {
+    /// The command line, with what help adds to it: the defaults of settings, and whom a subcommand asks.
+    pub fn with_defaults() -> clap::Command {
+        Cli::command().mut_args(show_default).mut_subcommands(|command| match command.get_name() {
             "serve" | "healthcheck" => command.mut_args(show_default),
             "run" => command.mut_args(show_default).mut_arg("listen", |arg| {
                 arg.help("Where to listen; may be given several times [default: a free port of 127.0.0.1]")
@@ -173,7 +179,17 @@ impl Cli {
                 let about = command.get_about().cloned();
                 Asking::augment_args(command).about(about.unwrap_or_default()).after_help(EXIT_CODES)
             }
-        });
+        })
+    }
+
+    /// Reads the arguments and the variables.
+    ///
+    /// # Errors
+    /// What is to be printed: that something is wrong, or the help or version that was asked for.
+    pub fn read() -> Result<Cli, clap::Error> {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let heed = |arg| heed_variable(arg, &words);
+        let full = Cli::with_defaults();
         // The settings of serving are none of another subcommand's business.
         let serves = words.get(1).is_none_or(|word| full.find_subcommand(word).is_none());
         let command = full.clone().mut_args(|arg| if serves { heed(arg) } else { arg.env(None::<&'static str>) });
