@@ -14,14 +14,24 @@ import subprocess
 import sys
 import time
 
+import crate
+import deb
+import feature
 import image
+import npm
 import static
+import wheel
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Each has CLEAN, the environment it installs into, and `test(package)`; and how the files are named that it takes.
 TESTS = {
     "static": (static, "kew-{version}-{machine}-unknown-linux-musl.tar.gz"),
     "image": (image, "kew-{version}-image-{machine}.tar.gz"),
+    "deb": (deb, "kew_{version}-1_*.deb"),
+    "wheel": (wheel, "kew_sqs-{version}-py3-none-*_{machine}.whl"),
+    "npm": (npm, "kew-sqs-{version}.tgz"),
+    "crate": (crate, "kew-{version}.crate"),
+    "feature": (feature, "kew-{version}-{machine}-unknown-linux-musl.tar.gz"),
 }
 
 

@@ -19,7 +19,7 @@ def test(package):
         archive.extractall(package.scratch, filter="data")
     [unpacked] = package.scratch.iterdir()
     kept = {entry.name for entry in unpacked.iterdir()}
-    assert {"kew", "LICENSE-APACHE", "LICENSE-MIT", "README.md"} <= kept, kept
+    assert {"kew", "LICENSE-APACHE", "LICENSE-MIT", "THIRD-PARTY-NOTICES.txt", "README.md", "manual"} <= kept, kept
     root = package.scratch / "root"
     root.mkdir()
     (unpacked / "kew").rename(root / "kew")
