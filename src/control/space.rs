@@ -12,7 +12,7 @@ use crate::broker::{Broker, BrokerOptions, By, Ids, Queue};
 use crate::clock::{Clock, NetworkTime};
 use crate::config::QueueConfig;
 use std::sync::Arc;
-use tokio::sync::{RwLock, watch};
+use tokio::sync::RwLock;
 
 /// A broker, and what a test controls of it. The default space is what every client uses; a namespace of a test is another.
 pub struct Space {
@@ -34,7 +34,6 @@ pub struct Space {
     shared: Arc<Shared>,
     options: SpaceOptions,
     resetting: RwLock<()>,
-    resets: watch::Sender<u64>,
 }
 
 /// What a space is made of.
@@ -81,7 +80,6 @@ impl Space {
             shared,
             options: options.clone(),
             resetting: RwLock::new(()),
-            resets: watch::Sender::new(0),
         }
     }
 
@@ -128,11 +126,6 @@ impl Space {
     /// Held by requests while they are let in, and by a reset as long as it takes.
     pub fn resetting(&self) -> &RwLock<()> {
         &self.resetting
-    }
-
-    /// Counts the resets; for who awaits something, which ends with one.
-    pub fn resets(&self) -> &watch::Sender<u64> {
-        &self.resets
     }
 
     /// What carries out requests to SQS.
