@@ -84,7 +84,14 @@ impl Quiet {
         let answer = std::thread::scope(|scope| {
             let waiting = scope.spawn(move || poll.answer());
             while !waiting.is_finished() {
+                let before = self.status().jumps;
                 self.settle();
+                // What a jump brought about may still be on its way: no more time passes meanwhile than has to.
+                let mut turns = 0;
+                while self.status().jumps > before && !waiting.is_finished() && turns < 100_000 {
+                    turns += 1;
+                    std::thread::yield_now();
+                }
             }
             waiting.join().unwrap()
         });

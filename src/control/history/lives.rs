@@ -1,7 +1,7 @@
 //! The lives of messages: which events belong together, in the order in which they are dropped when there are too many.
 
 use super::kind::Kind;
-use super::log::Record;
+use super::record::Record;
 use crate::engine::MessageId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

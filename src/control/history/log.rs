@@ -1,8 +1,7 @@
 //! The records of events in the order of their positions, in chunks that are allocated as they are needed.
 
-use super::kind::Kind;
 use super::lives::Lives;
-use crate::engine::{MessageState, Time};
+use super::record::Record;
 use std::collections::VecDeque;
 
 /// Records in a chunk: 32 KiB.
@@ -10,76 +9,6 @@ const CHUNK_RECORDS: usize = 512;
 
 /// Chunks that are cleared of dropped records each time one has been filled.
 const SWEPT_CHUNKS: usize = 4;
-
-/// Stands for no deadline.
-const NO_DEADLINE: u32 = u32::MAX;
-
-/// One event as it is kept.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Record {
-    pub(super) position: u64,
-    pub(super) at: Time,
-    pub(super) real: Time,
-    pub(super) request: [u64; 2],
-    /// The life that it belongs to.
-    pub(super) life: u32,
-    /// The index of its queue.
-    pub(super) queue: u32,
-    pub(super) client: u32,
-    pub(super) receive_count: u32,
-    /// Milliseconds from `at` on; the longest, of a visibility timeout, is 12 hours.
-    pub(super) deadline_ms: u32,
-    /// The receive that it is about, at most 65,535.
-    pub(super) receive: u16,
-    pub(super) kind: Kind,
-    /// The state of the message after it.
-    pub(super) state: Option<MessageState>,
-}
-
-const _: () = assert!(size_of::<Record>() == 64);
-
-impl Record {
-    /// A record that is not about a message.
-    pub(super) fn new(kind: Kind, at: Time) -> Record {
-        Record {
-            position: 0,
-            at,
-            real: at,
-            request: [0; 2],
-            life: 0,
-            queue: u32::MAX,
-            client: 0,
-            receive_count: 0,
-            deadline_ms: NO_DEADLINE,
-            receive: 0,
-            kind,
-            state: None,
-        }
-    }
-
-    #[must_use]
-    pub(super) fn with_deadline(mut self, deadline: Option<Time>) -> Record {
-        if let Some(deadline) = deadline {
-            let ms = deadline.ms_since(self.at);
-            self.deadline_ms = u32::try_from(ms).unwrap_or(NO_DEADLINE).min(NO_DEADLINE - 1);
-        }
-        self
-    }
-
-    pub(super) fn deadline(&self) -> Option<Time> {
-        (self.deadline_ms != NO_DEADLINE).then(|| self.at.plus_ms(self.deadline_ms.into()))
-    }
-
-    #[must_use]
-    pub(super) fn with_request(mut self, request: u128) -> Record {
-        self.request = [(request >> 64) as u64, request as u64];
-        self
-    }
-
-    pub(super) fn request(&self) -> u128 {
-        u128::from(self.request[0]) << 64 | u128::from(self.request[1])
-    }
-}
 
 /// The records. Those of a life that was dropped stay for a while, and are passed over.
 #[derive(Default)]

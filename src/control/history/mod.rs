@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `kind.rs` | the types of events, and totals by type |
 //! | `names.rs` | queues and clients by number |
-//! | `lives.rs` `log.rs` | which events are of one message; the events in order, 64 bytes each |
+//! | `record.rs` `lives.rs` `log.rs` | one event in 64 bytes; which events are of one message; the events in order |
 //! | `gone.rs` | messages that have left their queues |
 //! | `event.rs` `reading.rs` | an event as readers see it; what they ask for and get |
 //! | `book.rs` | all of it together, behind one lock |
@@ -20,6 +20,7 @@ mod lives;
 mod log;
 mod names;
 mod reading;
+mod record;
 
 pub use book::Dropped;
 pub use event::{Detail, Event, listing};
