@@ -77,7 +77,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     // The log line is made ready only if someone reads it.
     let log = tracing::enabled!(tracing::Level::DEBUG).then(|| {
         let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
-        (queue, space.broker().clock().now())
+        (queue, space.broker().clock().real_now())
     });
     let outcome = space.actions().execute(&caller, request).await;
     if let Some((queue, began)) = log {
@@ -128,7 +128,8 @@ fn refused(rejection: Rejection, request_id: &str) -> Reply {
 }
 
 fn log_outcome(space: &Space, action: &str, queue: &str, began: Time, error: Option<&Error>) {
-    let ms = space.broker().clock().now().ms_since(began);
+    // Real time, however the clock of the queues is turned.
+    let ms = space.broker().clock().real_now().ms_since(began);
     match error {
         None => tracing::debug!(action, queue, status = 200, ms),
         Some(error) => tracing::debug!(action, queue, status = error.status(), ms, %error),
