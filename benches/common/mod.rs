@@ -36,8 +36,10 @@ pub const OPERATIONS: &[Named] = &[
     ("codec/query/encode-receive-10", || encode(Protocol::Query)),
     ("engine/standard/10k", || engine(QueueType::Standard, 10_000, 0)),
     ("engine/fifo/10k", || engine(QueueType::Fifo, 10_000, 100)),
-    ("service/json/cycle", || service(Protocol::Json)),
-    ("service/query/cycle", || service(Protocol::Query)),
+    ("service/json/cycle", || service(Protocol::Json, 0)),
+    ("service/json/cycle-history", || service(Protocol::Json, 100_000)),
+    ("service/json/cycle-history-full", || service(Protocol::Json, 300)),
+    ("service/query/cycle", || service(Protocol::Query, 0)),
 ];
 
 /// The same with more in the queue: too slow to set up for counting instructions.
@@ -134,10 +136,11 @@ fn engine(queue_type: QueueType, depth: u64, groups: u64) -> Operation {
     })
 }
 
-/// SendMessage, ReceiveMessage and DeleteMessage through the HTTP service, but for sockets and HTTP itself.
-fn service(protocol: Protocol) -> Operation {
+/// SendMessage, ReceiveMessage and DeleteMessage through the HTTP service, but for sockets and HTTP itself, with a history of so
+/// many events: one that is small is full soon, and drops a message for each that comes.
+fn service(protocol: Protocol, history_events: usize) -> Operation {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let server = Server::builder().queue("bench").manual_clock().start().expect("a server");
+    let server = Server::builder().queue("bench").manual_clock().history(history_events).start().expect("a server");
     let service = server.service().clone();
     let send = filled(if protocol == Protocol::Json { SEND_JSON } else { SEND_QUERY });
     let json = protocol == Protocol::Json;
