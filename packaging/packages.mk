@@ -46,7 +46,7 @@ NPM_aarch64 := linux-arm64
 .SECONDARY: $(MUSL_BINARIES)
 
 packages: archives images debs wheels npm crate ## everything that kew is published as, into dist/: make packages, or make packages ARCHS="x86_64 aarch64"
-	cd $(DIST) && sha256sum $$(ls | grep -v SHA256SUMS) > SHA256SUMS && cat SHA256SUMS
+	cd $(DIST) && sha256sum $$(ls | grep -F -- $(VERSION)) > SHA256SUMS && cat SHA256SUMS
 
 packages-test: $(PACKAGING) ## installs each of dist/ in a clean environment and uses it there; one alone: make packages-test ONLY=static
 	$(VENV)/bin/python packaging/test/run.py --dist $(DIST) $(subst $(comma), ,$(ONLY))
@@ -66,6 +66,7 @@ npm: $(MUSL_BINARIES) $(LICENCES) ## the packages for npm: kew-sqs, and the bina
 crate: ## the package for crates.io, as `cargo publish` would send it, built from what it holds
 	@mkdir -p $(DIST)
 	$(CARGO) publish --dry-run --locked --allow-dirty
+	$(CARGO) package --quiet --no-verify --locked --allow-dirty
 	cp target/package/kew-$(VERSION).crate $(DIST)
 
 version: ## the version in Cargo.toml, which is that of all packages

@@ -36,7 +36,7 @@ def test(package):
     root.mkdir()
     image = unpack(package.file, root)
     config = image["config"]
-    says_what_it_is(image, package.version)
+    says_what_it_is(image, package)
     assert {entry.name for entry in root.iterdir()} == {"kew", "data", "licences"}
     user = config["User"]
     assert os.geteuid() == 0, "needs root, for a chroot as another user"
@@ -58,11 +58,11 @@ def test(package):
     kubernetes(config)
 
 
-def says_what_it_is(image, version):
+def says_what_it_is(image, package):
     config = image["config"]
     labels = {name.rpartition(".")[2]: text for name, text in config["Labels"].items()}
-    assert labels["version"] == version and labels["licenses"] and labels["source"], labels
-    assert image["architecture"] == "amd64" and image["os"] == "linux", image
+    assert labels["version"] == package.version and labels["licenses"] and labels["source"], labels
+    assert image["architecture"] == package.architecture and image["os"] == "linux", image
     assert list(config["ExposedPorts"]) == ["9324/tcp"] and list(config["Volumes"]) == ["/data"], config
     assert config["User"] == "65532:65532" and config["WorkingDir"] == "/data", config
 

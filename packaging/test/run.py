@@ -27,12 +27,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TESTS = {
     "static": (static, "kew-{version}-{machine}-unknown-linux-musl.tar.gz"),
     "image": (image, "kew-{version}-image-{machine}.tar.gz"),
-    "deb": (deb, "kew_{version}-1_*.deb"),
+    "deb": (deb, "kew_{version}-1_{architecture}.deb"),
     "wheel": (wheel, "kew_sqs-{version}-py3-none-*_{machine}.whl"),
     "npm": (npm, "kew-sqs-{version}.tgz"),
     "crate": (crate, "kew-{version}.crate"),
     "feature": (feature, "kew-{version}-{machine}-unknown-linux-musl.tar.gz"),
 }
+
+MACHINE = platform.machine()
+# As Debian and container engines call it.
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[MACHINE]
 
 
 class Package:
@@ -40,7 +44,7 @@ class Package:
 
     def __init__(self, file, scratch, version):
         self.file, self.scratch, self.version = file, scratch, version
-        self.dist, self.machine = file.parent, platform.machine()
+        self.dist, self.machine, self.architecture = file.parent, MACHINE, ARCHITECTURE
 
 
 def main():
@@ -52,7 +56,7 @@ def main():
     rows, failed = [], 0
     for name in arguments.names or TESTS:
         module, pattern = TESTS[name]
-        file = arguments.dist.resolve() / pattern.format(version=version, machine=platform.machine())
+        file = arguments.dist.resolve() / pattern.format(version=version, machine=MACHINE, architecture=ARCHITECTURE)
         scratch = ROOT / "target" / "packages-test" / name
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
