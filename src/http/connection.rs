@@ -1,6 +1,6 @@
 //! One connection: hyper's HTTP/1.1 over a client's socket, from its first request to its end.
 
-use super::answer::{Answer, first_half, leaves_input_unread, raw_error};
+use super::answer::{Answer, AnswerBody, first_half, leaves_input_unread, raw_error};
 use super::context::ConnectionInfo;
 use super::idle_watch::TimedOut;
 use super::limits::HEAD_BYTES_HARD_MAX;
@@ -11,6 +11,7 @@ use crate::clock::NetworkTime;
 use crate::error::ErrorKind;
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -51,14 +52,21 @@ impl Connection {
             served: Some(&client.state.served),
             identity: &client.identity,
         };
-        let answer = self.service.answer_from(request, info).await;
+        let mut answer = self.service.answer_from(request, info).await;
         if let Some(ending) = answer.extensions().get().copied() {
             return Err(self.end(ending, answer).await);
         }
         if leaves_input_unread(&answer) {
             client.state.input_is_unread();
         }
-        client.state.answer_begun();
+        match answer.body() {
+            AnswerBody::Whole(_) => client.state.answer_begun(),
+            AnswerBody::Stream(_) => {
+                // Nobody can tell the silence after it from that in it.
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                client.state.stream_begun();
+            }
+        }
         Ok(answer)
     }
 

@@ -21,6 +21,8 @@ enum Stage {
     Answering,
     /// The answer is being written.
     Writing,
+    /// An answer without an end is being written, piece by piece as there is something to tell. The connection ends with it.
+    Streaming,
 }
 
 /// What has happened on a connection. All that use it are on one thread; it has atomics only because tasks must be `Send`.
@@ -40,7 +42,8 @@ pub(super) struct ConnectionState {
 
 impl ConnectionState {
     fn stage(&self) -> Stage {
-        [Stage::Idle, Stage::Head, Stage::Answering, Stage::Writing][usize::from(self.stage.load(Relaxed))]
+        const STAGES: [Stage; 5] = [Stage::Idle, Stage::Head, Stage::Answering, Stage::Writing, Stage::Streaming];
+        STAGES[usize::from(self.stage.load(Relaxed))]
     }
 
     fn enter(&self, stage: Stage) {
@@ -67,11 +70,18 @@ impl ConnectionState {
         self.enter(Stage::Writing);
     }
 
+    /// An answer without an end begins.
+    pub(super) fn stream_begun(&self) {
+        self.served.end();
+        self.enter(Stage::Streaming);
+    }
+
     /// Some bytes could be written to the client.
     pub(super) fn bytes_written(&self) {
         match self.stage() {
             // The client is not silent, however slowly it reads.
             Stage::Writing => self.enter(Stage::Writing),
+            Stage::Streaming => {}
             // No request is being answered, so this is hyper's own refusal of what is not a request.
             Stage::Idle | Stage::Head => self.input_is_unread(),
             // 100 Continue.
@@ -100,6 +110,7 @@ impl ConnectionState {
             Stage::Answering if is_parked && self.has_read_ahead.load(Relaxed) => At::HalfRequest,
             Stage::Answering if is_parked => At::Parked,
             Stage::Answering | Stage::Writing => At::Serving,
+            Stage::Streaming => At::Rest,
         }
     }
 
@@ -150,7 +161,7 @@ impl IdleWatch {
         match state.stage() {
             Stage::Idle | Stage::Writing => Some(TimedOut::Silent),
             Stage::Head => Some(TimedOut::InHead),
-            Stage::Answering => None,
+            Stage::Answering | Stage::Streaming => None,
         }
     }
 }
@@ -218,6 +229,20 @@ mod tests {
         state.bytes_read();
         assert_eq!(after_silence(&mut watch, &state), None);
         assert!(state.is_answering() && !state.is_input_unread());
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_not_silence_and_leaves_no_input_unread() {
+        let (mut watch, state) = (IdleWatch::default(), ConnectionState::default());
+        state.bytes_read();
+        state.request_begun();
+        state.stream_begun();
+        for _ in 0..2 {
+            state.bytes_written();
+            state.all_written();
+            assert_eq!(after_silence(&mut watch, &state), None);
+        }
+        assert!(!state.is_input_unread());
     }
 
     #[test]
