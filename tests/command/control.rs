@@ -2,6 +2,7 @@
 
 use crate::http::json;
 use crate::kew::*;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 
 /// A kew with a queue and its dead-letter queue.
@@ -154,6 +155,109 @@ fn the_variables_of_a_kew_and_of_a_namespace_are_printed() {
     let gone = ask(&kew, &["env", "--ns", "t1"]);
     assert_eq!(gone.code, Some(1));
     assert!(gone.errors.starts_with("kew: there is no namespace `t1`\n"), "{gone:?}");
+}
+
+/// The messages of a queue.
+fn peeked(kew: &Kew, queue: &str, flags: &[&str]) -> Vec<serde_json::Value> {
+    let answer = shown(kew, &[&["peek", queue, "--json"], flags].concat());
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    answer["messages"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
+#[test]
+fn messages_are_looked_at_moved_released_and_deleted() {
+    let kew = orders();
+    for body in [r#"{"id": 1001, "paid": false}"#, r#"{"id": 1002, "paid": true}"#] {
+        send(&kew, body);
+    }
+    let found = peeked(&kew, "orders", &["--where", "id=1002", "--where", "paid=true"]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let id = found[0]["id"].as_str().unwrap();
+    assert!(shown(&kew, &["peek", "orders", "--contains", "1002"]).contains(id));
+    assert_eq!(peeked(&kew, "orders", &["--state", "inFlight,delayed"]).len(), 0);
+
+    shown(&kew, &["message", "mv", "orders", id, "--to", "orders-dead"]);
+    assert_eq!((peeked(&kew, "orders", &[]).len(), peeked(&kew, "orders-dead", &[]).len()), (1, 1));
+    let received = serde_json::json!({"QueueUrl": "orders"});
+    kew.ask(json("ReceiveMessage", received.to_string())).ok();
+    let in_flight = peeked(&kew, "orders", &["--state", "inFlight"]);
+    let id = in_flight[0]["id"].as_str().unwrap();
+    shown(&kew, &["message", "release", "orders", id]);
+    assert_eq!(peeked(&kew, "orders", &["--state", "visible"]).len(), 1);
+    shown(&kew, &["message", "rm", "orders", id]);
+    assert_eq!(peeked(&kew, "orders", &[]).len(), 0);
+    let gone = ask(&kew, &["message", "rm", "orders", id]);
+    assert_eq!(gone.code, Some(1), "{gone:?}");
+}
+
+#[test]
+fn history_is_shown_of_a_message_and_of_queues() {
+    let kew = orders();
+    send(&kew, "1001");
+    send(&kew, "1002");
+    let id = peeked(&kew, "orders", &["--contains", "1001"])[0]["id"].as_str().unwrap().to_owned();
+    assert!(shown(&kew, &["history", &id]).contains("sent"));
+    let lines = shown(&kew, &["history", "--queue", "orders", "--type", "sent", "--jsonl"]);
+    let events: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.iter().filter(|event| event["type"] == "sent").count(), 2, "{lines}");
+    let since = events[0]["position"].to_string();
+    let later = shown(&kew, &["history", "--type", "sent", "--since", &since, "--jsonl"]);
+    assert_eq!(later.lines().collect::<Vec<_>>(), lines.lines().skip(1).collect::<Vec<_>>());
+    assert_eq!(ask(&kew, &["history", "00000000-0000-0000-0000-000000000000"]).code, Some(1));
+    assert_eq!(ask(&kew, &["history", "--type", "snt"]).code, Some(2));
+}
+
+#[test]
+fn events_are_followed_line_by_line() {
+    let kew = orders();
+    send(&kew, "1001");
+    for flags in [&["--json"][..], &[]] {
+        let mut events = command(&[&["events", "--since", "0", "--type", "sent"], flags].concat());
+        let mut child = events.env("KEW_URL", format!("http://{}", kew.addresses()[0])).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        // It goes on: what happens later comes too.
+        send(&kew, "1002");
+        let mut later = String::new();
+        while !later.contains("sent") {
+            later.clear();
+            assert_ne!(out.read_line(&mut later).unwrap(), 0, "the stream ended");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if flags.is_empty() {
+            assert!(line.contains("sent") && line.contains("orders"), "{line}");
+        } else {
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!((&event["type"], &event["queue"]), (&"sent".into(), &"orders".into()));
+        }
+    }
+}
+
+#[test]
+fn what_is_awaited_is_there_or_it_is_told_what_was_nearest() {
+    let kew = Kew::start(&["--queue", "orders", "--queue", "later,DelaySeconds=900", "--log", "warn"]);
+    shown(&kew, &["await", "orders", "--empty"]);
+    // Whether it comes before or after the await has begun.
+    let url = format!("http://{}", kew.addresses()[0]);
+    let mut awaiting = command(&["await", "orders", "--visible", "1..", "--sent", "1", "--timeout", "60s"]);
+    let mut child = awaiting.env("KEW_URL", &url).spawn().unwrap();
+    send(&kew, "1001");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let ended = ask(&kew, &["await", "orders", "--empty", "--timeout", "0"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
+    assert!(ended.errors.starts_with("kew: ") && ended.errors.contains("orders"), "{ended:?}");
+    let ended = ask(&kew, &["await", "--contains", "1001", "--state", "deleted", "--timeout", "0", "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&ended.out).unwrap_or_else(|e| panic!("{e}: {ended:?}"));
+    assert_eq!((ended.code, &answer["met"]), (Some(1), &false.into()), "{answer}");
+    assert_eq!(ask(&kew, &["await", "orders"]).code, Some(2));
+    // A delay of a quarter of an hour is jumped over.
+    let members = serde_json::json!({"QueueUrl": "later", "MessageBody": "x"});
+    kew.ask(json("SendMessage", members.to_string())).ok();
+    shown(&kew, &["await", "later", "--visible", "1", "--auto", "--timeout", "60s"]);
+    let either = r#"{"any": [{"queue": "later", "visible": 5}, {"queue": "later", "visible": 1}]}"#;
+    shown(&kew, &["await", "--request", either]);
 }
 
 #[test]
