@@ -6,9 +6,12 @@ use crate::api::Map;
 use crate::api::fields::CoercedString;
 use crate::clock::Clock;
 use crate::config::NamespaceMode;
-use crate::engine::{Cause, DEAD_LETTERS_PER_CALL_MAX, Fact, ReceiveOptions, TICK_EVENTS_MAX, Time, tests::message};
+use crate::engine::tests::{self, message};
+use crate::engine::{Cause, DEAD_LETTERS_PER_CALL_MAX, Fact, NewMessage, ReceiveOptions, TICK_EVENTS_MAX, Time};
 use crate::store::{Change, Committer, Store, StoreError, StoredItem};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -206,4 +209,44 @@ fn an_observer_is_told_the_life_of_a_message_without_a_store() {
         (dead.uid, found, Cause::Arrived),
     ];
     assert_eq!(*told.0.lock().expect("no panic"), expected);
+}
+
+/// The steps and the portions that a turn takes over so many messages whose delays end at one moment. In between the portions
+/// another queue is worked on.
+fn turn_over(count: u32) -> (u64, u64) {
+    let broker = broker();
+    let (queue, other) = (create(&broker, "q", &[]), create(&broker, "other", &[]));
+    let mut open = broker.open(&queue).expect("the queue");
+    for number in 0..count {
+        open.send(NewMessage { delay_seconds: 900, ..tests::new(number) });
+    }
+    open.close().without_waiting();
+    let _watched = broker.watch(&queue);
+    let turn = Turn { to: broker.clock.now().plus_seconds(900), jump: false, settle: None };
+    let mut turning = pin!(broker.turn(&turn));
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut portions, mut steps) = (0, 0);
+    loop {
+        let (taken, polled) = tests::steps::of(|| turning.as_mut().poll(&mut context));
+        (portions, steps) = (portions + 1, steps + taken);
+        if let Poll::Ready(turned) = polled {
+            let turned = turned.expect("a clock that can be turned");
+            assert!(turned.reached && turned.steps.len() == 1);
+            assert_eq!(turned.steps[0].messages, u64::from(count));
+            return (steps, portions);
+        }
+        insert(&broker, &other, 1);
+    }
+}
+
+#[test]
+fn a_turn_is_linear_in_what_is_due_and_other_queues_are_served_meanwhile() {
+    const FEW: u32 = 20_000;
+    const MANY: u32 = 1_000_000;
+    let (few, _) = turn_over(FEW);
+    let (many, portions) = turn_over(MANY);
+    assert!(portions > u64::from(MANY) / TICK_EVENTS_MAX as u64, "{portions} portions");
+    // The timers are a heap, which is six levels higher.
+    let (per_few, per_many) = (few / u64::from(FEW), many / u64::from(MANY));
+    assert!(per_few > 0 && per_many <= 2 * per_few + 20, "{per_few} steps a message, {per_many} with many");
 }

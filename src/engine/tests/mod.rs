@@ -23,7 +23,7 @@ pub(super) fn id(number: u32) -> MessageId {
 }
 
 /// A plain message.
-pub(super) fn new(number: u32) -> NewMessage {
+pub(crate) fn new(number: u32) -> NewMessage {
     NewMessage {
         id: id(number),
         body: Body::from(format!("body {number}")),

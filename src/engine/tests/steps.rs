@@ -13,7 +13,7 @@ pub(crate) fn count() {
 }
 
 /// The steps that `operation` takes, and its result.
-pub(super) fn of<R>(operation: impl FnOnce() -> R) -> (u64, R) {
+pub(crate) fn of<R>(operation: impl FnOnce() -> R) -> (u64, R) {
     let before = STEPS.get();
     let result = operation();
     (STEPS.get() - before, result)
