@@ -389,6 +389,18 @@ fn a_lease_lets_the_clock_jump_and_leaves_it_as_it_went() {
     );
 }
 
+#[test]
+fn each_jump_is_in_the_history() {
+    let quiet = Quiet::start(orders(), json!({}));
+    let poll = quiet.kew.park("orders");
+    quiet.send("orders", "later", 900);
+    assert_eq!(quiet.jump_to(poll), ["later"]);
+    let (status, history) = quiet.kew.get("/history?type=clockAdvanced");
+    assert_eq!(status, 200, "{history}");
+    assert_eq!(history["events"].as_array().map(Vec::len), Some(1), "{history}");
+    assert_eq!(history["events"][0]["why"], "delayEnds", "{history}");
+}
+
 /// Consumers that are not declared work 0 to 300 ms of real time on each message, and delete it. Whatever the schedule, no jump
 /// makes a message come a second time: by the real clock none would.
 #[test]
