@@ -1,5 +1,5 @@
-//! The `kew` command: arguments and environment to a configuration, a server, signals, and what is printed. No other file prints
-//! but `logging.rs`.
+//! The `kew` command: arguments and environment to a configuration, a server, signals, and what is printed. No other files
+//! print but `logging.rs` and `command/output.rs`.
 
 mod cli;
 mod command;

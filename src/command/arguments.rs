@@ -204,7 +204,8 @@ fn mode<S: serde::Serializer>(mode: &Option<String>, serializer: S) -> Result<S:
 impl Control {
     /// Whether the text for people is a table, with a line of headings.
     pub fn has_heading(&self) -> bool {
-        matches!(self, Control::Queues(_) | Control::Fault { what: Fault::Ls } | Control::Ns { what: Ns::Ls })
+        let is_list = matches!(self, Control::Queues(_) | Control::Peek(_));
+        is_list || matches!(self, Control::Fault { what: Fault::Ls } | Control::Ns { what: Ns::Ls })
     }
 
     /// The request that the arguments make.
