@@ -82,11 +82,16 @@ queue-audit: ## nothing lost, nothing twice, order kept, with threads, dead lett
 flips: ## flips bits of a closed and of a killed store, one in each round: make flips ROUNDS=10000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --test store flips -- --nocapture
 
-fuzz: $(CARGO_FUZZ) ## any bytes at the HTTP service, for a bounded time: make fuzz SECONDS=600
-	mkdir -p fuzz/corpus/http_service
-	PATH="$(abspath $(VENV)/bin):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none http_service \
-		fuzz/corpus/http_service tests/fixtures/captures -- \
-		-max_total_time=$(SECONDS) -timeout=10 -max_len=16384 -dict=fuzz/http_service.dict
+fuzz: $(CARGO_FUZZ) ## any bytes at SQS, and any calls of test control, for a bounded time each: make fuzz SECONDS=600
+	$(call fuzz,http_service,tests/fixtures/captures)
+	$(call fuzz,control,fuzz/seeds/control)
+
+# The fuzzer keeps what it finds in the first folder, and begins with that and the second.
+define fuzz
+	mkdir -p fuzz/corpus/$(1)
+	PATH="$(abspath $(VENV)/bin):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none $(1) fuzz/corpus/$(1) $(2) -- \
+		-max_total_time=$(SECONDS) -timeout=10 -max_len=16384 -dict=fuzz/$(1).dict
+endef
 
 nightly: ## what is too long for every change: all rows of the matrix, 200 kills, long runs of the audits
 	$(MAKE) compat

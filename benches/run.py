@@ -64,6 +64,10 @@ class Server:
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
 
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def __enter__(self):
         self.wait()
         return self
@@ -229,6 +233,54 @@ def polls(bench):
         bench.row("1,000 pollers on one queue: messages each", f"{least} to {most}", "in turn", most - least <= 1)
 
 
+def http(address, method, path, body=b"", **headers):
+    """A request on a connection of its own, sent; the answer is still to be read."""
+    stream = socket.create_connection(address.split(":"), 30)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    lines = [f"{method} {path} HTTP/1.1", f"host: {address}", "connection: close", f"content-length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    stream.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    return stream
+
+
+def sqs(address, action, **members):
+    headers = {"content_type": "application/x-amz-json-1.0", "x_amz_target": f"AmazonSQS.{action}"}
+    return http(address, "POST", "/", json.dumps(members).encode(), **headers)
+
+
+def whole(stream):
+    with stream:
+        return b"".join(iter(lambda: stream.recv(65536), b""))
+
+
+def awaits(bench):
+    """Open awaits of test control: from the change to the answer, and what many of them cost while nothing changes."""
+    # At most 1,000 may be open.
+    with bench.server("--queue", "one", "--queue", "many") as kew:
+        for queue, words, waiting in (("one", "one await", 0), ("many", "990 others open on its queue", 990)):
+            path = f"/_kew/await?queue={queue}&timeout=5m"
+            others = [http(kew.address, "GET", f"{path}&deleted.min={n + 1}") for n in range(waiting)]
+            times = []
+            for number in range(50 if bench.quick else 300):
+                stream = http(kew.address, "GET", f"{path}&visible={number + 1}")
+                time.sleep(0.005)
+                began = time.perf_counter()
+                sent = sqs(kew.address, "SendMessage", QueueUrl=queue, MessageBody="x")
+                answer = whole(stream)
+                times.append((time.perf_counter() - began) * 1000)
+                whole(sent)
+                assert b'"met":true' in answer, answer
+            p99 = sorted(times)[int(len(times) * 0.99)]
+            text = f"p50 {statistics.median(times):.2f} ms, p99 {p99:.2f} ms"
+            bench.row(f"await, {words}: from the send's first byte to its answer", text, "5 ms", p99 <= 5)
+            if waiting:
+                before, seconds = kew.cpu_seconds(), 2 if bench.quick else 5
+                time.sleep(seconds)
+                percent = (kew.cpu_seconds() - before) / seconds * 100
+                bench.row(f"{waiting} open awaits: CPU while idle", f"{percent:.2f} % of a core", "none", percent < 0.5)
+            [stream.close() for stream in others]
+
+
 def start(bench):
     """From nothing to the first answer."""
     times = []
@@ -287,7 +339,7 @@ def durable(bench):
         bench.row("one connection, synced to disk", text, "a sync and little more", full <= process + 1.5 * sync)
 
 
-PARTS = [cycle, connections, depth, memory, polls, start, durable]
+PARTS = [cycle, connections, depth, memory, polls, awaits, start, durable]
 
 
 def build():

@@ -335,6 +335,7 @@ impl Clock {
 
     /// Whether it may show another time than the machine's.
     #[doc(hidden)]
+    #[inline]
     pub fn is_turned(&self) -> bool {
         match &*self.0 {
             Source::System(_) => false,

@@ -80,7 +80,7 @@
 //! | `control/` | the hand of a test: clock, awaits, faults, history, namespaces, over HTTP and from Rust |
 //! | `http/` | connections, routes, limits, which names and web pages may, threads |
 //! | `server/` | [`Server`] and its [`ServerBuilder`], which put the rooms together |
-//! | `main.rs` `cli.rs` `logging.rs` | the command: arguments and environment to a [`Config`], signals, the log, and all that is printed |
+//! | `main.rs` `cli.rs` `logging.rs` `command/` | the command: arguments and environment to a [`Config`], the subcommands that ask a running kew, `kew run`, signals, the log, and all that is printed |
 //!
 //! Each room's `mod.rs` has a table of its files. Where to change what:
 //!

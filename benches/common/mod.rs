@@ -140,7 +140,7 @@ fn engine(queue_type: QueueType, depth: u64, groups: u64) -> Operation {
 /// many events: one that is small is full soon, and drops a message for each that comes.
 fn service(protocol: Protocol, history_events: usize) -> Operation {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let server = Server::builder().queue("bench").manual_clock().history(history_events).start().expect("a server");
+    let server = Server::builder().queue("bench").history(history_events).start().expect("a server");
     let service = server.service().clone();
     let send = filled(if protocol == Protocol::Json { SEND_JSON } else { SEND_QUERY });
     let json = protocol == Protocol::Json;

@@ -1,6 +1,6 @@
 """Unmodified consumers that fail on every message, and a clock that jumps: three failures and the dead letter in real milliseconds.
 
-    python compat/auto/run.py target/release/kew [--runs 100] [--client boto3 --client sqs-consumer --client go-v2 --client java-v2]
+    python compat/auto/run.py target/release/kew [--runs 100] [--client boto3 --client sqs-consumer --client go-v2 --client java-v2 --client celery]
 
 A run sends one order and asks `/_kew/await` for its dead letter with `auto`. The visibility timeout is 30 s and the queue gives a message
 three chances, so by the real clock it takes a minute and a half. For each client the times of all runs are told, and the gap between the
@@ -39,6 +39,16 @@ def await_dead_letter(url):
         assert json.load(answer)["met"]
 
 
+def celery_message(url, environment):
+    """The message that Celery makes of its task. Celery's client is too slow to send it in every run."""
+    python = [environment["COMPAT_CELERY_PYTHON"], str(HERE / "celery_tasks.py")]
+    subprocess.run(python, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with urllib.request.urlopen(f"{url}/_kew/queues/{QUEUE}/messages") as answer:
+        message = json.load(answer)["messages"][0]
+    call(url, "PurgeQueue", QueueUrl=QUEUE)
+    return message["body"]
+
+
 def parked(url):
     with urllib.request.urlopen(f"{url}/_kew/queues/{QUEUE}") as answer:
         return json.load(answer)["parked"]
@@ -63,6 +73,8 @@ def commands():
         "boto3": [python, str(HERE / "consumer_loop.py")],
         "sqs-consumer": ["node", str(HERE.parent / "sqs-consumer" / "failing.mjs")],
         "go-v2": [os.environ.get("COMPAT_GO_CONSUMER", str(HERE / "go" / "consumer"))],
+        "celery": [os.environ.get("COMPAT_CELERY_PYTHON", sys.executable), "-m", "celery", "-A", "celery_tasks", "worker",
+                   "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"],
         "java-v2": ["java", "-cp", os.environ.get("COMPAT_JAVA_CLASSPATH", ""), str(HERE / "Consumer.java")],
     }
 
@@ -80,6 +92,8 @@ def run(kew, client, runs):
         "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "KEW_QUEUE_URL": f"{url}/000000000000/{QUEUE}",
     }
+    if client == "celery":
+        environment |= {"COMPAT_CELERY_PYTHON": commands()["celery"][0], "PYTHONPATH": str(HERE)}
     consumer = None
     try:
         for _ in range(200):
@@ -88,6 +102,7 @@ def run(kew, client, runs):
                 break
             except OSError:
                 time.sleep(0.05)
+        body = celery_message(url, environment) if client == "celery" else None
         consumer = subprocess.Popen(commands()[client], env=environment, stdout=subprocess.DEVNULL, stderr=log)
         took = []
         # The first run is not counted: the consumer's own start is none of kew's time.
@@ -96,7 +111,7 @@ def run(kew, client, runs):
                 assert consumer.poll() is None, f"{client} has ended: {log.name}"
                 time.sleep(0.01)
             began = time.monotonic()
-            call(url, "SendMessage", QueueUrl=QUEUE, MessageBody=json.dumps({"order": number}))
+            call(url, "SendMessage", QueueUrl=QUEUE, MessageBody=body or json.dumps({"order": number}))
             await_dead_letter(url)
             if number > 0:
                 took.append((time.monotonic() - began) * 1000)

@@ -1,19 +1,17 @@
 //! Any bytes at the HTTP service: no panic, no answer that blames the server, and a well-formed body.
 //!
-//! An input is a request as it goes over the wire, or several with a line `=====` between them, so the recorded requests of
-//! `tests/fixtures/captures` are a corpus as they stand. The head is read leniently: whatever cannot be told to hyper is left
-//! out, for what hyper refuses never reaches the service.
+//! The recorded requests of `tests/fixtures/captures` are a corpus as they stand.
 
 #![no_main]
 
 #[path = "../../tests/support/answers.rs"]
 mod answers;
+mod wire;
 
 use answers::{answer, check};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::Request;
 use kew::Clock;
 use kew::NamespaceMode;
 use kew::internals::broker::{Broker, BrokerOptions};
@@ -21,10 +19,6 @@ use kew::internals::control::Control;
 use kew::internals::http::{HttpOptions, Service};
 use libfuzzer_sys::fuzz_target;
 use std::cell::LazyCell;
-
-const SEPARATOR: &[u8] = b"\n=====\n";
-/// Requests of one input that are looked at.
-const REQUESTS_MAX: usize = 16;
 
 /// What the queues hold when an input comes: the names are those of the captures.
 const BEFORE: &[&str] = &[
@@ -58,47 +52,10 @@ fn service() -> Service {
     service
 }
 
-/// The part before and the part after the first place where `mark` stands.
-fn cut<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
-    Some((&bytes[..at], &bytes[at + mark.len()..]))
-}
-
-fn request(bytes: &[u8]) -> Request<Full<Bytes>> {
-    let (head, body) = cut(bytes, b"\r\n\r\n").unwrap_or((bytes, b""));
-    let mut lines = head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
-    let mut words = lines.next().unwrap_or_default().splitn(3, |&b| b == b' ');
-    let mut request = Request::new(Full::new(Bytes::copy_from_slice(body)));
-    *request.method_mut() = Method::from_bytes(words.next().unwrap_or_default()).unwrap_or(Method::POST);
-    *request.uri_mut() = Uri::try_from(words.next().unwrap_or_default()).unwrap_or_default();
-    for line in lines {
-        let Some((name, value)) = cut(line, b":") else { continue };
-        let (name, value) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value.trim_ascii()));
-        if let (Ok(name), Ok(value)) = (name, value) {
-            request.headers_mut().append(name, value);
-        }
-    }
-    request
-}
-
 fuzz_target!(|input: &[u8]| {
     RUNTIME.with(|runtime| {
         let _inside = runtime.enter();
         let service = service();
-        let mut rest = Some(input);
-        for _ in 0..REQUESTS_MAX {
-            let Some(bytes) = rest else { break };
-            let one = match cut(bytes, SEPARATOR) {
-                Some((one, others)) => {
-                    rest = Some(others);
-                    one
-                }
-                None => {
-                    rest = None;
-                    bytes
-                }
-            };
-            check(answer(&service, request(one)));
-        }
+        wire::requests(input).for_each(|request| check(answer(&service, request)));
     });
 });

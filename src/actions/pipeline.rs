@@ -10,6 +10,7 @@ use super::{
 use crate::api::{Request, Response, with_operations};
 use crate::broker::Broker;
 use crate::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 
 /// Carries out actions.
@@ -71,18 +72,24 @@ impl Actions {
         if let Some(queue) = &queue {
             broker.catch_up(queue).await;
         }
-        let mut context = Context { broker, caller, queue, points: None };
+        let context = Context { broker, caller, queue, points: None };
         // A request may also want it by itself.
-        let hook = self.hook.as_ref().filter(|hook| hook.is_wanted() || caller.fate.is_some());
-        let (operation, mut ticket) = (request.operation(), None);
-        if let Some(hook) = hook {
-            context.points = hook.points();
-            ticket = hook.permit(&context, &request).await?;
-        }
-        let outcome = with_operations!(act(&context, request));
-        match hook {
-            None => outcome,
-            Some(hook) => hook.answer(&context, operation, ticket, outcome).await,
+        match self.hook.as_deref().filter(|hook| hook.is_wanted() || caller.fate.is_some()) {
+            None => pin!(act(&context, request)).await,
+            // In a box: without a hook nobody pays for its size.
+            Some(hook) => Box::pin(act_with(hook, context, request)).await,
         }
     }
+}
+
+async fn act(context: &Context<'_>, request: Request) -> Result<Response, Error> {
+    with_operations!(act(context, request))
+}
+
+async fn act_with(hook: &dyn Hook, mut context: Context<'_>, request: Request) -> Result<Response, Error> {
+    let operation = request.operation();
+    context.points = hook.points();
+    let ticket = hook.permit(&context, &request).await?;
+    let outcome = act(&context, request).await;
+    hook.answer(&context, operation, ticket, outcome).await
 }

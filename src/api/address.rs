@@ -46,8 +46,9 @@ impl<'a> QueueAddress<'a> {
     pub fn parse(url: &'a str) -> Option<QueueAddress<'a>> {
         // Every request comes through here, and on texts this short `memchr` takes half as long as `str::split`.
         let bytes = url.as_bytes();
-        let scheme_end = memchr_iter(b':', bytes).find(|&at| bytes[at..].starts_with(b"://"));
-        let (host, path) = match scheme_end.map(|at| &url[at + 3..]) {
+        let scheme_end = || memchr_iter(b':', bytes).find(|&at| bytes[at..].starts_with(b"://"));
+        let after_scheme = url.strip_prefix("http://").or_else(|| scheme_end().map(|at| &url[at + 3..]));
+        let (host, path) = match after_scheme {
             Some(after_scheme) => {
                 let (host, path) = after_scheme.split_at(memchr(b'/', after_scheme.as_bytes())?);
                 (Some(host), path)

@@ -28,6 +28,7 @@
 //! | `Queue::settings` | a queue's settings | read by requests that check their members before they open the queue |
 //! | `Namespace::spaces` | names | a thread that holds a queue looks up its dead-letter queue |
 //! | `Wakeups::set` | wake-ups | set under a queue's lock, taken without it |
+//! | those of an observer and of `Points` | histories, faults | told and asked under a queue's lock; they ask for no queue in turn |
 //! | the committer's batch | changes on their way to the store | submitted under a queue's lock, so that they are in order |
 
 mod ids;

@@ -193,6 +193,7 @@ impl Contents {
         Some((index, self.timers.of(slot).filter(|_| current)?))
     }
 
+    #[inline]
     pub(super) fn group_name(&self, slot: u32) -> Option<Arc<str>> {
         let group = self.slots[slot].group;
         match &self.order {
@@ -222,6 +223,7 @@ impl Contents {
     }
 
     /// A message as it is now, for observers.
+    #[inline]
     pub(super) fn facts(&self, slot: u32) -> MessageFacts<'_> {
         let message = &self.slots[slot];
         MessageFacts {

@@ -93,7 +93,8 @@ pub(super) fn of_reply(reply: Reply, request_id: &str, after: AfterAnswer) -> An
 
 /// Refuses a request whose body was not read, or not to its end.
 pub(super) fn refusal(context: &RequestContext<'_>, error: &Error) -> Answer {
-    let request_id = context.request_id.as_str();
+    let mut room = RequestId::ROOM;
+    let request_id = context.request_id.text(&mut room);
     let after = if context.headers.announces_body { AfterAnswer::Close } else { AfterAnswer::KeepAlive };
     of_reply(wire::encode_error(wire::protocol_of(&context.head()), error, request_id), request_id, after)
 }
@@ -126,14 +127,15 @@ pub(super) fn leaves_input_unread(answer: &Answer) -> bool {
 /// An error as bytes, status line and headers included, for a client that never comes as far as a request. It is in the newer
 /// protocol, for which one the client speaks is not known.
 pub(super) fn raw_error(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Vec<u8> {
-    let request_id = RequestId::random();
-    let reply = wire::encode_error(Protocol::Json, &Error::new(kind, message), request_id.as_str());
+    let mut room = RequestId::ROOM;
+    let request_id = RequestId::random().text(&mut room);
+    let reply = wire::encode_error(Protocol::Json, &Error::new(kind, message), request_id);
     let mut bytes = format!(
         "HTTP/1.1 {}\r\ncontent-type: {}\r\nx-amzn-requestid: {}\r\nx-amzn-query-error: {}\r\nconnection: close\r\n\
          content-length: {}\r\n\r\n",
         status(reply.status),
         reply.content_type,
-        request_id.as_str(),
+        request_id,
         reply.query_error.unwrap_or_default(),
         reply.body.len()
     )

@@ -7,6 +7,7 @@ use crate::wire::{Head, Method};
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use std::net::SocketAddr;
+use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 /// All of a request but its body, which goes beside it: a parked ReceiveMessage must not hold what it was read from.
@@ -67,29 +68,25 @@ impl<'a> RequestContext<'a> {
 
 /// The id of a request: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId {
-    text: [u8; Hyphenated::LENGTH],
-    number: u128,
-}
+pub struct RequestId(Uuid);
 
 impl RequestId {
+    /// Room for its 36 characters.
+    pub const ROOM: [u8; Hyphenated::LENGTH] = [0; Hyphenated::LENGTH];
+
     /// A new one.
     pub fn random() -> RequestId {
-        let uuid = uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid();
-        let mut text = [0; Hyphenated::LENGTH];
-        uuid.hyphenated().encode_lower(&mut text);
-        RequestId { text, number: uuid.as_u128() }
+        RequestId(uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid())
     }
 
     /// The id as a number.
-    pub fn number(&self) -> u128 {
-        self.number
+    pub fn number(self) -> u128 {
+        self.0.as_u128()
     }
 
-    /// Its 36 characters.
-    pub fn as_str(&self) -> &str {
-        // Only hexadecimal digits and hyphens are ever written into it.
-        std::str::from_utf8(&self.text).unwrap_or_default()
+    /// Its characters, written into that room.
+    pub fn text(self, room: &mut [u8; Hyphenated::LENGTH]) -> &str {
+        self.0.hyphenated().encode_lower(room)
     }
 }
 
@@ -196,7 +193,7 @@ mod tests {
     fn an_id_is_a_uuid_and_each_request_has_its_own() {
         let (one, other) = (RequestId::random(), RequestId::random());
         assert_ne!(one, other);
-        assert!(uuid::Uuid::try_parse(one.as_str()).is_ok(), "{one:?}");
+        assert!(uuid::Uuid::try_parse(one.text(&mut { RequestId::ROOM })).is_ok(), "{one:?}");
     }
 
     #[test]

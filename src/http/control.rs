@@ -1,7 +1,7 @@
 //! A request to the control API: who may use it, and its answer in HTTP.
 
 use super::answer::{Answer, AnswerBody, Answering, REQUEST_ID};
-use super::context::{RequestContext, text};
+use super::context::{RequestContext, RequestId, text};
 use super::service::Service;
 use super::sqs::base_url;
 use crate::control::{self, Access, Content, Incoming, Method, Reply};
@@ -113,7 +113,7 @@ fn in_http(reply: Reply, wants_text: bool, context: &RequestContext<'_>) -> Answ
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(KEW_API, HeaderValue::from_static("1"));
-    if let Ok(id) = HeaderValue::from_str(context.request_id.as_str()) {
+    if let Ok(id) = HeaderValue::from_str(context.request_id.text(&mut { RequestId::ROOM })) {
         headers.insert(REQUEST_ID, id);
     }
     answer

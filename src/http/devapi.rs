@@ -1,7 +1,7 @@
 //! LocalStack's `/_aws/sqs/messages`: the messages of a queue without side effects, for curl and for any SDK that has it as its endpoint.
 
 use super::answer::{self, AfterAnswer, Answer, Answering};
-use super::context::RequestContext;
+use super::context::{RequestContext, RequestId};
 use super::control::check_access;
 use super::service::Service;
 use crate::api::{Operation, QueueAddress, Response, region_of_host};
@@ -38,7 +38,8 @@ fn answer_now(service: &Service, context: &RequestContext<'_>, body: &[u8]) -> A
         Protocol::QueryAsJson => (Protocol::Query, true),
         protocol => (protocol, false),
     };
-    let request_id = context.request_id.as_str();
+    let mut room = RequestId::ROOM;
+    let request_id = context.request_id.text(&mut room);
     let outcome = admit(service, context).and_then(|()| messages(service, context, &head, body));
     let mut reply = match outcome {
         Ok(response) => wire::encode(protocol, &response, request_id),

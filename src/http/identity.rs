@@ -3,11 +3,14 @@
 use crate::control::History;
 use hyper::header::HeaderValue;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-/// The client at the other end of a connection. Nearly all requests of a connection are of one program and one account.
+/// The client at the other end of a connection. Nearly all requests of a connection are of one program and one account, the first.
 #[derive(Debug, Default)]
-pub struct Identity(Mutex<Option<Known>>);
+pub struct Identity {
+    first: OnceLock<Known>,
+    last: Mutex<Option<Known>>,
+}
 
 /// The number that a history gave a client.
 #[derive(Debug)]
@@ -18,8 +21,18 @@ struct Known {
     number: u32,
 }
 
+impl Known {
+    #[inline]
+    fn is(&self, history: &Arc<History>, user_agent: Option<&[u8]>, account: &str) -> bool {
+        std::ptr::eq(self.history.as_ptr(), Arc::as_ptr(history))
+            && self.user_agent.as_deref() == user_agent
+            && *self.account == *account
+    }
+}
+
 impl Identity {
     /// The number of the client.
+    #[inline]
     pub(super) fn number(
         &self,
         history: &Arc<History>,
@@ -28,18 +41,32 @@ impl Identity {
         peer: Option<SocketAddr>,
     ) -> u32 {
         let user_agent = user_agent.map(HeaderValue::as_bytes);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = &*known
-            && known.user_agent.as_deref() == user_agent
-            && *known.account == *account
-            && std::ptr::eq(known.history.as_ptr(), Arc::as_ptr(history))
-        {
-            return known.number;
+        match self.first.get() {
+            Some(first) if first.is(history, user_agent, account) => first.number,
+            _ => self.other_number(history, user_agent, account, peer),
+        }
+    }
+
+    #[cold]
+    fn other_number(
+        &self,
+        history: &Arc<History>,
+        user_agent: Option<&[u8]>,
+        account: &str,
+        peer: Option<SocketAddr>,
+    ) -> u32 {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.is(history, user_agent, account)) {
+            return last.number;
         }
         let text = user_agent.map(String::from_utf8_lossy);
         let number = history.client(text.as_deref(), peer, account, false);
         let (user_agent, account) = (user_agent.map(Box::from), account.into());
-        *known = Some(Known { history: Arc::downgrade(history), user_agent, account, number });
+        let known = Known { history: Arc::downgrade(history), user_agent, account, number };
+        // The first stays what it is.
+        if let Err(known) = self.first.set(known) {
+            *last = Some(known);
+        }
         number
     }
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::Request;
 use hyper::body::Body;
 use hyper::header::{self, HeaderValue};
+use std::pin::pin;
 
 impl Service {
     /// Answers a request that came by no socket, as if it had come in on a port.
@@ -20,7 +21,7 @@ impl Service {
         B: Body<Data = Bytes> + Unpin,
     {
         let connection = ConnectionInfo { peer: None, port, presence: None, served: None, identity: self.in_process() };
-        self.answer_from(request, connection).await
+        pin!(self.answer_from(request, connection)).await
     }
 
     /// Answers a request that came by a connection.
@@ -41,11 +42,12 @@ impl Service {
             Ok(page) => page,
             Err(answer) => return answer,
         };
-        let mut answer = match body::read(self, &context, body).await {
+        let mut answer = match pin!(body::read(self, &context, body)).await {
             Err(error) => answer::refusal(&context, &error),
             Ok(body) => match route {
                 Some(route) => (route.handler)(self, &context, body).await,
-                None => sqs::answer(self, &context, body).await,
+                // Pinned where it is made: to await it by value would move all of it once more.
+                None => pin!(sqs::answer(self, &context, body)).await,
             },
         };
         if let Some(origin) = page {

@@ -1,21 +1,23 @@
 //! A request to SQS: decoded, carried out by the 23 actions, and its answer encoded.
 
 use super::answer::{self, AfterAnswer, Answer};
-use super::context::{ConnectionInfo, KnownHeaders, RequestContext, text};
+use super::context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId, text};
 use super::host::split_host;
 use super::service::Service;
 use crate::actions::{Caller, Fate};
-use crate::api::region_of_host;
+use crate::api::{Operation, region_of_host};
 use crate::broker::By;
-use crate::control::{Access, Chosen, Serves, Space};
+use crate::control::{Access, Serves, Space};
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
-use crate::wire::{self, Call, Rejection, Reply};
+use crate::wire::{self, Call, Protocol, Rejection, Reply};
 use bytes::Bytes;
+use std::pin::pin;
 
 /// Answers a request with its body.
 pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body: Bytes) -> Answer {
-    let request_id = context.request_id.as_str();
+    let mut room = RequestId::ROOM;
+    let request_id = context.request_id.text(&mut room);
     let head = context.head();
     let decoded = wire::decode(&head, &body);
     // A parked ReceiveMessage must not hold what it was read from.
@@ -26,20 +28,14 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     };
     let (options, headers) = (service.options(), &context.headers);
     let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
-    let chosen = match choose(service, access_key, context.connection.port).await {
-        Ok(chosen) => chosen,
-        Err(error) => {
-            if let Some(served) = context.connection.served {
-                served.is_for(Serves::NoSpace);
-            }
-            tracing::debug!(action = operation.name(), %error, "request refused");
-            return answer::of_reply(
-                wire::encode_error(protocol, &error, request_id),
-                request_id,
-                AfterAnswer::KeepAlive,
-            );
+    let namespaces = service.control().namespaces();
+    let mut chosen = None;
+    if !namespaces.are_unused() {
+        match Box::pin(namespaces.choose(access_key, context.connection.port)).await {
+            Ok(space) => chosen = Some(space),
+            Err(error) => return no_space(context, protocol, operation, &error),
         }
-    };
+    }
     let (space, own_port) = match &chosen {
         None => (service.control().home(), false),
         Some(chosen) => (&chosen.space, chosen.by_port),
@@ -79,7 +75,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
         (queue, space.broker().clock().real_now())
     });
-    let outcome = space.actions().execute(&caller, request).await;
+    let outcome = pin!(space.actions().execute(&caller, request)).await;
     if let Some((queue, began)) = log {
         log_outcome(space, operation.name(), &queue, began, outcome.as_ref().err());
     }
@@ -99,13 +95,16 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     answer
 }
 
-/// The space of a request, if it is not the default one without further ado.
-async fn choose(service: &Service, access_key: Option<&str>, port: u16) -> Result<Option<Chosen>, Error> {
-    let namespaces = service.control().namespaces();
-    match namespaces.are_unused() {
-        true => Ok(None),
-        false => Box::pin(namespaces.choose(access_key, port)).await.map(Some),
+/// The answer to a request that no space was found for.
+#[cold]
+fn no_space(context: &RequestContext<'_>, protocol: Protocol, operation: Operation, error: &Error) -> Answer {
+    if let Some(served) = context.connection.served {
+        served.is_for(Serves::NoSpace);
     }
+    tracing::debug!(action = operation.name(), %error, "request refused");
+    let mut room = RequestId::ROOM;
+    let request_id = context.request_id.text(&mut room);
+    answer::of_reply(wire::encode_error(protocol, error, request_id), request_id, AfterAnswer::KeepAlive)
 }
 
 /// What may become of the answer on purpose, if faults are wanted at all. A request may ask for one only where all that reach

@@ -58,14 +58,14 @@ impl<'a> Credential<'a> {
 
 /// Access key, region and service. Read from the end, because an access key may have slashes of its own.
 fn parts_of_scope(scope: &str) -> Option<[&str; 3]> {
-    let mut rest = scope;
+    let mut rest = scope.strip_suffix("/aws4_request")?;
     let mut last = || {
         let (before, part) = rest.split_at(memrchr(b'/', rest.as_bytes())?);
         rest = before;
         Some(&part[1..])
     };
-    let (terminator, service, region, _date) = (last()?, last()?, last()?, last()?);
-    let whole = terminator == "aws4_request" && ![rest, region, service].contains(&"");
+    let (service, region, _date) = (last()?, last()?, last()?);
+    let whole = ![rest, region, service].contains(&"");
     whole.then_some([rest, region, service])
 }
 

@@ -43,6 +43,10 @@ impl Peer {
         Ok(Peer { stream, read: Vec::new() })
     }
 
+    pub fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
+    }
+
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Peer {
         self.stream.write_all(bytes.as_ref()).unwrap();
         self

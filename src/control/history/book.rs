@@ -106,30 +106,33 @@ impl Book {
             Kind::Sent => self.lives.begin(facts.id, position, queue),
             _ => self.life_of(facts, position, queue),
         };
-        let known = self.lives.get_mut(life);
-        let had_ended = known.left.is_some_and(Kind::ends_life);
+        let mut record = Record::new(kind, moments.0);
+        record.position = position;
+        record.real = moments.1;
+        (record.life, record.queue, record.client) = (life, queue, by.client);
+        record.set_request(by.request);
+        record.receive_count = facts.receive_count;
+        record.receive = u16::try_from(facts.receive).unwrap_or(u16::MAX);
+        record.state = facts.state;
+        record.set_deadline(facts.deadline);
+        self.position = position;
+        self.queues.count(queue, kind);
+        let known = self.lives.count(life, position);
         known.queue = queue;
         (known.slot, known.number) = (facts.slot, facts.number);
         known.receive_count = facts.receive_count;
-        known.left = kind.leaves_queue().then_some(kind);
+        let before = known.left;
+        known.left = None;
         if kind.leaves_queue() {
+            known.left = Some(kind);
             self.gone.add(queue, position, moments.0, kind, facts);
-        }
-        if kind.ends_life() {
-            self.lives.finish(life);
-        } else if had_ended {
+            if kind.ends_life() {
+                self.lives.finish(life);
+            }
+        } else if before.is_some_and(Kind::ends_life) {
             self.lives.reopen(life);
         }
-        let record = Record {
-            life,
-            queue,
-            receive_count: facts.receive_count,
-            receive: u16::try_from(facts.receive).unwrap_or(u16::MAX),
-            state: facts.state,
-            ..record(kind, moments, by)
-        };
-        let record = record.with_deadline(facts.deadline);
-        self.append(record);
+        self.push(&record);
         if kind == Kind::Sent && facts.state == Some(MessageState::Delayed) {
             self.append(Record { kind: Kind::Delayed, ..record });
         }
@@ -177,7 +180,7 @@ impl Book {
 
     fn empty_receive(&mut self, queue: u32, waited: bool, real: Time) {
         self.position += 1;
-        self.count(queue, Kind::EmptyReceive);
+        self.queues.count(queue, Kind::EmptyReceive);
         if !waited && let Some(entry) = self.queues.get_mut(queue) {
             entry.short_polls.count(real);
         }
@@ -237,23 +240,28 @@ impl Book {
 
     fn append(&mut self, record: Record) {
         self.position += 1;
-        self.count(record.queue, record.kind);
+        self.queues.count(record.queue, record.kind);
         self.lives.count(record.life, self.position);
+        self.push(&Record { position: self.position, ..record });
+    }
+
+    #[inline]
+    fn push(&mut self, record: &Record) {
         let Book { log, lives, details, .. } = self;
-        let record = Record { position: self.position, ..record };
         log.push(record, lives.events(), lives, |dropped| {
             details.remove(&dropped.position);
         });
     }
 
-    fn count(&mut self, queue: u32, kind: Kind) {
-        if let Some(entry) = self.queues.get_mut(queue) {
-            entry.totals.count(kind);
+    /// Drops whole lives until there is room for another event or two.
+    #[inline]
+    fn make_room(&mut self) {
+        if self.lives.events() >= self.events_max {
+            self.drop_lives();
         }
     }
 
-    /// Drops whole lives until there is room for another event or two.
-    fn make_room(&mut self) {
+    fn drop_lives(&mut self) {
         while self.lives.events() >= self.events_max {
             let queues = &self.queues;
             let Some(last) = self.lives.drop_one(|life| emptied_by(queues, life).is_some()) else { return };
@@ -299,7 +307,7 @@ impl Book {
     }
 
     pub(super) fn totals(&self, uid: u64) -> Totals {
-        self.queues.find(uid).map(|(_, entry)| entry.totals).unwrap_or_default()
+        self.queues.totals(uid)
     }
 
     /// Whether everything behind a position is known.
@@ -490,7 +498,9 @@ impl Book {
 }
 
 fn record(kind: Kind, (at, real): Moments, by: By) -> Record {
-    Record { real, client: by.client, ..Record::new(kind, at) }.with_request(by.request)
+    let mut record = Record { real, client: by.client, ..Record::new(kind, at) };
+    record.set_request(by.request);
+    record
 }
 
 /// What took a message out of its queue with all others, after its last event.

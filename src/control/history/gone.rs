@@ -122,7 +122,8 @@ impl Gone {
         let number = self.first_chunk.wrapping_add(self.chunks.len() as u32 - 1);
         let Some(chunk) = self.chunks.back_mut() else { return (number, 0) };
         let begin = chunk.len();
-        texts.iter().for_each(|text| chunk.extend_from_slice(text));
+        // Most messages have a body and nothing else.
+        texts.iter().filter(|text| !text.is_empty()).for_each(|text| chunk.extend_from_slice(text));
         (number, begin as u32)
     }
 

@@ -86,6 +86,7 @@ impl Kind {
     }
 
     /// What a cause is; none for what goes with another event.
+    #[inline]
     pub(super) fn of_cause(cause: Cause) -> Option<Kind> {
         Some(match cause {
             Cause::Sent => Kind::Sent,
@@ -118,11 +119,13 @@ impl Kind {
     }
 
     /// Whether a message is not in its queue any more after it.
+    #[inline]
     pub fn leaves_queue(self) -> bool {
         self.ends_life() || matches!(self, Kind::DeadLettered | Kind::Moved)
     }
 
     /// Whether nothing more happens to a message after it, unless it is put into another queue by hand.
+    #[inline]
     pub(super) fn ends_life(self) -> bool {
         matches!(self, Kind::Deleted | Kind::Expired | Kind::Removed | Kind::Purged | Kind::QueueDeleted)
     }
@@ -161,8 +164,13 @@ impl Totals {
         self.0[kind as usize]
     }
 
+    #[inline]
     pub(super) fn count(&mut self, kind: Kind) {
         self.0[kind as usize] += 1;
+    }
+
+    pub(super) fn add(&mut self, more: &Totals) {
+        self.0.iter_mut().zip(more.0).for_each(|(count, more)| *count += more);
     }
 
     /// How often messages were received, without the receives that were undone.

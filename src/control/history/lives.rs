@@ -3,8 +3,8 @@
 use super::kind::Kind;
 use super::record::Record;
 use crate::engine::MessageId;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// Stands for no life.
 pub(super) const NONE: u32 = u32::MAX;
@@ -20,13 +20,13 @@ const EMPTIED: u32 = 3;
 const LISTS: u32 = 4;
 
 /// Lives in a chunk of memory.
-const CHUNK_LIVES: usize = 1024;
+const CHUNK_LIVES: usize = 256;
 
 /// Tables that the ids are spread over, so that no growth takes long.
 const TABLES: usize = 64;
 
 /// The life of one message, through all its queues; or one event that is about no message, which has ended with it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Life {
     /// The id it has now; all zeros if it is about no message.
     pub(super) id: MessageId,
@@ -74,6 +74,12 @@ const FREE: Life = Life {
 };
 
 impl Life {
+    /// Whether it was the life of the message with this id.
+    #[cold]
+    fn had_id(&self, id: MessageId) -> bool {
+        self.earlier_ids.iter().flat_map(|ids| ids.iter()).any(|(_, earlier)| *earlier == id)
+    }
+
     /// The id that it had at a position; none if it is about no message.
     pub(super) fn id_at(&self, position: u64) -> Option<MessageId> {
         let earlier = self.earlier_ids.iter().flat_map(|ids| ids.iter()).find(|(until, _)| position < *until);
@@ -82,28 +88,26 @@ impl Life {
 }
 
 /// Message ids are random and made by the server: they are hashes already.
-#[derive(Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks_exact(8) {
-            self.0 ^= part.try_into().map_or(0, u64::from_le_bytes);
-        }
-    }
-
-    fn write_usize(&mut self, _: usize) {}
+#[inline]
+fn hash(id: MessageId) -> u64 {
+    let id = u128::from_le_bytes(id.0);
+    (id >> 64) as u64 ^ id as u64
 }
 
-type Table = HashMap<MessageId, u32, BuildHasherDefault<IdHasher>>;
+/// Which table an id is in. Byte 1 is random in every version of a UUID, and no part of what the tables look at first.
+#[inline]
+fn table_of(id: MessageId) -> usize {
+    usize::from(id.0[1]) % TABLES
+}
+
+/// Hashes of ids, and the lives that they are of.
+type Table = HashTable<(u64, u32)>;
 
 /// All lives.
 pub(super) struct Lives {
-    chunks: Vec<Vec<Life>>,
+    chunks: Vec<Box<[Life; CHUNK_LIVES]>>,
+    /// Slots from here on were never used.
+    unused: u32,
     free: Vec<u32>,
     tables: Vec<Table>,
     /// Events of all lives.
@@ -116,8 +120,9 @@ impl Lives {
     pub(super) fn new() -> Lives {
         let mut lives = Lives {
             chunks: Vec::new(),
+            unused: 0,
             free: Vec::new(),
-            tables: (0..TABLES).map(|_| Table::default()).collect(),
+            tables: (0..TABLES).map(|_| Table::new()).collect(),
             events: 0,
             unnoticed_ends: false,
         };
@@ -130,55 +135,77 @@ impl Lives {
     }
 
     /// Events of all lives.
+    #[inline]
     pub(super) fn events(&self) -> usize {
         self.events
     }
 
+    #[inline]
     pub(super) fn get(&self, life: u32) -> &Life {
         &self.chunks[life as usize / CHUNK_LIVES][life as usize % CHUNK_LIVES]
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, life: u32) -> &mut Life {
         &mut self.chunks[life as usize / CHUNK_LIVES][life as usize % CHUNK_LIVES]
     }
 
     /// Whether a record belongs to a life that was not dropped.
+    #[inline]
     pub(super) fn has(&self, record: &Record) -> bool {
         // A slot that was used again has a life that began later.
         self.get(record.life).first <= record.position
     }
 
-    /// A table for each few of the ids. Byte 1 is random in every version of a UUID, and no part of what the tables look at first.
-    fn table(&mut self, id: MessageId) -> &mut Table {
-        &mut self.tables[usize::from(id.0[1]) % TABLES]
-    }
-
     /// The life of the message with this id.
+    #[inline]
     pub(super) fn find(&self, id: MessageId) -> Option<u32> {
-        self.tables[usize::from(id.0[1]) % TABLES].get(&id).copied()
+        let hash = hash(id);
+        let found = self.tables[table_of(id)].find(hash, |(other, _)| *other == hash)?.1;
+        let life = self.get(found);
+        (life.id == id || life.had_id(id)).then_some(found)
     }
 
+    /// From now on an id is of this life. With a seed an id may come again after a reset: the older life is then known no more.
+    #[inline]
+    fn enter(&mut self, id: MessageId, life: u32) {
+        let hash = hash(id);
+        match self.tables[table_of(id)].entry(hash, |(other, _)| *other == hash, |(hash, _)| *hash) {
+            Entry::Occupied(mut entry) => *entry.get_mut() = (hash, life),
+            Entry::Vacant(place) => {
+                place.insert((hash, life));
+            }
+        }
+    }
+
+    /// An id is of this life no more.
+    fn leave(&mut self, id: MessageId, life: u32) {
+        let hash = hash(id);
+        if let Ok(entry) = self.tables[table_of(id)].find_entry(hash, |entry| *entry == (hash, life)) {
+            entry.remove();
+        }
+    }
+
+    #[inline]
     fn allocate(&mut self) -> u32 {
         if let Some(life) = self.free.pop() {
             return life;
         }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_LIVES) {
-            // The first is small: most servers are short-lived.
-            self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 64 } else { CHUNK_LIVES }));
+        let life = self.unused;
+        if life as usize == self.chunks.len() * CHUNK_LIVES {
+            self.chunks.push(Box::new([FREE; CHUNK_LIVES]));
         }
-        let chunks = self.chunks.len();
-        let last = &mut self.chunks[chunks - 1];
-        last.push(FREE);
-        ((chunks - 1) * CHUNK_LIVES + last.len() - 1) as u32
+        self.unused += 1;
+        life
     }
 
     /// A life that begins at a position.
+    #[inline]
     pub(super) fn begin(&mut self, id: MessageId, position: u64, queue: u32) -> u32 {
         let life = self.allocate();
         *self.get_mut(life) = Life { id, first: position, last: position, queue, ..FREE };
         self.append(OPEN, life);
-        // With a seed an id may come again after everything was reset; the older life is then known no more.
-        self.table(id).insert(id, life);
+        self.enter(id, life);
         life
     }
 
@@ -190,12 +217,14 @@ impl Lives {
         life
     }
 
-    /// Counts an event of a life.
-    pub(super) fn count(&mut self, life: u32, position: u64) {
+    /// Counts an event of a life, and answers the life.
+    #[inline]
+    pub(super) fn count(&mut self, life: u32, position: u64) -> &mut Life {
+        self.events += 1;
         let life = self.get_mut(life);
         life.last = position;
         life.events += 1;
-        self.events += 1;
+        life
     }
 
     /// Gives a message a new id from a position on.
@@ -203,10 +232,11 @@ impl Lives {
         let known = self.get_mut(life);
         let before = std::mem::replace(&mut known.id, id);
         known.earlier_ids.get_or_insert_default().push((position, before));
-        self.table(id).insert(id, life);
+        self.enter(id, life);
     }
 
     /// Puts a life among those that have ended.
+    #[inline]
     pub(super) fn finish(&mut self, life: u32) {
         self.unlink(life);
         self.append(FINISHED, life);
@@ -261,10 +291,7 @@ impl Lives {
         self.events -= events as usize;
         let earlier = earlier_ids.into_iter().flat_map(|ids| *ids).map(|(_, id)| id);
         for id in std::iter::once(id).chain(earlier).filter(|id| *id != NO_ID) {
-            // Unless another life has the id now.
-            if let Some(other) = self.table(id).remove(&id).filter(|other| *other != life) {
-                self.table(id).insert(id, other);
-            }
+            self.leave(id, life);
         }
         self.free.push(life);
         Some(last)
@@ -279,16 +306,19 @@ impl Lives {
         })
     }
 
+    #[inline]
     fn link(&mut self, before: u32, after: u32) {
         self.get_mut(before).after = after;
         self.get_mut(after).before = before;
     }
 
+    #[inline]
     fn unlink(&mut self, life: u32) {
         let Life { before, after, .. } = *self.get(life);
         self.link(before, after);
     }
 
+    #[inline]
     fn append(&mut self, list: u32, life: u32) {
         let last = self.get(list).before;
         self.link(last, life);

@@ -23,23 +23,24 @@ pub(super) struct Log {
 
 impl Log {
     /// Adds a record behind all others. What was dropped is cleared away in portions, `live` being how many records are not.
-    pub(super) fn push(&mut self, record: Record, live: usize, lives: &Lives, dropped: impl FnMut(&Record)) {
+    #[inline]
+    pub(super) fn push(&mut self, record: &Record, live: usize, lives: &Lives, dropped: impl FnMut(&Record)) {
         match self.chunks.back_mut() {
-            Some(chunk) if chunk.len() < chunk.capacity() => chunk.push(record),
+            Some(chunk) if chunk.len() < chunk.capacity() => chunk.push(*record),
             _ => self.push_chunk(record, live, lives, dropped),
         }
         self.records += 1;
     }
 
     #[cold]
-    fn push_chunk(&mut self, record: Record, live: usize, lives: &Lives, mut dropped: impl FnMut(&Record)) {
+    fn push_chunk(&mut self, record: &Record, live: usize, lives: &Lives, mut dropped: impl FnMut(&Record)) {
         if self.records > live + CHUNK_RECORDS {
             for _ in 0..SWEPT_CHUNKS {
                 self.sweep(lives, &mut dropped);
             }
         }
         let mut chunk = Vec::with_capacity(CHUNK_RECORDS);
-        chunk.push(record);
+        chunk.push(*record);
         self.chunks.push_back(chunk);
     }
 

@@ -19,7 +19,7 @@ pub const USER_AGENT_CHARACTERS_MAX: usize = 256;
 pub(super) struct QueueEntry {
     pub(super) uid: u64,
     pub(super) names: Option<Arc<QueueNames>>,
-    pub(super) totals: Totals,
+    totals: Totals,
     pub(super) short_polls: ShortPolls,
     /// The position of the event that last took all messages out.
     pub(super) emptied: u64,
@@ -48,26 +48,41 @@ impl ShortPolls {
     }
 }
 
+/// The queue that was asked for last: most events are of the same queue as the one before.
+#[derive(Debug)]
+struct Last {
+    uid: u64,
+    /// [`u32::MAX`] for none.
+    number: u32,
+    /// What is not in its totals yet.
+    more: Totals,
+}
+
+impl Default for Last {
+    fn default() -> Last {
+        Last { uid: 0, number: u32::MAX, more: Totals::default() }
+    }
+}
+
 /// Queues by number and by uid. Numbers are never given twice.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     numbers: BTreeMap<u64, u32>,
     entries: BTreeMap<u32, QueueEntry>,
     next: u32,
-    /// The queue that was asked for last: most events are of the same queue as the one before.
-    last: Option<(u64, u32)>,
+    last: Last,
     /// Deleted queues, the oldest first.
     deleted: VecDeque<u64>,
 }
 
 impl Queues {
     /// The number of the queue with this uid.
+    #[inline]
     pub(super) fn number(&mut self, uid: u64) -> u32 {
-        if let Some((last, number)) = self.last
-            && last == uid
-        {
-            return number;
+        if self.last.uid == uid && self.last.number != u32::MAX {
+            return self.last.number;
         }
+        self.settle();
         let number = match self.numbers.get(&uid) {
             Some(number) => *number,
             None => {
@@ -78,8 +93,36 @@ impl Queues {
                 number
             }
         };
-        self.last = Some((uid, number));
+        self.last = Last { uid, number, more: Totals::default() };
         number
+    }
+
+    /// Counts an event of a queue.
+    #[inline]
+    pub(super) fn count(&mut self, number: u32, kind: Kind) {
+        if number == self.last.number {
+            self.last.more.count(kind);
+        } else if let Some(entry) = self.entries.get_mut(&number) {
+            entry.totals.count(kind);
+        }
+    }
+
+    /// Adds to the totals of the last queue what is not in them yet.
+    fn settle(&mut self) {
+        let Last { number, more, .. } = std::mem::take(&mut self.last);
+        if let Some(entry) = self.entries.get_mut(&number) {
+            entry.totals.add(&more);
+        }
+    }
+
+    /// How often each thing took place in a queue.
+    pub(super) fn totals(&self, uid: u64) -> Totals {
+        let Some((number, entry)) = self.find(uid) else { return Totals::default() };
+        let mut totals = entry.totals;
+        if number == self.last.number {
+            totals.add(&self.last.more);
+        }
+        totals
     }
 
     pub(super) fn find(&self, uid: u64) -> Option<(u32, &QueueEntry)> {
@@ -97,12 +140,12 @@ impl Queues {
 
     /// A queue is gone: it is known for a while.
     pub(super) fn delete(&mut self, uid: u64) {
+        self.settle();
         self.deleted.push_back(uid);
         if self.deleted.len() > DELETED_QUEUES_MAX
             && let Some(number) = self.deleted.pop_front().and_then(|oldest| self.numbers.remove(&oldest))
         {
             self.entries.remove(&number);
-            self.last = None;
         }
     }
 
@@ -114,6 +157,7 @@ impl Queues {
 
     /// All totals begin anew.
     pub(super) fn forget_totals(&mut self) {
+        self.last = Last::default();
         for entry in self.entries.values_mut() {
             (entry.totals, entry.short_polls) = Default::default();
         }

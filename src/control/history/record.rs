@@ -32,6 +32,7 @@ const _: () = assert!(size_of::<Record>() == 64);
 
 impl Record {
     /// A record that is not about a message.
+    #[inline]
     pub(super) fn new(kind: Kind, at: Time) -> Record {
         Record {
             position: 0,
@@ -49,23 +50,20 @@ impl Record {
         }
     }
 
-    #[must_use]
-    pub(super) fn with_deadline(mut self, deadline: Option<Time>) -> Record {
+    #[inline]
+    pub(super) fn set_deadline(&mut self, deadline: Option<Time>) {
         if let Some(deadline) = deadline {
-            let ms = deadline.ms_since(self.at);
-            self.deadline_ms = u32::try_from(ms).unwrap_or(NO_DEADLINE).min(NO_DEADLINE - 1);
+            self.deadline_ms = deadline.ms_since(self.at).min(u64::from(NO_DEADLINE) - 1) as u32;
         }
-        self
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
         (self.deadline_ms != NO_DEADLINE).then(|| self.at.plus_ms(self.deadline_ms.into()))
     }
 
-    #[must_use]
-    pub(super) fn with_request(mut self, request: u128) -> Record {
+    #[inline]
+    pub(super) fn set_request(&mut self, request: u128) {
         self.request = [(request >> 64) as u64, request as u64];
-        self
     }
 
     pub(super) fn request(&self) -> u128 {
