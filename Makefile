@@ -26,11 +26,12 @@ CARGO_PUBLIC_API := $(VENV)/bin/cargo-public-api
 FEATURES := $(shell sed -n '/^\[features\]/,/^\[[^f]/s/^\([a-z][a-z-]*\) *=.*/\1/p' Cargo.toml)
 MSRV     := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
-# How long `make fuzz` runs, how often `make crash` kills and `make flips` flips, how many rounds `make queue-audit` plays.
+# How often `make auto` lets each consumer fail, how long `make fuzz` runs, how often `make crash` kills and `make flips` flips, how many rounds `make queue-audit` plays.
 SECONDS ?= 60
 ROUNDS  ?= 50
+RUNS    ?= 100
 
-.PHONY: help run build test unit clients clients-list snippets durable browser-test compat compat-core crash queue-audit flips fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets durable auto browser-test compat compat-core crash queue-audit flips fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc clean
 
 help: ## this list
@@ -67,6 +68,18 @@ durable: build ## with a data directory: the SDK tests, one client, and ten kill
 	KEW_BIN=target/release/kew ONLY=boto3-1.24 $(PYTHON) compat/run.py --no-matrix --data
 	KEW_BIN=$(abspath target/release/kew) ROUNDS=10 $(CARGO) test --test crash
 
+# In milliseconds of this machine, so nothing for a busy one.
+auto: export COMPAT_PYTHON = $(abspath $(VENV)/bin/python)
+auto: export COMPAT_CELERY_PYTHON = $(abspath compat/celery/.venv/bin/python)
+auto: export COMPAT_GO_CONSUMER = $(abspath compat/auto/go/target/consumer)
+auto: export COMPAT_JAVA_CLASSPATH = $(abspath compat/java-v2/target/lib)/*
+auto: build $(BOTO3) ## consumers of five clients that fail, and a clock that jumps: three failures and the dead letter in half a second
+	cd compat/sqs-consumer && sh ../_node/setup.sh
+	cd compat/celery && sh ../_python/setup.sh
+	cd compat/java-v2 && sh ../_java/setup.sh
+	cd compat/auto/go && go build -o target/consumer .
+	$(PYTHON) compat/auto/run.py target/release/kew --runs $(RUNS) --client boto3 --client sqs-consumer --client go-v2 --client java-v2 --client celery
+
 browser-test: build ## hostile web pages in a real Chromium against the release binary; needs chromium
 	KEW_BIN=target/release/kew $(PYTHON) tests/browser/run.py
 
@@ -99,6 +112,7 @@ nightly: ## what is too long for every change: all rows of the matrix, 200 kills
 	$(MAKE) queue-audit ROUNDS=1000
 	$(MAKE) flips ROUNDS=10000
 	$(MAKE) fuzz SECONDS=600
+	$(MAKE) auto
 
 bench: ## kew beside a server that does nothing: the table of budgets
 	$(PYTHON) benches/run.py

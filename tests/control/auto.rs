@@ -360,6 +360,28 @@ fn the_clock_jumps_no_further_than_until() {
 }
 
 #[test]
+fn an_await_turns_the_clock_by_itself_and_leaves_it_as_it_went() {
+    let kew = Kew::with(orders());
+    kew.sqs("SendMessage", json!({"QueueUrl": "orders", "MessageBody": "later", "DelaySeconds": 900}));
+    let before = kew.get("/clock").1;
+    assert_eq!(before["mode"], "real");
+    let waiting = kew.begin("GET", "/_kew/await?queue=orders&visible=1&timeout=5m&auto", &[], "");
+    // Real time passes only because the test says so: what settles, and what an idle clock looks at again.
+    let answer = std::thread::scope(|scope| {
+        let answer = scope.spawn(|| waiting.answer().json());
+        while !answer.is_finished() {
+            kew.pass(Duration::from_millis(50));
+            std::thread::yield_now();
+        }
+        answer.join().unwrap()
+    });
+    assert_eq!((answer.0, &answer.1["met"]), (200, &json!(true)), "{answer:?}");
+    let after = kew.get("/clock").1;
+    assert!(after["offsetMs"].as_u64() >= Some(899_000), "{after}");
+    assert_ne!(after["mode"], "auto");
+}
+
+#[test]
 fn a_lease_lets_the_clock_jump_and_leaves_it_as_it_went() {
     let kew = Kew::start();
     kew.put("/clock", json!({"mode": "frozen"}));

@@ -141,6 +141,49 @@ fn each_part_is_reset_by_itself() {
 }
 
 #[test]
+fn rules_about_faults_go_alone_and_so_does_the_history() {
+    let kew = Kew::start();
+    kew.post("/faults", json!({"fault": "throttle", "on": {"action": "SendMessage"}}));
+    assert_eq!(kew.sqs("SendMessage", json!({"QueueUrl": "orders", "MessageBody": "x"})).0, 403);
+    reset(&kew, &["faults"]);
+    assert_eq!(kew.get("/faults").1["faults"], json!([]));
+    kew.send("orders", "x");
+
+    let before = kew.get("/history").1;
+    let types = |history: &Value| -> Vec<Value> {
+        history["events"].as_array().unwrap().iter().map(|event| event["type"].clone()).collect()
+    };
+    assert!(types(&before).contains(&json!("faultFired")) && types(&before).contains(&json!("sent")), "{before}");
+    reset(&kew, &["history"]);
+    let after = kew.get("/history?type=sent,faultFired").1;
+    assert_eq!(types(&after), Vec::<Value>::new());
+    assert!(after["position"].as_u64() >= before["position"].as_u64(), "positions go on: {before} {after}");
+    assert_eq!(counts(&kew, "orders"), [1, 0, 0], "messages stay");
+    // What is awaited is counted from here on.
+    let met = |condition: Value| kew.post("/await", condition).0 == 200;
+    assert!(met(json!({"queue": "orders", "sent": 0, "timeout": "0s"})));
+    kew.send("orders", "y");
+    assert!(met(json!({"queue": "orders", "sent": 1, "timeout": "0s"})));
+}
+
+#[test]
+fn an_await_of_the_previous_test_ends_and_takes_nothing_of_the_next() {
+    let kew = Kew::start();
+    let awaits = || kew.server.service().control().home().awaits().open();
+    let any = kew.begin("GET", "/_kew/await?message.contains=hello&timeout=5m", &[], "");
+    let one = kew.begin("GET", "/_kew/await?queue=orders&visible=1&timeout=5m", &[], "");
+    while awaits() < 2 {
+        std::thread::yield_now();
+    }
+    assert_eq!(kew.post("/reset", Value::Null).0, 200);
+    kew.send("orders", "hello");
+    for ended in [any, one] {
+        let (status, ended) = ended.answer().json();
+        assert_eq!((status, &ended["reason"]), (409, &json!("queueDeleted")), "{ended}");
+    }
+}
+
+#[test]
 fn what_is_reset_may_stand_in_the_query_string() {
     let kew = Kew::start();
     kew.send("orders", "x");

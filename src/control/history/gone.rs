@@ -88,6 +88,10 @@ impl Gone {
         let attributes = attributes.filter(|encoded| encoded.len() <= TEXT_BYTES_MAX).unwrap_or_default();
         let texts = [body.as_bytes(), text(group), text(deduplication_id), attributes];
         let (chunk, begin) = self.keep(&texts);
+        if self.entries.capacity() == 0 {
+            // Never to be copied to a larger place under the lock. The system gives pages as they are written.
+            self.entries.reserve_exact(GONE_MESSAGES_MAX + 1);
+        }
         let length = |text: &[u8]| text.len() as u16;
         self.entries.push_back(Entry {
             id: facts.id,

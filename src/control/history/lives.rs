@@ -23,7 +23,7 @@ const LISTS: u32 = 4;
 const CHUNK_LIVES: usize = 256;
 
 /// Tables that the ids are spread over, so that no growth takes long.
-const TABLES: usize = 64;
+const TABLES: usize = 16;
 
 /// The life of one message, through all its queues; or one event that is about no message, which has ended with it.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ type Table = HashTable<(u64, u32)>;
 
 /// All lives.
 pub(super) struct Lives {
-    chunks: Vec<Box<[Life; CHUNK_LIVES]>>,
+    chunks: Vec<Box<[Life]>>,
     /// Slots from here on were never used.
     unused: u32,
     free: Vec<u32>,
@@ -193,7 +193,7 @@ impl Lives {
         }
         let life = self.unused;
         if life as usize == self.chunks.len() * CHUNK_LIVES {
-            self.chunks.push(Box::new([FREE; CHUNK_LIVES]));
+            self.chunks.push(std::iter::repeat_with(|| FREE).take(CHUNK_LIVES).collect());
         }
         self.unused += 1;
         life
