@@ -186,3 +186,4 @@ $(QUERY_MODEL): | $(VENV)/bin/python
 	cp $(VENV)/query-model/botocore/data/sqs/2012-11-05/service-2.json $@
 
 include packaging/packages.mk
+include clients/clients.mk

@@ -7,7 +7,8 @@
 A document says in its first `sh` block how its kew is started, and in its first `python` block what its other Python blocks begin
 with. The blocks of a section run one after the other, each language on a kew of its own. Wherever a block says localhost:9324 it
 means that kew. A shell block passes if each of its commands does; a block marked `sh fails` must fail. Rust blocks are compared
-with tests/cookbook.rs, which runs them, by a test there. The binary is $KEW_BIN, else target/release/kew. Standard library only;
+with tests/cookbook.rs, which runs them, by a test there. A document that starts no kew is about a fixture of clients/, whose own
+tests run its snippets. The binary is $KEW_BIN, else target/release/kew. Standard library only;
 boto3 comes with the virtual environment of the Makefile.
 """
 
@@ -76,10 +77,13 @@ def check(document, word):
     """Runs the snippets of a document; how many there were, and how many went wrong."""
     text = document.read_text(encoding="utf-8")
     blocks = [block for _, blocks in sections(text) for block in blocks]
-    starts = next(code for language, _, code in blocks if language == "sh")
+    starts = next((code for language, _, code in blocks if language == "sh"), "")
     before = next((code for language, _, code in blocks if language == "python"), "")
     # The line that starts kew, with its continuation lines.
-    arguments = re.search(r"^kew ((?:.*\\\n)*.*)$", starts, re.M).group(1).replace("\\\n", " ").split()
+    command = re.search(r"^kew ((?:.*\\\n)*.*)$", starts, re.M)
+    if not command:
+        return 0, 0
+    arguments = command.group(1).replace("\\\n", " ").split()
     count = failed = 0
     for heading, blocks in sections(text):
         if word.lower() not in heading.lower():

@@ -126,7 +126,7 @@ define wheel
 $(DIST)/kew_sqs-$(VERSION)-py3-none-$(call WHEEL_TAGS,$(1)).whl: target/$(1)-$(MUSL)/release/kew $(LICENCES)
 	@mkdir -p $$(@D)
 	rm -rf target/wheels target/python
-	cp -r packaging/python target/python && cp $(LICENCES) target/python
+	cp -r clients/python target/python && cp $(LICENCES) target/python
 	cd target/python && $(abspath $(VENV)/bin/maturin) build --quiet --release --target $(1)-$(MUSL) --compatibility musllinux_1_1 \
 		--out ../wheels -- $(MUSL_FLAGS_$(1))
 	$(VENV)/bin/python -m wheel tags --remove --platform-tag $(call WHEEL_TAGS,$(1)) target/wheels/*.whl

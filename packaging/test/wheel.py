@@ -1,12 +1,16 @@
 """The wheel: its tags are true, and pip installs it into a fresh virtual environment, from where it is used."""
 
+import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import zipfile
 
 import use
 
-CLEAN = "fresh venv, pip without an index"
+CLEAN = "fresh venv, pip without an index; then the example, with pytest and boto3"
+EXAMPLE = pathlib.Path(__file__).resolve().parent.parent.parent / "clients" / "python" / "example"
 
 
 def test(package):
@@ -24,8 +28,17 @@ def test(package):
     subprocess.run([*pip, "install", "--no-index", "--target", package.scratch / "there", package.file], check=True)
     said = subprocess.run([bin / "python", "-c", says], check=True, stdout=subprocess.PIPE, text=True, cwd=package.scratch / "there").stdout
     assert said.split()[1].endswith("/kew"), said
+    example(bin / "python", pip, package.scratch / "example")
     subprocess.run([*pip, "uninstall", "--yes", "kew-sqs"], check=True)
     assert not (bin / "kew").exists()
+
+
+def example(python, pip, project):
+    """The project that newcomers copy: pytest finds the fixtures by itself, and they find the binary."""
+    shutil.copytree(EXAMPLE, project)
+    subprocess.run([*pip, "install", "--requirement", project / "requirements.txt"], check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KEW_")}
+    subprocess.run([python, "-m", "pytest", "--quiet", "-n", "2"], cwd=project, env=environment, check=True)
 
 
 def tags_are_true(file):

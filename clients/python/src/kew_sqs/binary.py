@@ -1,14 +1,9 @@
-"""kew, an Amazon SQS-compatible message queue: where its binary is."""
+"""Where the `kew` binary of this package is."""
 
 import os
 import sys
 import sysconfig
-from importlib.metadata import version
 from typing import Iterator
-
-__all__ = ["__version__", "binary"]
-
-__version__: str = version("kew-sqs")
 
 
 def binary() -> str:
@@ -21,12 +16,13 @@ def binary() -> str:
     for place in places:
         if os.path.isfile(place):
             return place
-    raise FileNotFoundError(f"no {name} where pip puts it: looked at {', '.join(places)}")
+    raise FileNotFoundError(f"no {name} where pip puts it: looked at {', '.join(places)}; KEW_BIN may name another")
 
 
 def _script_directories() -> Iterator[str]:
     yield sysconfig.get_path("scripts")
-    yield sysconfig.get_path("scripts", scheme=sysconfig.get_preferred_scheme("user") if sys.version_info >= (3, 10) else f"{os.name}_user")
+    user = sysconfig.get_preferred_scheme("user") if sys.version_info >= (3, 10) else f"{os.name}_user"
+    yield sysconfig.get_path("scripts", scheme=user)
     # `pip install --target DIR`, and `--prefix DIR` with the packages of DIR on the path.
     packages = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     yield os.path.join(packages, "bin")

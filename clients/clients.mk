@@ -1,0 +1,24 @@
+# The fixtures of clients/, for tests in other languages: `make fixtures-test` runs their own tests and their examples, against the
+# release binary or the one that KEW_BIN names. Each language has a target, which installs what it needs.
+
+FIXTURES      := python
+FIXTURES_TEST := $(FIXTURES:%=fixtures-test-%)
+# A binary that is named is not built.
+FIXTURES_KEW  := $(if $(KEW_BIN),,build)
+$(FIXTURES_TEST): export KEW_BIN := $(abspath $(or $(KEW_BIN),target/release/kew))
+
+.PHONY: fixtures-test $(FIXTURES_TEST)
+
+fixtures-test: $(FIXTURES_TEST) ## the fixtures of clients/, each with its tests and its example; one alone: make fixtures-test-python
+
+PYTHON_FIXTURES := $(VENV)/fixtures-python
+
+fixtures-test-python: $(FIXTURES_KEW) $(PYTHON_FIXTURES)/installed
+	$(PYTHON_FIXTURES)/bin/python clients/python/tests/link.py
+	cd clients/python && $(abspath $(PYTHON_FIXTURES))/bin/mypy --cache-dir $(abspath $(PYTHON_FIXTURES))/mypy
+	cd clients/python && $(abspath $(PYTHON_FIXTURES))/bin/pytest -n 2 --durations=5
+
+$(PYTHON_FIXTURES)/installed: clients/python/tests/requirements.txt
+	$(PYTHON) -m venv $(PYTHON_FIXTURES)
+	$(PYTHON_FIXTURES)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	touch $@
