@@ -1,7 +1,7 @@
 # The fixtures of clients/, for tests in other languages: `make fixtures-test` runs their own tests and their examples, against the
 # release binary or the one that KEW_BIN names. Each language has a target, which installs what it needs.
 
-FIXTURES      := python
+FIXTURES      := python javascript
 FIXTURES_TEST := $(FIXTURES:%=fixtures-test-%)
 # A binary that is named is not built.
 FIXTURES_KEW  := $(if $(KEW_BIN),,build)
@@ -22,3 +22,11 @@ $(PYTHON_FIXTURES)/installed: clients/python/tests/requirements.txt
 	$(PYTHON) -m venv $(PYTHON_FIXTURES)
 	$(PYTHON_FIXTURES)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
 	touch $@
+
+JAVASCRIPT_FIXTURES := $(abspath $(VENV))/fixtures-javascript
+
+fixtures-test-javascript: export KEW_REPOSITORY := $(CURDIR)
+fixtures-test-javascript: $(FIXTURES_KEW)
+	clients/javascript/tests/install.sh $(JAVASCRIPT_FIXTURES)
+	cd $(JAVASCRIPT_FIXTURES) && node_modules/.bin/tsc -p tests && node_modules/.bin/tsc -p example
+	cd $(JAVASCRIPT_FIXTURES) && node --test --test-reporter spec tests/control.test.mjs tests/runs.test.mjs

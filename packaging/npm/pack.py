@@ -12,6 +12,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+PACKAGE = ROOT / "clients" / "javascript"
 
 
 def pack(staged, manifest, dist):
@@ -26,8 +27,8 @@ def main():
     dist = pathlib.Path(dist).resolve()
     work = ROOT / "target" / "npm"
     shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(HERE / "kew-sqs", work / "kew-sqs")
-    manifest = json.loads((HERE / "kew-sqs" / "package.json").read_text()) | {"version": version}
+    shutil.copytree(PACKAGE, work / "kew-sqs", ignore=shutil.ignore_patterns("tests", "example"))
+    manifest = json.loads((PACKAGE / "package.json").read_text()) | {"version": version}
     common = {key: manifest[key] for key in ("license", "repository", "homepage", "version")}
     for entry in platforms:
         platform, binary = entry.split("=")

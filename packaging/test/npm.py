@@ -93,7 +93,19 @@ def test(package):
     says = "const kew = require('kew-sqs'); console.log(kew.version, kew.binary())"
     said = subprocess.run(["node", "-e", says], cwd=project, check=True, stdout=subprocess.PIPE, text=True).stdout
     assert said.split()[0] == package.version and said.strip().endswith("/kew"), said
+    fixtures(project)
     exit_code_and_missing(project)
+
+
+def fixtures(project):
+    """A namespace of a kew that the package starts, by both kinds of modules; what vitest and jest make of it is tested with them."""
+    code = "withKew({queues: ['orders']}, async (kew) => { await kew.until('orders', {empty: true}); console.log(await kew.url('orders')) })"
+    for says in (f"const {{withKew}} = require('kew-sqs'); {code}", f"import {{withKew}} from 'kew-sqs'; await {code}"):
+        kind = "module" if says.startswith("import") else "commonjs"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KEW_")}
+        command = ["node", f"--input-type={kind}", "-e", says]
+        said = subprocess.run(command, cwd=project, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+        assert said.endswith("/orders\n"), said
 
 
 def exit_code_and_missing(project):

@@ -21,6 +21,3 @@ exports.binary = function binary() {
     )
   }
 }
-
-/** The version of kew. */
-exports.version = require('./package.json').version

@@ -1,0 +1,16 @@
+#!/bin/sh
+# A folder with the tests, the example, what they need, and the package as npm would install it, but without its binary: install.sh DIR
+set -eu
+from=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$1"
+cd "$1"
+rm -rf tests example docs-* parallel-*
+cp -r "$from/tests" "$from/example" .
+cp "$from/tests/package.json" "$from/tests/package-lock.json" "$from/tests/.npmrc" .
+if ! cmp -s package-lock.json node_modules/installed.json; then
+    npm ci --no-audit --no-fund --loglevel=error
+    cp package-lock.json node_modules/installed.json
+fi
+rm -rf node_modules/kew-sqs
+mkdir node_modules/kew-sqs
+cp -r "$from"/bin "$from"/*.js "$from"/*.mjs "$from"/*.d.ts "$from"/*.d.mts "$from"/package.json node_modules/kew-sqs

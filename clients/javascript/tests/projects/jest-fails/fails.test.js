@@ -1,0 +1,5 @@
+const { testWith } = require('kew-sqs/jest')
+
+testWith({ queues: ['orders'], clock: 'frozen', seed: 99 })('fails', async ({ kew }) => {
+  await kew.until('orders', { visible: 1, timeout: '10ms' })
+})
