@@ -16,7 +16,8 @@ PYTHON_FIXTURES := $(VENV)/fixtures-python
 fixtures-test-python: $(FIXTURES_KEW) $(PYTHON_FIXTURES)/installed
 	$(PYTHON_FIXTURES)/bin/python clients/python/tests/link.py
 	cd clients/python && $(abspath $(PYTHON_FIXTURES))/bin/mypy --cache-dir $(abspath $(PYTHON_FIXTURES))/mypy
-	cd clients/python && $(abspath $(PYTHON_FIXTURES))/bin/pytest -n 2 --durations=5
+	cd clients/python && $(abspath $(PYTHON_FIXTURES))/bin/pytest --quiet -n 2 --ignore tests/test_parallel.py
+	cd clients/python && $(abspath $(PYTHON_FIXTURES))/bin/pytest --quiet tests/test_parallel.py
 
 $(PYTHON_FIXTURES)/installed: clients/python/tests/requirements.txt
 	$(PYTHON) -m venv $(PYTHON_FIXTURES)

@@ -84,13 +84,12 @@ class Kew {
     const textOf = (value) => (typeof value === 'object' ? JSON.stringify(value) : `${value}`)
     const texts = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, textOf(value)]))
     const wanted = { QueueName: name, Attributes: { ...(name.endsWith('.fifo') && { FifoQueue: 'true' }), ...texts } }
-    const { status, text } = await this.server.request('POST', '/', wanted, {
+    const { QueueUrl } = await this.server.request('POST', '/', wanted, {
       authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`,
       'content-type': 'application/x-amz-json-1.0',
       'x-amz-target': 'AmazonSQS.CreateQueue',
     })
-    if (status >= 400) throw new KewError(status, JSON.parse(text))
-    return JSON.parse(text).QueueUrl
+    return QueueUrl
   }
 
   /** The URL of a queue that is there. */
@@ -183,7 +182,7 @@ class Kew {
   /** The last events, the clock and the seed, for a person who wants to know why a test failed. */
   async story() {
     const texts = [['timeline', '/history?limit=50'], ['clock', '/clock']].map(async ([name, path]) => {
-      const { text } = await this.server.request('GET', `/_kew/ns/${this.name}${path}`, undefined, { accept: 'text/plain' })
+      const { text } = await this.server.ask('GET', `/_kew/ns/${this.name}${path}`, undefined, { accept: 'text/plain' })
       return `${name}:\n${text.trimEnd()}\n`
     })
     return `${(await Promise.all(texts)).join('')}seed: ${this.seed}`

@@ -42,7 +42,7 @@ class Server {
   }
 
   /** The status and the text of an answer. */
-  request(method, path, body, headers) {
+  ask(method, path, body, headers) {
     const token = process.env.KEW_CONTROL_TOKEN
     const own = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
     return new Promise((resolve, reject) => {
@@ -56,11 +56,22 @@ class Server {
     })
   }
 
-  /** An answer of test control, which `path` is below `/_kew` of; throws a `KewError` if it says no. */
-  async call(method, path, body) {
-    const { status, text } = await this.request(method, `/_kew${path}`, body)
-    if (status >= 400) throw new KewError(status, JSON.parse(text))
-    return JSON.parse(text)
+  /** The JSON of an answer; throws a `KewError` if it says no. */
+  async request(method, path, body, headers) {
+    const { status, text } = await this.ask(method, path, body, headers)
+    let answer
+    try {
+      answer = JSON.parse(text)
+    } catch {
+      throw new KewError(status, { error: `what answers at ${this.url} is no kew: ${status} ${text.slice(0, 200)}` })
+    }
+    if (status >= 400) throw new KewError(status, answer)
+    return answer
+  }
+
+  /** An answer of test control, whose `path` is below `/_kew`. */
+  call(method, path, body) {
+    return this.request(method, `/_kew${path}`, body)
   }
 
   /** A namespace: queues, clock, faults and history that nobody else has. */

@@ -1,7 +1,7 @@
 // What a test says to kew, and what it hears; in the tests of Node.js itself, which the plain API is for.
 
 import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { Kew, KewError, NotMet, start, withKew } from 'kew-sqs'
+import { Kew, KewError, NotMet, Server, start, withKew } from 'kew-sqs'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -145,6 +145,13 @@ base('a kew ends with the process that started it', async () => {
   const waiting = kew.until('orders', { visible: 1, timeout: '60s' })
   child.kill('SIGKILL')
   await assert.rejects(waiting, (error) => !(error instanceof NotMet))
+})
+
+base('another server is no kew', async () => {
+  await withKew({}, async ({ env }) => {
+    const other = new Server(`${env.AWS_ENDPOINT_URL}/health?`)
+    await assert.rejects(other.namespace(), /what answers at .* is no kew: 404 <Unknown/)
+  })
 })
 
 base('what cannot be started', async (context) => {

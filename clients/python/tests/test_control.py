@@ -134,6 +134,25 @@ def test_a_kew_ends_with_the_process_that_started_it() -> None:
     os.close(ended)
 
 
+def test_a_kew_is_stopped_whatever_was_forked_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KEW_URL", raising=False)
+    with kew_sqs.start() as server:
+        reader, writer = os.pipe()
+        if not (child := os.fork()):
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+    assert server.process and server.process.returncode is not None
+    os.close(writer)
+    os.waitpid(child, 0)
+    os.close(reader)
+
+
+def test_another_server_is_no_kew(kew_server: Server) -> None:
+    with pytest.raises(KewError, match="what answers at .* is no kew: 404 <Unknown"):
+        Server(f"{kew_server.url}/health?").namespace()
+
+
 def test_what_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEW_BIN", "/bin/false")
     monkeypatch.delenv("KEW_URL", raising=False)

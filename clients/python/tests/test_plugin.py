@@ -1,5 +1,6 @@
 """The plugin in runs of pytest of its own, each in a process of its own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -142,8 +143,6 @@ def test_a_kew_that_runs_already(pytester: pytest.Pytester, monkeypatch: pytest.
 
 
 def test_a_kew_that_wants_a_token(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     command = [os.environ["KEW_BIN"], "--listen", "127.0.0.1:0", "--control", "token", "--control-token", "secret"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
@@ -156,6 +155,28 @@ def test_a_kew_that_wants_a_token(pytester: pytest.Pytester, monkeypatch: pytest
             run(pytester, tests).assert_outcomes(errors=1)
         finally:
             process.terminate()
+
+
+def test_markers_of_a_test_its_class_and_its_module(pytester: pytest.Pytester) -> None:
+    tests = """
+    pytestmark = pytest.mark.kew(queues=["orders"], clock="frozen")
+
+    @pytest.mark.kew(seed=7)
+    class TestIt:
+        @pytest.mark.kew(clock="running")
+        def test_all(self, kew):
+            send()
+            assert kew.seed == 7 and kew.clock()["mode"] == "running"
+
+        @pytest.mark.kew("orders")
+        def test_wrong(self, kew): pass
+
+        @pytest.mark.kew(queue="orders")
+        def test_misspelt(self, kew): pass
+    """
+    result = run(pytester, tests)
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(["*what pytest.mark.kew says has names*", "*unexpected keyword argument 'queue'*"])
 
 
 def test_asynchronous_tests(pytester: pytest.Pytester) -> None:
@@ -180,41 +201,6 @@ def test_asynchronous_tests(pytester: pytest.Pytester) -> None:
         await consumer
     """
     run(pytester, tests, "-W", "ignore").assert_outcomes(passed=1)
-
-
-def test_two_hundred_tests_on_eight_workers(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
-    pytester.makeconftest(
-        """
-        import pathlib, pytest
-
-        @pytest.fixture(scope="session", autouse=True)
-        def started(kew_server):
-            pathlib.Path(f"started-{kew_server.process.pid}").write_text(str(kew_server.ready_after))
-        """
-    )
-    tests = """
-    @pytest.mark.parametrize("n", range(200))
-    @pytest.mark.kew(queues=["orders", "bills"])
-    def test_only_mine(kew, n):
-        sqs = boto3.client("sqs")
-        orders, bills = kew.url("orders"), kew.url("bills")
-        sqs.send_message(QueueUrl=orders, MessageBody=f"now {n}")
-        sqs.send_message(QueueUrl=orders, MessageBody=f"later {n}", DelaySeconds=60 + n)
-        kew.await_("orders", visible=1, delayed=1, sent=2)
-        kew.advance(60 + n)
-        kew.await_("orders", visible=2, delayed=0)
-        messages = sqs.receive_message(QueueUrl=orders, MaxNumberOfMessages=10)["Messages"]
-        assert sorted(message["Body"] for message in messages) == [f"later {n}", f"now {n}"]
-        for message in messages:
-            sqs.delete_message(QueueUrl=orders, ReceiptHandle=message["ReceiptHandle"])
-        kew.await_("orders", empty=True, deleted=2)
-        kew.await_("bills", empty=True, sent=0)
-    """
-    run(pytester, tests, "-n8").assert_outcomes(passed=200)
-    ready = sorted(float(file.read_text()) * 1000 for file in pytester.path.glob("started-*"))
-    assert len(ready) == 8
-    with capsys.disabled():
-        print(f"\n200 tests on 8 workers; each kew ready after {', '.join(f'{ms:.0f}' for ms in ready)} ms")
 
 
 def test_the_example(pytester: pytest.Pytester) -> None:

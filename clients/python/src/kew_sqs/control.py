@@ -95,10 +95,7 @@ class Kew:
         texts = {key: json.dumps(value) if isinstance(value, Mapping) else str(value) for key, value in attributes.items()}
         if name.endswith(".fifo"):
             texts.setdefault("FifoQueue", "true")
-        status, text = self._server.request("POST", "/", {"QueueName": name, "Attributes": texts}, headers)
-        if status >= 400:
-            raise KewError(status, json.loads(text))
-        return str(json.loads(text)["QueueUrl"])
+        return str(self._server.request("POST", "/", {"QueueName": name, "Attributes": texts}, headers)["QueueUrl"])
 
     def url(self, name: str) -> str:
         """The URL of a queue that is there."""
@@ -170,9 +167,10 @@ class Kew:
 
     def story(self) -> str:
         """The last events, the clock and the seed, for a person who wants to know why a test failed."""
-        ask = [("timeline", "/history?limit=50"), ("clock", "/clock")]
-        texts = [(name, self._server.request("GET", f"/_kew/ns/{self.name}{path}", None, {"Accept": "text/plain"})[1]) for name, path in ask]
-        return "".join(f"{name}:\n{text.rstrip()}\n" for name, text in texts) + f"seed: {self.seed}"
+        def text(path: str) -> str:
+            return self._server.ask("GET", f"/_kew/ns/{self.name}{path}", None, {"Accept": "text/plain"})[1].rstrip()
+
+        return f"timeline:\n{text('/history?limit=50')}\nclock:\n{text('/clock')}\nseed: {self.seed}"
 
 
 def _camel(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def kew_server() -> Iterator[Server]:
 def kew(request: pytest.FixtureRequest, kew_server: Server) -> Iterator[Kew]:
     """A namespace for the test, to which the environment leads clients of SQS: unmodified boto3 code finds it."""
     item = request.node
-    options = dict(mark.kwargs) if (mark := item.get_closest_marker("kew")) else {}
+    options = _options(item)
     ignore = ",".join(options.pop("ignore", []))
     options.setdefault("seed", _seed(item.nodeid))
     space = kew_server.namespace(name=_name(item, kew_server), **options)
@@ -71,6 +71,16 @@ def kew(request: pytest.FixtureRequest, kew_server: Server) -> Iterator[Kew]:
     report = space.report(ignore=ignore) if ignore else space.report()
     space.end()
     _judge(item, report)
+
+
+def _options(item: pytest.Item) -> dict[str, Any]:
+    """What the markers say; what the test's own says goes before that of its class and its module."""
+    options: dict[str, Any] = {}
+    for mark in reversed(list(item.iter_markers("kew"))):
+        if mark.args:
+            raise pytest.UsageError('what pytest.mark.kew says has names: pytest.mark.kew(queues=["orders"])')
+        options.update(mark.kwargs)
+    return options
 
 
 def _boto3_session() -> Any:

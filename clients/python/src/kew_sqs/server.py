@@ -43,9 +43,11 @@ class Server:
     def stop(self) -> None:
         """Ends the kew that was started; one that was running before goes on."""
         if self.process:
+            # Its standard input may be open in processes that were forked from this one.
+            self.process.terminate()
             self.process.communicate()
 
-    def request(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
         """The status and the text of an answer."""
         token = os.environ.get("KEW_CONTROL_TOKEN")
         own = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
@@ -57,12 +59,20 @@ class Server:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """An answer of test control, which `path` is below `/_kew` of; raises `KewError` if it says no."""
-        status, text = self.request(method, f"/_kew{path}", body)
+    def request(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON of an answer; raises `KewError` if it says no."""
+        status, text = self.ask(method, path, body, headers)
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            raise KewError(status, {"error": f"what answers at {self.url} is no kew: {status} {text[:200]}"}) from None
         if status >= 400:
-            raise KewError(status, json.loads(text))
-        return json.loads(text)
+            raise KewError(status, answer)
+        return answer
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """An answer of test control, whose `path` is below `/_kew`."""
+        return self.request(method, f"/_kew{path}", body)
 
     def namespace(
         self,
