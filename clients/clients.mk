@@ -1,11 +1,12 @@
 # The fixtures of clients/, for tests in other languages: `make fixtures-test` runs their own tests and their examples, against the
 # release binary or the one that KEW_BIN names. Each language has a target, which installs what it needs.
 
-FIXTURES      := python javascript
+FIXTURES      := python javascript go
 FIXTURES_TEST := $(FIXTURES:%=fixtures-test-%)
 # A binary that is named is not built.
 FIXTURES_KEW  := $(if $(KEW_BIN),,build)
 $(FIXTURES_TEST): export KEW_BIN := $(abspath $(or $(KEW_BIN),target/release/kew))
+$(FIXTURES_TEST): export KEW_URL =
 
 .PHONY: fixtures-test $(FIXTURES_TEST)
 
@@ -31,3 +32,10 @@ fixtures-test-javascript: $(FIXTURES_KEW)
 	clients/javascript/tests/install.sh $(JAVASCRIPT_FIXTURES)
 	cd $(JAVASCRIPT_FIXTURES) && node_modules/.bin/tsc -p tests && node_modules/.bin/tsc -p example
 	cd $(JAVASCRIPT_FIXTURES) && node --test --test-reporter spec tests/control.test.mjs tests/runs.test.mjs
+
+fixtures-test-go: $(FIXTURES_KEW)
+	test -z "$$(gofmt -l clients/go | tee /dev/stderr)"
+	cd clients/go && go vet ./... && go test -count=1 ./...
+	cd clients/go && go test -count=1 -v -run '^TestHowLongTheStartTakes$$' ./... | grep -o 'kew starts in .*'
+	cd clients/go/example && go vet ./... && go test -count=1 -parallel 8 ./...
+	$(PYTHON) clients/snippets.py docs/go.md go clients/go
