@@ -1,7 +1,7 @@
 # The fixtures of clients/, for tests in other languages: `make fixtures-test` runs their own tests and their examples, against the
 # release binary or the one that KEW_BIN names. Each language has a target, which installs what it needs.
 
-FIXTURES      := python javascript go
+FIXTURES      := python javascript go java
 FIXTURES_TEST := $(FIXTURES:%=fixtures-test-%)
 # A binary that is named is not built.
 FIXTURES_KEW  := $(if $(KEW_BIN),,build)
@@ -39,3 +39,8 @@ fixtures-test-go: $(FIXTURES_KEW)
 	cd clients/go && go test -count=1 -v -run '^TestHowLongTheStartTakes$$' ./... | grep -o 'kew starts in .*'
 	cd clients/go/example && go vet ./... && go test -count=1 -parallel 8 ./...
 	$(PYTHON) clients/snippets.py docs/go.md go clients/go
+
+fixtures-test-java: $(FIXTURES_KEW)
+	mvn -q -B -ntp -f clients/java/pom.xml test
+	$(PYTHON) clients/snippets.py docs/java.md java clients/java
+	$(PYTHON) clients/snippets.py docs/java.md xml clients/java/example

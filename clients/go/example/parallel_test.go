@@ -8,8 +8,8 @@ import (
 	"github.com/kew-sqs/kew/clients/go/kewtest"
 )
 
-// Two hundred tests at a time, as many as -parallel allows: each has a queue of the same name, a clock and a client of its own, and
-// sees nothing of the others.
+// Two hundred tests at a time, as many as -parallel allows: each has a queue of the same name, a clock and a client
+// of its own, and sees nothing of the others.
 func TestParallelTestsDoNotSeeEachOther(t *testing.T) {
 	for number := range 200 {
 		t.Run(fmt.Sprint(number), func(t *testing.T) {

@@ -2,8 +2,9 @@
 //
 //	k := kewtest.Start(t, kewtest.Queues("orders"))
 //
-// One kew runs for each test process: the binary that KEW_BIN names, or else the `kew` on the PATH; KEW_URL names one that runs
-// already. Each test has a namespace in it, which its access key chooses: tests run in parallel and do not see each other.
+// One kew runs for each test process: the binary that KEW_BIN names, or else the `kew` on the PATH; KEW_URL names one
+// that runs already. Each test has a namespace in it, which its access key chooses: tests run in parallel and do not
+// see each other.
 package kewtest
 
 import (
@@ -20,8 +21,9 @@ import (
 // Tests of one name that have a namespace at the same time, at most; in several processes they may share a kew.
 const sameNameMax = 100
 
-// Kew is what one test has of kew: a namespace. URL, Region, AccessKey and SecretKey are for the SQS client; message ids, receipt
-// handles and faults are drawn from Seed. A method that takes a test ends it when it fails, and so is for the test's own goroutine.
+// Kew is what one test has of kew: a namespace. URL, Region, AccessKey and SecretKey are for the SQS client; message
+// ids, receipt handles and faults are drawn from Seed. A method that takes a test ends it when it fails, and so is
+// for the test's own goroutine.
 type Kew struct {
 	URL, Region, AccessKey, SecretKey string
 	Seed                              uint64
@@ -30,11 +32,12 @@ type Kew struct {
 	control string
 }
 
-// JSON is members of what kew's control API takes. Options, conditions and rules are made of it, and it says what has no word here:
-// kewtest.JSON{"visible": kewtest.JSON{"min": 3}, "stable": "300ms"}.
+// JSON is members of what kew's control API takes. Options, conditions and rules are made of it, and it says what has
+// no word here: kewtest.JSON{"visible": kewtest.JSON{"min": 3}, "stable": "300ms"}.
 type JSON map[string]any
 
-// Queues are there from the start: "orders", "jobs.fifo", "orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3".
+// Queues are there from the start: "orders", "jobs.fifo",
+// "orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3".
 func Queues(queues ...string) JSON { return JSON{"queues": queues} }
 
 // Seed has the same message ids and the same faults again.
@@ -43,12 +46,13 @@ func Seed(seed uint64) JSON { return JSON{"seed": seed} }
 // Clock says how the clock goes: "real", "running", "frozen" or "auto".
 func Clock(mode string) JSON { return JSON{"clock": JSON{"mode": mode}} }
 
-// Auto has the clock jump to what comes next whenever all is quiet: in Start always, in Await as long as that waits. For each queue it
-// says how many receives wait there when its consumers are done; only then may the clock jump over a visibility timeout.
+// Auto has the clock jump to what comes next whenever all is quiet: in Start always, in Await as long as that waits.
+// For each queue it says how many receives wait there when its consumers are done; only then may the clock jump over
+// a visibility timeout.
 func Auto(consumers map[string]int) JSON { return JSON{"auto": JSON{"consumers": consumers}} }
 
-// Start makes a namespace for the test, which ends with it. A test that failed then logs the clock, the seed and what happened; a
-// report of mistakes of consumers and producers is logged whenever there is one.
+// Start makes a namespace for the test, which ends with it. A test that failed then logs the clock, the seed and what
+// happened; a report of mistakes of consumers and producers is logged whenever there is one.
 func Start(t testing.TB, options ...JSON) *Kew {
 	t.Helper()
 	k, err := newNamespace(t.Name(), together(options))
@@ -127,8 +131,9 @@ func (k *Kew) Advance(t testing.TB, by time.Duration) {
 	k.must(t, "POST", "/clock/advance", JSON{"by": span(by)}, nil)
 }
 
-// Numbers of messages: that can be received, that were received and are hidden, and that are delayed; of receives that wait; and of
-// messages sent, deleted and put aside so far. An empty queue has no message, be it visible, in flight or delayed.
+// Numbers of messages: that can be received, that were received and are hidden, and that are delayed; of receives
+// that wait; and of messages sent, deleted and put aside so far. An empty queue has no message, be it visible, in
+// flight or delayed.
 func Visible(count int) JSON      { return JSON{"visible": count} }
 func InFlight(count int) JSON     { return JSON{"inFlight": count} }
 func Delayed(count int) JSON      { return JSON{"delayed": count} }
@@ -142,8 +147,8 @@ var Empty = JSON{"empty": true}
 // Within says how long to wait, in real time; 10 seconds if not said.
 func Within(timeout time.Duration) JSON { return JSON{"timeout": span(timeout)} }
 
-// Await waits until all conditions hold for a queue at one moment. If they do not come to hold, the test ends, with what was seen
-// instead.
+// Await waits until all conditions hold for a queue at one moment. If they do not come to hold, the test ends, with
+// what was seen instead.
 func (k *Kew) Await(t testing.TB, queue string, conditions ...JSON) {
 	t.Helper()
 	if _, err := k.text("POST", "/await", together(append([]JSON{{"queue": queue}}, conditions...))); err != nil {
@@ -193,7 +198,8 @@ func (k *Kew) Timeline() string {
 	return clock + events
 }
 
-// On has a fault hit only these actions, OnQueue only this queue, Nth only the requests with these numbers, and First so many.
+// On has a fault hit only these actions, OnQueue only this queue, Nth only the requests with these numbers, and First
+// so many.
 func On(actions ...string) JSON { return JSON{"on": JSON{"action": actions}} }
 func OnQueue(queue string) JSON { return JSON{"on": JSON{"queue": queue}} }
 func Nth(numbers ...int) JSON   { return JSON{"when": JSON{"nth": numbers}} }
@@ -206,7 +212,8 @@ type Fault struct {
 	t  testing.TB
 }
 
-// Fault has requests fail until it is removed or the test ends: defer k.Fault(t, "lostAnswer", On("SendMessage"), Nth(2)).Remove().
+// Fault has requests fail until it is removed or the test ends: defer k.Fault(t, "lostAnswer", On("SendMessage"),
+// Nth(2)).Remove().
 func (k *Kew) Fault(t testing.TB, fault string, rule ...JSON) *Fault {
 	t.Helper()
 	added := &Fault{k: k, t: t}

@@ -138,7 +138,8 @@ func TestOneSeedGivesTheSameIdsAgain(t *testing.T) {
 func TestTheEnvironmentOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	k := Start(t)
-	for _, variable := range []string{"AWS_ENDPOINT_URL=" + k.URL, "AWS_ACCESS_KEY_ID=" + k.AccessKey, "AWS_REGION=" + k.Region} {
+	wanted := []string{"AWS_ENDPOINT_URL=" + k.URL, "AWS_ACCESS_KEY_ID=" + k.AccessKey, "AWS_REGION=" + k.Region}
+	for _, variable := range wanted {
 		if !slices.Contains(k.Env(), variable) {
 			t.Fatalf("%s is not in %v", variable, k.Env())
 		}
@@ -228,7 +229,8 @@ func TestTheNameOfANamespaceIsFitAndItsOwn(t *testing.T) {
 	if len(long) > 80 || unfit.MatchString(long) {
 		t.Fatal(long)
 	}
-	if namespaceName("Test/a b", 1) == namespaceName("Test/a-b", 1) || namespaceName("Test", 1) == namespaceName("Test", 2) {
+	one := namespaceName("Test/a b", 1)
+	if one == namespaceName("Test/a-b", 1) || one == namespaceName("Test/a b", 2) {
 		t.Fatal("two tests with one name")
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// What `kew run` runs beside kew: it tells where kew is, and ends when its input ends, as it does when this process is gone, however
-// it went. Kew ends with it.
+// What `kew run` runs beside kew: it tells where kew is, and ends when its input ends, as it does when this process
+// is gone, however it went. Kew ends with it.
 const companion = `echo "$KEW_URL"; exec cat`
 
 // Where the kew of this process is.
