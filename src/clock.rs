@@ -477,6 +477,9 @@ impl Clock {
 #[derive(Clone, Debug)]
 pub struct NetworkTime(Option<Clock>);
 
+/// Real time on the network is told since then.
+static BEGAN: OnceLock<Instant> = OnceLock::new();
+
 impl NetworkTime {
     /// Real time.
     pub fn real() -> NetworkTime {
@@ -501,10 +504,17 @@ impl NetworkTime {
 
     /// Milliseconds since some moment in the past; never goes back.
     pub fn now_ms(&self) -> u64 {
-        static BEGAN: OnceLock<Instant> = OnceLock::new();
         match &self.0 {
             None => u64::try_from(BEGAN.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX),
             Some(clock) => clock.now().as_ms(),
+        }
+    }
+
+    /// Microseconds since some moment in the past.
+    pub fn now_us(&self) -> u64 {
+        match &self.0 {
+            None => u64::try_from(BEGAN.get_or_init(Instant::now).elapsed().as_micros()).unwrap_or(u64::MAX),
+            Some(clock) => clock.now().as_ms().saturating_mul(1000),
         }
     }
 

@@ -214,7 +214,9 @@ mod config;
 mod control;
 mod engine;
 mod error;
+mod histogram;
 mod http;
+mod metrics;
 mod server;
 mod store;
 mod wire;
@@ -263,6 +265,9 @@ pub mod internals {
     }
     pub mod http {
         pub use crate::http::*;
+    }
+    pub mod metrics {
+        pub use crate::metrics::*;
     }
     pub mod store {
         pub use crate::store::*;

@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("error", &[]),
+    ("histogram", &[]),
     ("api", &["error"]),
     ("wire", &["api", "error"]),
     ("clock", &["engine"]),
     ("config", &["api", "error"]),
-    ("store", &["config", "engine"]),
-    ("broker", &["api", "config", "engine", "store", "clock", "error"]),
+    ("store", &["config", "engine", "histogram"]),
+    ("broker", &["api", "config", "engine", "store", "clock", "error", "histogram"]),
     ("actions", &["api", "broker", "config", "engine", "error"]),
     ("control", &["actions", "api", "broker", "clock", "config", "engine", "error"]),
-    ("http", &["config", "control", "wire", "actions", "api", "broker", "clock", "engine", "error"]),
+    ("metrics", &["api", "broker", "clock", "control", "engine", "error", "histogram", "store"]),
+    ("http", &["config", "control", "metrics", "wire", "actions", "api", "broker", "clock", "engine", "error"]),
     ("server", &["actions", "api", "broker", "clock", "config", "control", "error", "http", "store"]),
 ];
 

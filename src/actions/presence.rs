@@ -24,6 +24,11 @@ impl Presence {
         self.parked.load(Ordering::Relaxed) && !self.gone.load(Ordering::Relaxed)
     }
 
+    /// Whether the request that is under way has waited in line.
+    pub fn has_waited(&self) -> bool {
+        self.parked.load(Ordering::Relaxed)
+    }
+
     /// The client has gone, or will at least say no more.
     pub fn end(&self) {
         self.gone.store(true, Ordering::Relaxed);

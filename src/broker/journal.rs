@@ -5,6 +5,7 @@
 //! of a receiver for the sends of what it shows. The observer is told facts at once. Without a reader nothing is put together.
 
 use super::observer::{By, FailedEntry, Observer, QueueEvent, QueueNames};
+use super::tally::Tally;
 use crate::engine::{self, Cause, Effect, Fact, Time};
 use crate::error::Error;
 use crate::store::{Change, CommitTicket, Committer};
@@ -77,6 +78,8 @@ pub(super) struct Journal {
     wanted: bool,
     /// The observer of the broker, who is there before its first queue and never changes.
     observer: Option<Arc<dyn Observer>>,
+    /// Counts what happens, whoever reads it.
+    pub(super) tally: Tally,
     /// On whose behalf the queue is open.
     by: By,
     /// In the order in which they took place.
@@ -96,6 +99,7 @@ impl engine::Journal for Journal {
     }
 
     fn observe<'a>(&mut self, at: Time, cause: Cause, fact: impl FnOnce() -> Fact<'a>) {
+        self.tally.happened(cause);
         if let Some(observer) = &self.observer {
             observer.happened(self.queue, at, cause, &fact(), self.by);
         }
@@ -109,6 +113,7 @@ impl Journal {
             queue,
             wanted: false,
             observer: None,
+            tally: Tally::default(),
             by: By::default(),
             entries: Vec::new(),
             newest: None,

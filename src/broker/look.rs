@@ -2,6 +2,7 @@
 
 use super::queue::{Queue, QueueState};
 use super::shared::Broker;
+use super::tally::Tally;
 use crate::engine::{Counts, Message, MessagePage, NextChange, Receipt, Time};
 use crate::error::Error;
 use std::collections::BTreeMap;
@@ -113,6 +114,16 @@ impl QueueLook<'_> {
     /// A copy of the message that a receipt speaks of, if it is still there.
     pub fn message_of(&self, receipt: Receipt) -> Option<Message> {
         self.state.engine.message_of(receipt)
+    }
+
+    /// What has happened in it.
+    pub fn tally(&self) -> &Tally {
+        &self.state.journal.tally
+    }
+
+    /// Since when its oldest message is in it; see [`engine::Queue::oldest`](crate::engine::Queue::oldest).
+    pub fn oldest(&self) -> (Option<Time>, Option<Time>) {
+        self.state.engine.oldest()
     }
 
     /// Its tags.

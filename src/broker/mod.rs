@@ -3,6 +3,7 @@
 //! | file | what it holds, from the bottom up |
 //! | --- | --- |
 //! | `observer.rs` | who watches what happens |
+//! | `tally.rs` | what has happened in a queue, counted |
 //! | `ids.rs` `journal.rs` `long_polls.rs` `settings.rs` | random or seeded ids; what happened, on its way to its readers; parked receives; queue attributes |
 //! | `queue.rs` | one queue behind its lock |
 //! | `namespace.rs` `wakeups.rs` `move_tasks.rs` | queues by name; when which queue has something to do; message move tasks |
@@ -27,6 +28,7 @@
 //! | `MoveTasks::tasks` | message move tasks | listed and cancelled by requests while a source is being emptied |
 //! | `Queue::settings` | a queue's settings | read by requests that check their members before they open the queue |
 //! | `Namespace::spaces` | names | a thread that holds a queue looks up its dead-letter queue |
+//! | `Broker::gone` | counts of deleted queues | added to under the lock of a queue that goes |
 //! | `Wakeups::set` | wake-ups | set under a queue's lock, taken without it |
 //! | those of an observer and of `Points` | histories, faults | told and asked under a queue's lock; they ask for no queue in turn |
 //! | the committer's batch | changes on their way to the store | submitted under a queue's lock, so that they are in order |
@@ -46,6 +48,7 @@ mod restore;
 mod settings;
 mod shared;
 mod skew;
+mod tally;
 mod timers;
 mod transfer;
 mod turn;
@@ -63,6 +66,7 @@ pub use queue::{Queue, QueueState};
 pub use restore::Restoring;
 pub use settings::{Changes, Purpose, QueueSettings, asks_for_fifo, check_attributes};
 pub use shared::{Broker, BrokerOptions};
+pub use tally::{Flows, SIZE_BOUNDS, TIME_BOUNDS_MS, Tally, Totals};
 pub use turn::{Due, NEXT_MOVES_MAX, NextMove, STEPS_MAX, Step, Turn, Turned};
 
 #[cfg(test)]

@@ -93,6 +93,7 @@ impl Broker {
             let mut state = queue.lock(&self.readers);
             let now = self.clock.now();
             let QueueState { engine, journal, .. } = &mut *state;
+            journal.tally.begin(now, self.period_ms);
             if !engine.tick(now, journal) {
                 return (state, now, false);
             }
@@ -116,6 +117,7 @@ impl Broker {
         let QueueState { engine, journal, counters, .. } = &mut *state;
         let hidden = |counts: Counts| (counts.delayed + counts.in_flight) as u64;
         let before = hidden(engine.counts());
+        journal.tally.begin(now, self.period_ms);
         let behind = engine.tick(now, journal);
         counters.ended += before.saturating_sub(hidden(engine.counts()));
         OpenQueue { broker: self, queue, state, now, behind, closed: false }.close().without_waiting();
@@ -142,7 +144,12 @@ impl OpenQueue<'_> {
     /// Puts a new message in.
     pub fn send(&mut self, message: NewMessage) -> Sent {
         let QueueState { engine, journal, .. } = &mut *self.state;
-        engine.send(self.now, message, journal)
+        let bytes = message.body.len() + message.attributes.as_ref().map_or(0, |attributes| attributes.encoded.len());
+        let sent = engine.send(self.now, message, journal);
+        if matches!(sent, Sent::Stored { .. }) {
+            journal.tally.sent(bytes);
+        }
+        sent
     }
 
     /// Puts in a message that comes from another queue.
@@ -208,23 +215,26 @@ impl OpenQueue<'_> {
 
     /// Takes messages out of sight. Messages that were received too often are on their way to the dead-letter queue then.
     pub fn receive(&mut self, options: &ReceiveOptions) -> Received {
+        let settings = self.queue.settings();
+        let delay_ms = u64::from(settings.delay_seconds) * 1000;
         // Without its target a redrive policy moves nothing: the message stays and is delivered on.
-        let target = self.dead_letter_target();
+        let target = self.dead_letter_target(&settings);
         let dead_letter_after = target.as_ref().map(|(max_receive_count, _)| *max_receive_count);
         let QueueState { engine, journal, departures, .. } = &mut *self.state;
         let mark = journal.mark();
         let mut received = engine.receive(self.now, options, dead_letter_after, journal);
+        journal.tally.delivered(self.now, delay_ms, &received.deliveries);
         if let Some((_, target)) = target.filter(|_| !received.dead.is_empty()) {
             let messages = std::mem::take(&mut received.dead);
             let removals = journal.take_removals(mark);
+            journal.tally.dead_letters(&target.name, messages.len() as u64);
             departures.push(Transfer { target, cause: TransferCause::DeadLetter, messages, removals });
         }
         received
     }
 
     /// The maximum receive count and the dead-letter queue, if there are both.
-    fn dead_letter_target(&mut self) -> Option<(u32, Arc<Queue>)> {
-        let settings = self.queue.settings();
+    fn dead_letter_target(&mut self, settings: &QueueSettings) -> Option<(u32, Arc<Queue>)> {
         let policy = settings.redrive.as_ref()?;
         let cache = &mut self.state.dead_letter_target;
         let generation = self.broker.namespace.generation();
@@ -238,7 +248,12 @@ impl OpenQueue<'_> {
     /// Deletes a message.
     pub fn delete(&mut self, receipt: Receipt) -> Deleted {
         let QueueState { engine, journal, .. } = &mut *self.state;
-        engine.delete(self.now, receipt, journal)
+        let received = engine.received_at(receipt);
+        let deleted = engine.delete(self.now, receipt, journal);
+        if deleted != Deleted::ReceiptExpired {
+            journal.tally.deleted(self.now, received);
+        }
+        deleted
     }
 
     /// Hides a received message for so many seconds from now on.
@@ -280,6 +295,7 @@ impl OpenQueue<'_> {
     /// Takes the queue itself away, with everything in it. What is answered may be large, as of [`OpenQueue::purge`].
     pub fn delete_queue(&mut self) -> Discarded {
         self.state.deleted = true;
+        self.broker.count_gone(&self.state.journal.tally);
         self.state.long_polls.dismiss();
         // Those who await something here find the queue gone.
         self.state.tell_watchers();

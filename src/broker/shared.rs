@@ -6,13 +6,18 @@ use super::move_tasks::MoveTasks;
 use super::namespace::Namespace;
 use super::observer::Observer;
 use super::queue::Queue;
+use super::tally::{Tally, Totals};
 use super::wakeups::Wakeups;
 use crate::api::{Arn, RedrivePolicy};
 use crate::clock::Clock;
 use crate::config::NamespaceMode;
 use crate::store::{Committer, QUEUES_MAX};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// The length of a period of CloudWatch's, over which flows are summed up.
+const PERIOD_MS_DEFAULT: u64 = 60_000;
 
 /// How the broker differs from AWS, or does not.
 #[derive(Clone, Debug)]
@@ -38,6 +43,10 @@ pub struct Broker {
     pub(super) firing: Mutex<()>,
     pub(super) readers: Readers,
     pub(super) closing: watch::Sender<bool>,
+    /// The length of the periods over which flows are summed up.
+    pub(super) period_ms: u64,
+    /// Counts of the queues that are gone.
+    gone: Mutex<Totals>,
 }
 
 impl Broker {
@@ -54,6 +63,8 @@ impl Broker {
             firing: Mutex::default(),
             readers: Readers::default(),
             closing: watch::Sender::new(false),
+            period_ms: PERIOD_MS_DEFAULT,
+            gone: Mutex::default(),
         }
     }
 
@@ -62,6 +73,36 @@ impl Broker {
     pub fn queues_max(mut self, queues: usize) -> Broker {
         self.namespace = Namespace::new(self.options.namespace, self.options.cooldowns, queues);
         self
+    }
+
+    /// Sums flows up over periods of this length; a minute if not said.
+    #[must_use]
+    pub fn with_period(mut self, period: Duration) -> Broker {
+        self.period_ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
+        self
+    }
+
+    /// The counts of a queue that goes.
+    pub(super) fn count_gone(&self, tally: &Tally) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).add(&tally.totals());
+    }
+
+    /// The counts of the queues that are gone.
+    pub fn gone(&self) -> Totals {
+        *self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The counts of all queues, also of those that are gone. A queue that goes meanwhile may be missing, and is there the next
+    /// time.
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.gone();
+        for queue in self.namespace.all() {
+            let state = queue.lock_as_is();
+            if !state.deleted {
+                totals.add(&state.journal.tally.totals());
+            }
+        }
+        totals
     }
 
     /// Draws its ids from here.

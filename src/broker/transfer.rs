@@ -12,7 +12,7 @@ use super::open::OpenQueue;
 use super::queue::{Queue, QueueState, Transfer, TransferCause};
 use super::shared::Broker;
 use crate::api::Arn;
-use crate::engine::{Message, Time};
+use crate::engine::{Arrival, Message, Time};
 use std::sync::Arc;
 
 /// Transfers that one thread carries out in one go before it leaves the rest to the wake-up.
@@ -97,6 +97,7 @@ fn as_moved_by_hand(mut message: Message) -> Message {
         let extra = message.extra_mut();
         extra.dead_letter_source = None;
         extra.receive_count_on_arrival = received;
+        extra.arrived = Arrival::default();
     }
     message
 }
@@ -109,6 +110,7 @@ fn as_dead_letter(mut message: Message, source_arn: &Arc<str>, fifo: bool, now: 
     let extra = message.extra_mut();
     extra.dead_letter_source = Some(source_arn.clone());
     extra.receive_count_on_arrival = received;
+    extra.arrived = Arrival(Some(now));
     if fifo {
         extra.deduplication_id = Some(id.to_string().into());
         message.retained_from = now;

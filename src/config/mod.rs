@@ -35,13 +35,15 @@ pub use queue::{QueueConfig, parse_queues};
 #[cfg(feature = "bin")]
 pub use settings::{Queues, Settings};
 pub use values::{
-    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seed, Switch, Threads,
+    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seconds, Seed, Switch,
+    Threads,
 };
 
 use crate::api::attributes::name;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Where a server listens when nothing else is said.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9324));
@@ -58,6 +60,9 @@ pub const REGION_DEFAULT: &str = "us-east-1";
 pub const BODY_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
 /// Connections at one time when nothing else is said.
 pub const CONNECTIONS_MAX_DEFAULT: usize = 65_536;
+
+/// How long the periods of metrics are when nothing else is said: CloudWatch's for SQS.
+pub const METRICS_PERIOD_DEFAULT: Duration = Duration::from_secs(60);
 
 /// Events that a history keeps when nothing else is said.
 pub const HISTORY_EVENTS_DEFAULT: usize = 100_000;
@@ -147,6 +152,10 @@ pub struct Config {
     pub cors_control: Origins,
     /// Events that the history keeps; 0 for no history. If absent 100,000, but none with [`Mode::Aws`] or with a data directory.
     pub history: Option<usize>,
+    /// Whether there are metrics to be read.
+    pub metrics: bool,
+    /// The length of the periods over which metrics with CloudWatch's names are summed up: whole seconds, up to a day.
+    pub metrics_period: Duration,
     /// What ids, receipt handles and faults are drawn from. If absent ids are random, and the faults' seed is made up.
     pub seed: Option<u64>,
     /// Bytes of a request body; at least 8 MiB, which a batch of 1 MiB may need in JSON.
@@ -180,6 +189,8 @@ impl Default for Config {
             control_token: None,
             cors_control: Origins::none(),
             history: None,
+            metrics: true,
+            metrics_period: METRICS_PERIOD_DEFAULT,
             seed: None,
             body_bytes_max: BODY_BYTES_MAX_DEFAULT,
             connections_max: CONNECTIONS_MAX_DEFAULT,
@@ -241,6 +252,7 @@ impl Config {
         }
         read::<Limit>("body_bytes_max", self.body_bytes_max)?;
         read::<Limit>("connections_max", self.connections_max)?;
+        read::<Seconds>("metrics_period", self.metrics_period.as_secs())?;
         if let Some(threads) = self.threads {
             read::<Threads>("threads", threads)?;
         }

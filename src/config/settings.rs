@@ -4,11 +4,13 @@
 //! variable), the file is the layer below, and what no layer says has its default.
 
 use super::values::{
-    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seed, Switch, Threads,
+    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seconds, Seed, Switch,
+    Threads,
 };
 use super::{
     ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, FaultConfig,
-    Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, QueueConfig, REGION_DEFAULT, SettingError, parse_queues,
+    Hosts, LISTEN_DEFAULT, METRICS_PERIOD_DEFAULT, Mode, NamespaceMode, Origins, QueueConfig, REGION_DEFAULT,
+    SettingError, parse_queues,
 };
 use clap::Args;
 use serde::de::IgnoredAny;
@@ -134,6 +136,14 @@ settings! {
         #[arg(long, value_name = "EVENTS", env = "KEW_HISTORY", allow_negative_numbers = true)]
         pub history: Option<Count> = "100000, or 0 with --mode aws or --data",
 
+        /// Whether GET /metrics answers with metrics for Prometheus
+        #[arg(long, value_name = "on|off", env = "KEW_METRICS")]
+        pub metrics: Option<Switch> = Switch(true),
+
+        /// Seconds of the periods over which metrics with CloudWatch's names are summed up
+        #[arg(long, value_name = "SECONDS", env = "KEW_METRICS_PERIOD", allow_negative_numbers = true)]
+        pub metrics_period: Option<Seconds> = METRICS_PERIOD_DEFAULT.as_secs(),
+
         /// What message ids, receipt handles and faults are drawn from, to have the same again
         #[arg(long, value_name = "NUMBER", env = "KEW_SEED", allow_negative_numbers = true)]
         pub seed: Option<Seed> = "random",
@@ -252,6 +262,8 @@ impl Settings {
             control_token: self.control_token.map(|token| token.0),
             cors_control: self.cors_control.unwrap_or_default().into_iter().collect(),
             history: self.history.map(|events| events.0),
+            metrics: self.metrics.map_or(default.metrics, |switch| switch.0),
+            metrics_period: self.metrics_period.map_or(default.metrics_period, |period| period.0),
             seed: self.seed.map(|seed| seed.0),
             body_bytes_max: self.body_limit.map_or(default.body_bytes_max, |limit| limit.0),
             connections_max: self.connection_limit.map_or(default.connections_max, |limit| limit.0),

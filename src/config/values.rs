@@ -10,6 +10,7 @@ use std::fmt::{self, Display};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// An address to listen on: `HOST:PORT`, a port alone, or a host name with a port, which is resolved (`localhost` is 127.0.0.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +134,24 @@ impl FromStr for Threads {
         match text.parse() {
             Ok(threads) if (1..=THREADS_MAX).contains(&threads) => Ok(Threads(threads)),
             _ => wrong(format!("`{text}` is not a whole number from 1 to {THREADS_MAX}")),
+        }
+    }
+}
+
+/// A length of time in whole seconds, up to a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seconds(pub Duration);
+
+/// A day.
+const SECONDS_MAX: u64 = 86_400;
+
+impl FromStr for Seconds {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<Seconds, SettingError> {
+        match text.parse() {
+            Ok(seconds) if (1..=SECONDS_MAX).contains(&seconds) => Ok(Seconds(Duration::from_secs(seconds))),
+            _ => wrong(format!("`{text}` is not a whole number of seconds from 1 to {SECONDS_MAX}")),
         }
     }
 }
@@ -341,7 +360,7 @@ macro_rules! read_as_text {
 }
 
 read_as_text! {
-    Account ControlMode ControlToken Count DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode Region Seed Switch
+    Account ControlMode ControlToken Count DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode Region Seconds Seed Switch
     Threads
 }
 

@@ -68,7 +68,7 @@ pub use history::{
 };
 pub use json_path::JsonPath;
 pub use matcher::{MatchedContent, Matcher};
-pub use namespaces::{Chosen, NamespaceOptions, OwnPort};
+pub use namespaces::{Chosen, Namespace, NamespaceOptions, OwnPort};
 pub use report::{Finding, Report, ReportOptions, Severity};
 pub use reset::What;
 pub use shared::Shared;

@@ -355,6 +355,7 @@ impl Namespaces {
             broker: home.broker.clone(),
             history_events,
             region: home.region.clone(),
+            metrics_period: home.metrics_period,
             queues: with_dead_letter_queues(&options.queues),
         };
         let (broker, history) = Space::broker_of(&options, Clock::controlled());

@@ -3,9 +3,10 @@
 use super::activity::Activity;
 use super::awaits::Awaits;
 use super::background::Background;
+use crate::broker::Totals;
 use crate::clock::NetworkTime;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all spaces of a server share.
 pub struct Shared {
@@ -18,6 +19,8 @@ pub struct Shared {
     /// The open awaits.
     pub awaits: Arc<Awaits>,
     next_space: AtomicU32,
+    /// Counts of the queues of spaces that have ended.
+    ended: Mutex<Totals>,
 }
 
 impl Shared {
@@ -30,7 +33,17 @@ impl Shared {
     pub fn with_timeout_factor(time: NetworkTime, timeout_factor: f64) -> Arc<Shared> {
         let (background, activity) = (Background::default(), Arc::default());
         let awaits = Awaits::new(timeout_factor);
-        Arc::new(Shared { time, background, activity, awaits, next_space: AtomicU32::new(0) })
+        Arc::new(Shared { time, background, activity, awaits, next_space: AtomicU32::new(0), ended: Mutex::default() })
+    }
+
+    /// Adds the counts of a space that ends.
+    pub(super) fn count_ended(&self, totals: &Totals) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).add(totals);
+    }
+
+    /// Counts of the queues of spaces that have ended.
+    pub fn ended_totals(&self) -> Totals {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The number of a new space.

@@ -12,6 +12,7 @@ use crate::broker::{Broker, BrokerOptions, By, Ids, Queue};
 use crate::clock::{Clock, NetworkTime};
 use crate::config::QueueConfig;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::RwLock;
 
 /// A broker, and what a test controls of it. The default space is what every client uses; a namespace of a test is another.
@@ -51,6 +52,8 @@ pub struct SpaceOptions {
     pub history_events: usize,
     /// The region of its clients that do not sign for one.
     pub region: String,
+    /// The length of the periods over which flows are summed up.
+    pub metrics_period: Duration,
     /// The queues that are there from the start, and again after a reset.
     pub queues: Vec<QueueConfig>,
 }
@@ -85,7 +88,7 @@ impl Space {
 
     /// A broker for a space, and the history that observes it.
     pub fn broker_of(options: &SpaceOptions, clock: Clock) -> (Broker, Option<Arc<History>>) {
-        let mut broker = Broker::new(options.broker.clone(), clock.clone());
+        let mut broker = Broker::new(options.broker.clone(), clock.clone()).with_period(options.metrics_period);
         if let Some(seed) = options.seed {
             broker = broker.with_ids(Ids::seeded(seed));
         }
@@ -184,5 +187,6 @@ impl Space {
 impl Drop for Space {
     fn drop(&mut self) {
         self.shared.activity.forget(self.id);
+        self.shared.count_ended(&self.broker().totals());
     }
 }

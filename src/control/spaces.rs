@@ -6,7 +6,7 @@ use super::shared::Shared;
 use super::space::{Space, SpaceOptions};
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
-use crate::config::{ACCOUNT_DEFAULT, REGION_DEFAULT};
+use crate::config::{ACCOUNT_DEFAULT, METRICS_PERIOD_DEFAULT, REGION_DEFAULT};
 use std::sync::Arc;
 
 /// Test control of a server.
@@ -32,6 +32,7 @@ impl Control {
             broker: broker.options().clone(),
             history_events: 0,
             region: REGION_DEFAULT.to_owned(),
+            metrics_period: METRICS_PERIOD_DEFAULT,
             queues: Vec::new(),
         };
         Control::new(Space::new(&options, broker, None, &Shared::new(NetworkTime::real())), Access::Off)

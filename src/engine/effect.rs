@@ -176,6 +176,11 @@ pub enum Cause {
     ReceivedNothing,
 }
 
+impl Cause {
+    /// How many causes there are, for who counts by cause.
+    pub const COUNT: usize = Cause::ReceivedNothing as usize + 1;
+}
+
 /// What is known of something that happened, as plain facts and without a copy of the message.
 #[derive(Clone, Debug)]
 pub enum Fact<'a> {

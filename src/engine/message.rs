@@ -162,6 +162,19 @@ pub struct Extra {
     /// Its receive count when it arrived in this queue: receives in other queues. `ApproximateReceiveCount` goes on in
     /// a dead-letter queue, but the redrive policy of that queue counts only what happens there.
     pub receive_count_on_arrival: u32,
+    /// When it arrived in this queue as a dead letter, if that is not known otherwise. No store keeps it.
+    pub arrived: Arrival,
+}
+
+/// When a dead letter arrived in its queue. For counts of its age alone: two messages are the same whatever it is, and after a
+/// restart it is not known any more.
+#[derive(Clone, Copy, Debug, Default, Eq)]
+pub struct Arrival(pub Option<Time>);
+
+impl PartialEq for Arrival {
+    fn eq(&self, _: &Arrival) -> bool {
+        true
+    }
 }
 
 /// A message taken out of one queue, or about to enter another: dead letters, move tasks, loading.
@@ -242,6 +255,7 @@ impl Message {
             let extra = self.extra_mut();
             extra.dead_letter_source = None;
             extra.receive_count_on_arrival = 0;
+            extra.arrived = Arrival::default();
         }
         Message { id, sent: now, retained_from: now, first_received: None, receive_count: 0, ..self }
     }

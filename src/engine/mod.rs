@@ -55,10 +55,10 @@ pub use contents::Discarded;
 pub use dedup::{ATTEMPT_WINDOW_MS, DEDUPLICATION_WINDOW_MS};
 pub use effect::{Cause, Effect, Fact, Journal, MessageFacts, MessagePage, MessageState, MessageStatus, StoredMessage};
 pub use message::{
-    Attributes, BODY_SHARED_FROM, Body, Delivery, Extra, Message, MessageId, NewMessage, ParseMessageIdError,
+    Arrival, Attributes, BODY_SHARED_FROM, Body, Delivery, Extra, Message, MessageId, NewMessage, ParseMessageIdError,
     sequence_number,
 };
-pub use peek::SLOTS_PER_PAGE_MAX;
+pub use peek::{OLDEST_LOOKED_AT_MAX, SLOTS_PER_PAGE_MAX};
 pub use queue::{Queue, VISIBILITY_TOTAL_MS_MAX};
 pub use receipt::Receipt;
 pub use receive::DEAD_LETTERS_PER_CALL_MAX;

@@ -1,7 +1,16 @@
 //! Looking at messages without receiving them.
 
+use super::contents::DeliveryOrder;
 use super::effect::{MessagePage, MessageState, StoredMessage};
 use super::queue::Queue;
+use super::receipt::Receipt;
+use super::time::Time;
+
+/// A message that has been received more often does not count for the age of the oldest one: AWS calls it a poison pill.
+const POISON_ABOVE: u32 = 3;
+
+/// Messages that are looked at to find the oldest one, so that the work under the queue's lock is bounded.
+pub const OLDEST_LOOKED_AT_MAX: usize = 1000;
 
 /// One call of [`Queue::messages`] looks at no more slots than this, taken or not, so that the work under the queue's
 /// lock is bounded.
@@ -26,6 +35,46 @@ impl Queue {
             slot += 1;
         }
         MessagePage { messages, next: (slot < end).then_some(slot) }
+    }
+
+    /// Since when the oldest message is in the queue, in whatever state, and the same without the messages of noisy groups. Messages
+    /// that were received more than three times here do not count (AWS), and a dead letter counts from its arrival.
+    ///
+    /// Of no more than [`OLDEST_LOOKED_AT_MAX`] messages: where the oldest ones do not count, the rest may go unseen.
+    #[must_use]
+    pub fn oldest(&self) -> (Option<Time>, Option<Time>) {
+        let contents = &self.contents;
+        let (mut oldest, mut oldest_quiet): (Option<Time>, Option<Time>) = (None, None);
+        let earlier = |known: Option<Time>, since: Time| Some(known.map_or(since, |known| known.min(since)));
+        for (start, slot) in contents.retention.iter(&contents.slots).take(OLDEST_LOOKED_AT_MAX) {
+            // Those that follow were sent later, and arrived no earlier than they were sent.
+            if oldest.is_some_and(|known| known <= start) && oldest_quiet.is_some_and(|known| known <= start) {
+                break;
+            }
+            let message = &contents.slots[slot];
+            if message.received_here() > POISON_ABOVE {
+                continue;
+            }
+            let arrived = message.extra.as_ref().and_then(|extra| extra.arrived.0);
+            let since = arrived.unwrap_or(message.sent);
+            oldest = earlier(oldest, since);
+            let noisy = matches!(&contents.order, DeliveryOrder::Standard(order) if order.is_noisy(message.group));
+            if !noisy {
+                oldest_quiet = earlier(oldest_quiet, since);
+            }
+        }
+        (oldest, oldest_quiet)
+    }
+
+    /// When the receive that a receipt is of took place, if that is still known: if it was the message's first one or its last.
+    #[must_use]
+    pub fn received_at(&self, receipt: Receipt) -> Option<Time> {
+        let message = &self.contents.slots[self.contents.find(receipt)?];
+        match receipt.receive {
+            receive if receive == message.receive_count => message.received_at(),
+            1 => message.first_received(),
+            _ => None,
+        }
     }
 
     /// The message in a slot that is taken, with its delay's end also in a FIFO queue.

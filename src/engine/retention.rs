@@ -41,6 +41,19 @@ impl RetentionOrder {
         }
     }
 
+    /// All messages in the order in which they expire, with the starts of their retention periods.
+    pub(super) fn iter<'a>(&'a self, slots: &'a Arena<Slot>) -> impl Iterator<Item = (Time, u32)> + 'a {
+        let next = move |slot: &u32| List::<RETENTION>::next(slots, *slot);
+        let in_order =
+            std::iter::successors(self.in_order.head(), next).map(|slot| (slots[slot].retained_from(), slot));
+        let (mut in_order, mut out_of_order) = (in_order.peekable(), self.out_of_order.iter().copied().peekable());
+        std::iter::from_fn(move || match (in_order.peek(), out_of_order.peek()) {
+            (Some(one), Some(other)) if one <= other => in_order.next(),
+            (Some(_), None) => in_order.next(),
+            _ => out_of_order.next(),
+        })
+    }
+
     /// The message that expires first, and when its retention period started.
     pub(super) fn oldest(&self, slots: &Arena<Slot>) -> Option<(Time, u32)> {
         let in_order = self.in_order.head().map(|slot| (slots[slot].retained_from(), slot));

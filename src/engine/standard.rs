@@ -158,6 +158,11 @@ impl StandardOrder {
         self.tenants.name(group)
     }
 
+    /// Whether a message's group is a noisy one; without a group it is in none.
+    pub(super) fn is_noisy(&self, group: u32) -> bool {
+        group != NONE && self.tenants[group].noisy
+    }
+
     /// This name as the queue already holds it, or a new copy.
     pub(super) fn shared_name(&self, name: Box<str>) -> Arc<str> {
         self.tenants.shared(name)

@@ -9,7 +9,7 @@
 //! | `host.rs` | which names of this server browsers may use |
 //! | `service.rs` | [`Service`] and its options |
 //! | `body.rs` | reading bodies |
-//! | `sqs.rs` `control.rs` `devapi.rs` `health.rs` | requests to SQS: decoded, carried out, encoded; to the control API; LocalStack's look at messages; health checks |
+//! | `sqs.rs` `control.rs` `devapi.rs` `metrics.rs` `health.rs` | requests to SQS: decoded, carried out, encoded; to the control API; LocalStack's look at messages; metrics; health checks |
 //! | `routes.rs` | the table of routes; all that no row takes is for SQS |
 //! | `origin.rs` | which web pages may use the server |
 //! | `pipeline.rs` | the way of a request through all of these |
@@ -30,6 +30,7 @@ mod host;
 mod identity;
 mod idle_watch;
 mod limits;
+mod metrics;
 mod origin;
 mod pipeline;
 mod routes;

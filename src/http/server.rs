@@ -191,7 +191,7 @@ fn in_background(
     let mut background = JoinSet::new();
     let broker = service.broker().clone();
     background.spawn(async move { broker.run_timers().await });
-    let count = Arc::new(AtomicUsize::new(0));
+    let count = service.metrics().connections.clone();
     let serve = {
         let (workers, service, phase) = (workers.to_vec(), service.clone(), phase.clone());
         move |listener| accept(listener, workers.clone(), service.clone(), count.clone(), phase.clone())

@@ -6,7 +6,9 @@ use crate::broker::Broker;
 use crate::clock::NetworkTime;
 use crate::config::{Config, Hosts, Origins};
 use crate::control::Control;
+use crate::metrics::{Metrics, MetricsOptions};
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How the HTTP server is set.
@@ -30,6 +32,10 @@ pub struct HttpOptions {
     pub connections_max: usize,
     /// Worker threads.
     pub threads: usize,
+    /// Whether there are metrics to be read.
+    pub metrics: bool,
+    /// The directory of the store, if there is one.
+    pub data: Option<PathBuf>,
 }
 
 impl Default for HttpOptions {
@@ -51,6 +57,8 @@ impl HttpOptions {
             body_bytes_max: config.body_bytes_max,
             connections_max: config.connections_max,
             threads: config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get)),
+            metrics: config.metrics,
+            data: config.data.clone(),
         }
     }
 }
@@ -58,6 +66,7 @@ impl HttpOptions {
 /// Answers requests.
 pub struct Service {
     control: Arc<Control>,
+    metrics: Metrics,
     options: HttpOptions,
     hosts: Hosts,
     network_time: NetworkTime,
@@ -72,7 +81,8 @@ impl Service {
             hosts = hosts.with_url(url);
         }
         let (control, in_process) = (Arc::new(control), Identity::default());
-        Service { control, options, hosts, network_time: NetworkTime::real(), in_process }
+        let metrics = Metrics::new(MetricsOptions { data: options.data.clone() });
+        Service { control, metrics, options, hosts, network_time: NetworkTime::real(), in_process }
     }
 
     /// Goes by another time than the real one in what it grants clients on the network.
@@ -85,6 +95,11 @@ impl Service {
     /// The spaces, and what tests control of them.
     pub fn control(&self) -> &Arc<Control> {
         &self.control
+    }
+
+    /// What is counted beside the queues.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// What carries out requests to SQS in the default space.

@@ -4,7 +4,7 @@ use super::answer::{self, AfterAnswer, Answer};
 use super::context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId, text};
 use super::host::split_host;
 use super::service::Service;
-use crate::actions::{Caller, Fate};
+use crate::actions::{Caller, Fate, Presence};
 use crate::api::{Operation, region_of_host};
 use crate::broker::By;
 use crate::control::{Access, Serves, Space};
@@ -18,13 +18,20 @@ use std::pin::pin;
 pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body: Bytes) -> Answer {
     let mut room = RequestId::ROOM;
     let request_id = context.request_id.text(&mut room);
+    let metrics = service.metrics();
+    let began_us = metrics.request_begins();
     let head = context.head();
     let decoded = wire::decode(&head, &body);
     // A parked ReceiveMessage must not hold what it was read from.
     drop(body);
     let Call { protocol, operation, mut request, credential } = match decoded {
         Ok(call) => call,
-        Err(rejection) => return answer::of_reply(refused(rejection, request_id), request_id, AfterAnswer::KeepAlive),
+        Err(rejection) => {
+            if let Rejection::Error { error, .. } = &rejection {
+                metrics.request_ends(None, Some(error.kind));
+            }
+            return answer::of_reply(refused(rejection, request_id), request_id, AfterAnswer::KeepAlive);
+        }
     };
     let (options, headers) = (service.options(), &context.headers);
     let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
@@ -33,7 +40,10 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     if !namespaces.are_unused() {
         match Box::pin(namespaces.choose(access_key, context.connection.port)).await {
             Ok(space) => chosen = Some(space),
-            Err(error) => return no_space(context, protocol, operation, &error),
+            Err(error) => {
+                metrics.request_ends(Some(operation), Some(error.kind));
+                return no_space(context, protocol, operation, &error);
+            }
         }
     }
     let (space, own_port) = match &chosen {
@@ -76,6 +86,11 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         (queue, space.broker().clock().real_now())
     });
     let outcome = pin!(space.actions().execute(&caller, request)).await;
+    metrics.request_ends(Some(operation), outcome.as_ref().err().map(|error| error.kind));
+    let has_waited = context.connection.presence.is_some_and(Presence::has_waited);
+    if let Some(began_us) = began_us.filter(|_| !has_waited) {
+        metrics.request_took(operation, began_us);
+    }
     if let Some((queue, began)) = log {
         log_outcome(space, operation.name(), &queue, began, outcome.as_ref().err());
     }

@@ -8,6 +8,7 @@ use crate::config::{Config, ControlMode, Hosts, Mode, NamespaceMode, Origins, Qu
 use std::net::{Ipv4Addr, SocketAddr};
 #[cfg(feature = "store")]
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a server will be told. What the command line would refuse, [`ServerBuilder::start`] refuses.
 ///
@@ -147,6 +148,18 @@ impl ServerBuilder {
     /// Events that the history keeps, 0 for none; 100,000 if not said and all is in memory.
     pub fn history(mut self, events: usize) -> ServerBuilder {
         self.config.history = Some(events);
+        self
+    }
+
+    /// Whether `GET /metrics` answers; it does if not said.
+    pub fn metrics(mut self, on: bool) -> ServerBuilder {
+        self.config.metrics = on;
+        self
+    }
+
+    /// How long the periods are over which metrics with CloudWatch's names are summed up: whole seconds, a minute if not said.
+    pub fn metrics_period(mut self, period: Duration) -> ServerBuilder {
+        self.config.metrics_period = period;
         self
     }
 

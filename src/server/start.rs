@@ -27,6 +27,7 @@ pub(super) fn space_options(config: &Config) -> SpaceOptions {
         },
         history_events: config.history(),
         region: config.region.clone(),
+        metrics_period: config.metrics_period,
         queues: config.all_queues(),
     }
 }
@@ -86,6 +87,7 @@ pub(super) fn with_store(mut broker: Broker, dir: &Path, config: &Config) -> Res
     let queues = restoring.finish(&config.region).map_err(StartError::Namespace)?;
     tracing::info!("{queues} queues with {messages} messages are back from {}", dir.display());
     let committer = Committer::start(Box::new(store), Box::new(move || clock.now()))?;
+    committer.time_commits(|| NetworkTime::real().now_us());
     broker.attach(committer);
     Ok(broker)
 }

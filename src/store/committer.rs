@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 
 use super::{Change, Store, StoreError};
 use crate::engine::Time;
+use crate::histogram::{Histogram, SharedHistogram};
 
 /// With more bytes than this waiting to be committed, [`Committer::ready`] holds new requests back.
 pub const PENDING_BYTES_MAX: usize = 64 << 20;
@@ -32,6 +33,13 @@ pub const PENDING_BYTES_MAX: usize = 64 << 20;
 /// A batch that has grown to this many bytes is closed, so that a transaction stays bounded and the first to wait for
 /// it does not wait for all that come later.
 const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// Upper bounds of the times that commits take, in microseconds: 0.1 ms to 10 s.
+pub const COMMIT_BOUNDS: [u64; 12] =
+    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 10_000_000];
+
+/// Tells microseconds since some moment.
+type Stopwatch = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// Another program's write lock is waited for in attempts of about half a second; every so many of them the log says
 /// so.
@@ -144,6 +152,10 @@ struct Shared {
     room: Notify,
     /// Finished, with an error, when the store is poisoned.
     poison: CommitOutcome,
+    /// What commits are timed by, if they are.
+    stopwatch: OnceLock<Stopwatch>,
+    /// How long they took, in microseconds.
+    commit_times: SharedHistogram<{ COMMIT_BOUNDS.len() }>,
 }
 
 impl Shared {
@@ -221,6 +233,8 @@ impl Committer {
             pending_bytes: AtomicUsize::new(0),
             room: Notify::new(),
             poison: CommitOutcome::default(),
+            stopwatch: OnceLock::new(),
+            commit_times: SharedHistogram::default(),
         });
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -303,6 +317,18 @@ impl Committer {
     #[must_use]
     pub fn failure(&self) -> Option<Poisoned> {
         self.shared.poison.result.get()?.clone().err()
+    }
+
+    /// Times commits from now on by what tells microseconds since some moment.
+    pub fn time_commits(&self, now_us: impl Fn() -> u64 + Send + Sync + 'static) {
+        // The first stays.
+        let _ = self.shared.stopwatch.set(Box::new(now_us));
+    }
+
+    /// How long commits took, in microseconds.
+    #[must_use]
+    pub fn commit_times(&self) -> Histogram<{ COMMIT_BOUNDS.len() }> {
+        self.shared.commit_times.read()
     }
 
     /// Resolves when the store is poisoned, and never if that does not happen. Does not borrow the committer.
@@ -393,7 +419,12 @@ fn work(
     while let Some(batch) = wait(shared, &mut more_upkeep, store, clock)? {
         *under_way = Some((batch.outcome, batch.bytes));
         begin(shared, store)?;
+        let stopwatch = shared.stopwatch.get();
+        let began_us = stopwatch.map(|now_us| now_us());
         store.commit(clock(), batch.changes)?;
+        if let (Some(now_us), Some(began_us)) = (stopwatch, began_us) {
+            shared.commit_times.add(&COMMIT_BOUNDS, now_us().saturating_sub(began_us));
+        }
         if let Some((outcome, bytes)) = under_way.take() {
             shared.finish(&outcome, bytes, Ok(()));
         }

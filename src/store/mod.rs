@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 pub use crate::config::Durability;
 use crate::engine::{DeduplicationScope, Effect, Time};
 
-pub use committer::{CommitTicket, Committer, PENDING_BYTES_MAX, Poisoned};
+pub use committer::{COMMIT_BOUNDS, CommitTicket, Committer, PENDING_BYTES_MAX, Poisoned};
 pub use error::StoreError;
 #[cfg(feature = "store")]
 pub use sqlite::{Report, SqliteStore, backup, check, salvage};

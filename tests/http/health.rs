@@ -48,7 +48,6 @@ fn nothing_else_is_there() {
         "/_localstack/info",
         "/favicon.ico",
         "/000000000000/q",
-        "/metrics",
         "/../etc/passwd",
         "/%2e%2e/%00",
     ] {

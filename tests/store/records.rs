@@ -29,6 +29,7 @@ fn full_message() -> StoredMessage {
         dead_letter_source: Some("arn:aws:sqs:eu-central-1:000000000000:source".into()),
         retained_from: None,
         receive_count_on_arrival: 2,
+        ..Extra::default()
     }));
     stored.message.group = Some("group".into());
     stored.message.retained_from = Time(NOW.0 + 5);

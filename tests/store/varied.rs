@@ -78,6 +78,7 @@ fn extra(random: &mut Random) -> Extra {
         dead_letter_source: some(random, "arn:aws:sqs:eu-central-1:000000000000:source").map(Into::into),
         retained_from: None,
         receive_count_on_arrival: random.below(3) as u32,
+        ..Extra::default()
     }
 }
 

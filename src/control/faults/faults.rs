@@ -74,6 +74,11 @@ impl Faults {
         !self.rules.is_empty()
     }
 
+    /// The ids of the rules, and how often each has fired.
+    pub fn fired(&self) -> Vec<(String, u64)> {
+        self.rules.all().iter().map(|rule| (rule.id.clone(), rule.fired())).collect()
+    }
+
     /// Adds a rule behind the others; its id.
     ///
     /// # Errors

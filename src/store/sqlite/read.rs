@@ -19,7 +19,7 @@ use super::rows::{
 };
 use super::{PROGRESS_STEP, Progress, attributes, errors};
 use crate::engine::{
-    ATTEMPT_WINDOW_MS, Attributes, Body, DEDUPLICATION_WINDOW_MS, DeduplicationScope, Effect, Extra, Message,
+    ATTEMPT_WINDOW_MS, Arrival, Attributes, Body, DEDUPLICATION_WINDOW_MS, DeduplicationScope, Effect, Extra, Message,
     MessageStatus, Receipt, StoredMessage, Time,
 };
 use crate::store::{DELETED_NAME_MS, MoveTaskRecord, QueueRecord, StoreError, StoredItem};
@@ -586,6 +586,7 @@ impl MessageReader {
             dead_letter_source: shared(&mut self.source, row, 16)?,
             retained_from: None,
             receive_count_on_arrival: row.get::<_, Option<u32>>(17)?.unwrap_or(0),
+            arrived: Arrival::default(),
         };
         Ok((extra != Extra::default()).then(|| Arc::new(extra)))
     }
