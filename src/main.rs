@@ -9,7 +9,7 @@ use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
 use command::client::reachable;
 use command::signals::Signals;
 use command::start::start;
-use command::{control, environment, manual, output, report, run};
+use command::{alerts, control, environment, manual, output, report, run};
 use kew::internals::clock::NetworkTime;
 use kew::internals::config::Settings;
 use kew::internals::store;
@@ -50,6 +50,8 @@ fn main() -> ExitCode {
         Some(Command::Env(args)) => environment::show(&asking.target, &args, asking.json),
         Some(Command::Report(args)) => report::report(&asking.target, &args, asking.json),
         Some(Command::Control(what)) => control::control(&asking.target, what, asking.json),
+        Some(Command::Alerts(args)) => alerts::alerts(&args),
+        Some(Command::Dashboard) => Ok(alerts::dashboard()),
         Some(Command::Manual(args)) => manual::write(Cli::with_defaults(), &args.to).map(|()| ExitCode::SUCCESS),
         None => serve(cli.serve),
     };

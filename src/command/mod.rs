@@ -11,11 +11,13 @@
 //! | `control.rs` | a control subcommand from its request to its exit code |
 //! | `report.rs` | `kew report`, and the report at the end of `kew run` |
 //! | `environment.rs` | `kew env`: the variables that point a client at a kew |
+//! | `alerts.rs` | `kew alerts` and `kew dashboard`: what Prometheus and Grafana need |
 //! | `manual.rs` | `kew manual`: manual pages and completions, for packages |
 //! | `start.rs` | a server on a thread of its own, with advice where it does not start |
 //! | `signals.rs` | the signals that end kew, and those that `kew run` passes on |
 //! | `run.rs` | `kew run`: a kew for as long as another command runs |
 
+pub mod alerts;
 pub mod arguments;
 pub mod client;
 mod conditions;

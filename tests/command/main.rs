@@ -5,6 +5,7 @@ mod kew;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alerts;
 mod config_file;
 mod control;
 mod damage;
