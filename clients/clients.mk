@@ -1,5 +1,5 @@
-# The fixtures of clients/, for tests in other languages: `make fixtures-test` runs their own tests and their examples, against the
-# release binary or the one that KEW_BIN names. Each language has a target, which installs what it needs.
+# The fixtures of clients/, for tests in other languages: `make fixtures-test` runs their own tests and their examples,
+# against the release binary or the one that KEW_BIN names. Each language has a target, which installs what it needs.
 
 FIXTURES      := python javascript go java
 FIXTURES_TEST := $(FIXTURES:%=fixtures-test-%)
@@ -10,7 +10,7 @@ $(FIXTURES_TEST): export KEW_URL =
 
 .PHONY: fixtures-test $(FIXTURES_TEST)
 
-fixtures-test: $(FIXTURES_TEST) ## the fixtures of clients/, each with its tests and its example; one alone: make fixtures-test-python
+fixtures-test: $(FIXTURES_TEST) ## the fixtures of clients/ with their examples; one alone: make fixtures-test-python
 
 PYTHON_FIXTURES := $(VENV)/fixtures-python
 

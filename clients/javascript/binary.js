@@ -16,7 +16,8 @@ exports.binary = function binary() {
     throw new Error(
       known
         ? `kew-sqs: ${from} is not installed; was npm told to leave out optional dependencies?`
-        : `kew-sqs: there is no binary for ${platform}; there is one for ${platforms.map((p) => p.split('/')[1]).join(', ')}`,
+        : `kew-sqs: there is no binary for ${platform}; there is one for ` +
+            platforms.map((p) => p.split('/')[1]).join(', '),
       { cause },
     )
   }

@@ -26,7 +26,7 @@ class NotMet extends Error {
   }
 }
 
-/** A rule about failures on purpose, which is there until it is removed: `await using` does so at the end of the block. */
+/** A rule about failures on purpose, there until it is removed: `await using` does so at the end of the block. */
 class Fault {
   constructor(kew, id) {
     this.kew = kew
@@ -101,8 +101,8 @@ class Kew {
   }
 
   /**
-   * Waits until all of a condition holds, ten seconds at most unless it has a `timeout`; throws `NotMet` if it does not. With
-   * `auto: true` the clock jumps meanwhile to whatever is due next, as soon as all is quiet.
+   * Waits until all of a condition holds, ten seconds at most unless it has a `timeout`; throws `NotMet` if it does
+   * not. With `auto: true` the clock jumps meanwhile to whatever is due next, as soon as all is quiet.
    */
   async until(queue, condition) {
     const wanted = typeof queue === 'string' ? { queue, ...condition } : queue
@@ -113,7 +113,7 @@ class Kew {
     }
   }
 
-  /** Turns the clock forward, by `'15m'` or seconds; or `{ to: 'next' }` to what is due next. Tells the steps on the way. */
+  /** Turns the clock forward, by `'15m'` or seconds; or `{ to: 'next' }` to what is due next. Tells its steps. */
   advance(how) {
     return this.call('POST', '/clock/advance', typeof how === 'object' ? how : { by: how })
   }
@@ -123,7 +123,7 @@ class Kew {
     return this.call('PUT', '/clock', { mode: 'frozen', at })
   }
 
-  /** The clock jumps from now on whenever all is quiet; `{ consumers: { orders: 1 } }` has it jump over visibility timeouts too. */
+  /** The clock jumps whenever all is quiet; with `{ consumers: { orders: 1 } }` over visibility timeouts too. */
   auto(options) {
     return this.call('PUT', '/clock', { mode: 'auto', ...options })
   }
@@ -134,8 +134,8 @@ class Kew {
   }
 
   /**
-   * Adds a rule: `kew.fault({ fault: 'lostAnswer', action: 'SendMessage', nth: [2] })`. It is there until it is removed; with `run`,
-   * until that is done.
+   * Adds a rule: `kew.fault({ fault: 'lostAnswer', action: 'SendMessage', nth: [2] })`. It is there until it is
+   * removed; with `run`, until that is done.
    */
   async fault(rule, run) {
     const { on = {}, when = {}, ...rest } = typeof rule === 'string' ? { fault: rule } : rule
@@ -153,12 +153,12 @@ class Kew {
     }
   }
 
-  /** The messages of a queue in every state, or those with `{ state: 'inFlight', contains: '1001' }`, without receiving them. */
+  /** The messages of a queue, or those with `{ state: 'inFlight', contains: '1001' }`, without receiving them. */
   async peek(queue, which) {
     return (await this.call('GET', `/queues/${encodeURIComponent(queue)}/messages${query(which)}`)).messages
   }
 
-  /** What happened, the oldest first: to a message by its id, or by `{ queue: 'orders', type: 'received', since: 812 }`. */
+  /** What happened: to a message by its id, or by `{ queue: 'orders', type: 'received', since: 812 }`. */
   async history(which) {
     const path = typeof which === 'string' ? `/messages/${encodeURIComponent(which)}` : `/history${query(which)}`
     return (await this.call('GET', path)).events
@@ -181,7 +181,10 @@ class Kew {
 
   /** The last events, the clock and the seed, for a person who wants to know why a test failed. */
   async story() {
-    const texts = [['timeline', '/history?limit=50'], ['clock', '/clock']].map(async ([name, path]) => {
+    const texts = [
+      ['timeline', '/history?limit=50'],
+      ['clock', '/clock'],
+    ].map(async ([name, path]) => {
       const { text } = await this.server.ask('GET', `/_kew/ns/${this.name}${path}`, undefined, { accept: 'text/plain' })
       return `${name}:\n${text.trimEnd()}\n`
     })

@@ -16,7 +16,13 @@ export type BoundsSince = number | { min?: number; max?: number; since?: number 
 /** A queue: its name, or its name with attributes of SQS, `DeadLetterQueue` and `MaxReceiveCount`, and tags. */
 export type QueueConfig =
   | string
-  | { name: string; DeadLetterQueue?: string; MaxReceiveCount?: number; tags?: Record<string, string>; [attribute: string]: unknown }
+  | {
+      name: string
+      DeadLetterQueue?: string
+      MaxReceiveCount?: number
+      tags?: Record<string, string>
+      [attribute: string]: unknown
+    }
 
 /** How the clock goes: at real pace, standing, or jumping to what is next whenever all is quiet. */
 export type ClockMode = 'real' | 'running' | 'frozen' | 'auto'
@@ -98,8 +104,21 @@ export interface Met {
 /** A rule about failures on purpose. */
 export interface FaultRule {
   fault:
-    | 'throttle' | 'error' | 'unavailable' | 'lostRequest' | 'lostAnswer' | 'latency' | 'duplicate' | 'resurrect' | 'emptyReceive'
-    | 'partialBatch' | 'reorder' | 'handleExpired' | 'staleCounts' | 'corrupt' | 'awsLike'
+    | 'throttle'
+    | 'error'
+    | 'unavailable'
+    | 'lostRequest'
+    | 'lostAnswer'
+    | 'latency'
+    | 'duplicate'
+    | 'resurrect'
+    | 'emptyReceive'
+    | 'partialBatch'
+    | 'reorder'
+    | 'handleExpired'
+    | 'staleCounts'
+    | 'corrupt'
+    | 'awsLike'
   action?: string | string[]
   queue?: string
   message?: string | MessageMatcher
@@ -198,16 +217,18 @@ export declare class Kew {
   /** The URL of a queue that is there. */
   url(name: string): Promise<string>
   /**
-   * Waits until all of a condition holds, ten seconds at most unless it has a `timeout`; throws `NotMet` if it does not. With
-   * `auto: true` the clock jumps meanwhile to whatever is due next, as soon as all is quiet.
+   * Waits until all of a condition holds, ten seconds at most unless it has a `timeout`; throws `NotMet` if it does
+   * not. With `auto: true` the clock jumps meanwhile to whatever is due next, as soon as all is quiet.
    */
   until(queue: string, condition: Condition): Promise<Met>
   until(condition: Condition): Promise<Met>
-  /** Turns the clock forward, by `'15m'` or seconds; or `{ to: 'next' }` to what is due next. Tells the steps on the way. */
-  advance(how: Duration | { by?: Duration; to?: string; queue?: string; settle?: Duration; jump?: boolean }): Promise<Turn>
+  /** Turns the clock forward, by `'15m'` or seconds; or `{ to: 'next' }` to what is due next. Tells its steps. */
+  advance(
+    how: Duration | { by?: Duration; to?: string; queue?: string; settle?: Duration; jump?: boolean },
+  ): Promise<Turn>
   /** The clock stands from now on, unless it is advanced. */
   freeze(at?: string): Promise<Clock>
-  /** The clock jumps from now on whenever all is quiet; `consumers` has it jump over visibility timeouts too. */
+  /** The clock jumps whenever all is quiet; with `consumers` over visibility timeouts too. */
   auto(options?: AutoOptions): Promise<Clock>
   /** How the clock stands, what is next, and what holds it. */
   clock(): Promise<Clock>
@@ -269,5 +290,5 @@ export declare class Server implements AsyncDisposable {
 /** The kew at `KEW_URL` if that is set; else one that is started, by `KEW_BIN` or the binary for this platform. */
 export declare function start(): Promise<Server>
 
-/** Runs a test with a namespace, to which the environment leads clients of SQS. If it fails, its error tells what happened. */
+/** Runs a test with a namespace, to which the environment leads clients of SQS. If it fails, its error tells why. */
 export declare function withKew<T>(options: Options, run: (kew: Kew) => T | Promise<T>): Promise<T>

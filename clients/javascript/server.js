@@ -11,11 +11,15 @@ const { Kew, KewError } = require('./control')
 
 // What a started kew takes over from the environment; the rest, such as a data directory, is not meant for it.
 const KEPT = ['KEW_LOG', 'KEW_SEED', 'KEW_TIMEOUT_FACTOR']
-// Runs beside kew, tells where that listens, and ends with standard input, which is when this process ends, however it does.
+// Runs beside kew, tells where that listens, and ends with standard input: when this process does, however it does.
 const BESIDE = ['sh', '-c', 'echo $KEW_URL; exec cat > /dev/null']
 // What would lead a client past kew.
 const MISLEADING = [
-  'AWS_ENDPOINT_URL_SQS', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS', 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_SESSION_TOKEN',
+  'AWS_ENDPOINT_URL_SQS',
+  'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
+  'AWS_PROFILE',
+  'AWS_DEFAULT_PROFILE',
+  'AWS_SESSION_TOKEN',
 ]
 
 /** A running kew. */
@@ -47,11 +51,15 @@ class Server {
     const own = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
     return new Promise((resolve, reject) => {
       // Without an agent, whose open connections would outlive the test.
-      const request = http.request(this.url + path, { method, agent: false, headers: { ...own, ...headers } }, (answer) => {
-        const parts = []
-        answer.on('data', (part) => parts.push(part)).on('error', reject)
-        answer.on('end', () => resolve({ status: answer.statusCode, text: Buffer.concat(parts).toString() }))
-      })
+      const request = http.request(
+        this.url + path,
+        { method, agent: false, headers: { ...own, ...headers } },
+        (answer) => {
+          const parts = []
+          answer.on('data', (part) => parts.push(part)).on('error', reject)
+          answer.on('end', () => resolve({ status: answer.statusCode, text: Buffer.concat(parts).toString() }))
+        },
+      )
       request.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body))
     })
   }
@@ -77,7 +85,9 @@ class Server {
   /** A namespace: queues, clock, faults and history that nobody else has. */
   async namespace({ name = 'test', queues = [], clock, consumers, faults = [], seed } = {}) {
     // Other ones each time; with a seed always the same for a test.
-    const digest = createHash('sha256').update(`${seed ?? process.env.KEW_SEED ?? randomUUID()} ${name}`).digest()
+    const digest = createHash('sha256')
+      .update(`${seed ?? process.env.KEW_SEED ?? randomUUID()} ${name}`)
+      .digest()
     const mode = typeof clock === 'string' ? { mode: clock } : clock
     const space = await this.call('POST', '/ns', {
       name: `${name.replace(/[^\w.-]+/g, '-').slice(-60)}-${digest.toString('hex', 4, 8)}`,
@@ -94,7 +104,9 @@ class Server {
 async function start() {
   if (process.env.KEW_URL) return new Server(process.env.KEW_URL)
   const path = process.env.KEW_BIN || binary()
-  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('KEW_') || KEPT.includes(key)))
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([key]) => !key.startsWith('KEW_') || KEPT.includes(key)),
+  )
   const began = performance.now()
   // In a process group of its own, so that Ctrl-C does not end it before the tests that are still being torn down.
   const child = spawn(path, ['run', '--listen', '127.0.0.1:0', '--', ...BESIDE], { env, detached: true })
@@ -123,10 +135,14 @@ async function stop() {
   await (await ending)?.stop()
 }
 
-/** Runs a test with a namespace, to which the environment leads clients of SQS. If it fails, its error tells what happened. */
+// Tests may run at the same time: the last one that is done leaves the environment as the first one found it.
+let inside = 0
+let outside
+
+/** Runs a test with a namespace, to which the environment leads clients of SQS. If it fails, its error tells why. */
 async function withKew(options, run) {
   const kew = await (await server()).namespace(options)
-  const before = { ...process.env }
+  if (inside++ === 0) outside = { ...process.env }
   for (const name of MISLEADING) delete process.env[name]
   Object.assign(process.env, kew.env)
   try {
@@ -134,11 +150,15 @@ async function withKew(options, run) {
   } catch (error) {
     throw await explained(error, kew)
   } finally {
-    for (const name of [...MISLEADING, ...Object.keys(kew.env)]) {
-      if (before[name] === undefined) delete process.env[name]
-      else process.env[name] = before[name]
-    }
+    if (--inside === 0) restore([...MISLEADING, ...Object.keys(kew.env)])
     await kew.end()
+  }
+}
+
+function restore(names) {
+  for (const name of names) {
+    if (outside[name] === undefined) delete process.env[name]
+    else process.env[name] = outside[name]
   }
 }
 

@@ -6,7 +6,7 @@ import server from './server.js'
 /** A fixture whose namespaces have from their start what `options` says. */
 export function kewWith(options = {}) {
   return async ({ task }, use) => {
-    await server.withKew({ name: task.name, ...options }, async (kew) => {
+    await server.withKew({ name: `${task.file.name} ${task.name}`, ...options }, async (kew) => {
       await use(kew)
       if (task.result?.state === 'fail') await server.explained(task.result.errors[0], kew)
     })

@@ -1,7 +1,11 @@
 // A shop takes orders, and charges for each of them, later and once. Plain AWS SDK: nothing here knows of kew.
 
 import {
-  DeleteMessageCommand, GetQueueUrlCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient,
+  DeleteMessageCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
 } from '@aws-sdk/client-sqs'
 
 async function open() {
@@ -13,7 +17,9 @@ async function open() {
 /** The producer. */
 export async function place(order: number, delaySeconds = 0) {
   const { sqs, QueueUrl } = await open()
-  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify({ order }), DelaySeconds: delaySeconds }))
+  await sqs.send(
+    new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify({ order }), DelaySeconds: delaySeconds }),
+  )
 }
 
 /** The consumer. An order that cannot be charged is left in the queue, and comes back. */

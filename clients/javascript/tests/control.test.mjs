@@ -12,9 +12,11 @@ const ORDERS = { name: 'orders', VisibilityTimeout: 30, DeadLetterQueue: 'orders
 const LATE = { MessageBody: 'later', DelaySeconds: 900 }
 
 /** A test with a namespace, and with a client that finds it by itself. */
-const test = (name, options, run) => base(name, () => withKew({ name, ...options }, (kew) => run(kew, new SQSClient({}))))
+const test = (name, options, run) =>
+  base(name, () => withKew({ name, ...options }, (kew) => run(kew, new SQSClient({}))))
 
-const send = async (sqs, QueueUrl, MessageBody) => (await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }))).MessageId
+const send = async (sqs, QueueUrl, MessageBody) =>
+  (await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }))).MessageId
 const receive = async (sqs, QueueUrl) => (await sqs.send(new ReceiveMessageCommand({ QueueUrl }))).Messages ?? []
 const codes = ({ findings }) => findings.map(({ code }) => code)
 
@@ -27,8 +29,15 @@ test('queues', {}, async (kew, sqs) => {
   await kew.queue('other', { RedrivePolicy: { deadLetterTargetArn: Attributes.QueueArn, maxReceiveCount: 2 } })
   await kew.queue('jobs.fifo')
   const { queues } = await kew.call('GET', '/queues')
-  assert.deepEqual(queues.map(({ name, deadLetterQueue }) => [name, deadLetterQueue]).sort(), [['jobs.fifo', null], ['orders', null], ['other', 'orders']])
-  await assert.rejects(kew.url('order'), { name: 'KewError', message: 'there is no queue order\n  there are: jobs.fifo, orders, other' })
+  assert.deepEqual(queues.map(({ name, deadLetterQueue }) => [name, deadLetterQueue]).sort(), [
+    ['jobs.fifo', null],
+    ['orders', null],
+    ['other', 'orders'],
+  ])
+  await assert.rejects(kew.url('order'), {
+    name: 'KewError',
+    message: 'there is no queue order\n  there are: jobs.fifo, orders, other',
+  })
   await assert.rejects(kew.queue('wrong', { VisibilityTimeout: 'long' }), /VisibilityTimeout/)
 })
 
@@ -52,15 +61,21 @@ test('clock', { queues: ['orders'], clock: 'frozen' }, async (kew, sqs) => {
 test('until', { queues: ['orders'] }, async (kew, sqs) => {
   const { MessageId } = await sqs.send(new SendMessageCommand({ QueueUrl: await kew.url('orders'), ...LATE }))
   assert.equal((await kew.until('orders', { message: { contains: 'later' }, delayed: 1 })).message.id, MessageId)
-  await assert.rejects(kew.until('orders', { inFlight: 1, message: MessageId, state: 'inFlight', timeout: '20ms' }), (error) => {
-    assert.ok(error instanceof NotMet && error.answer.seed === kew.seed)
-    assert.match(error.message, /orders: inFlight 0, wanted 1/)
-    assert.match(error.message, new RegExp(`nearest: ${MessageId} later: state delayed`))
-    return true
-  })
+  await assert.rejects(
+    kew.until('orders', { inFlight: 1, message: MessageId, state: 'inFlight', timeout: '20ms' }),
+    (error) => {
+      assert.ok(error instanceof NotMet && error.answer.seed === kew.seed)
+      assert.match(error.message, /orders: inFlight 0, wanted 1/)
+      assert.match(error.message, new RegExp(`nearest: ${MessageId} later: state delayed`))
+      return true
+    },
+  )
   assert.equal((await kew.until('orders', { visible: 1, auto: true })).counts.orders.visible, 1)
   assert.ok((await kew.until({ all: [{ queue: 'orders', visible: 1 }] })).met)
-  await assert.rejects(kew.until('orders', { visibel: 1 }), (error) => error instanceof KewError && error.status === 400)
+  await assert.rejects(
+    kew.until('orders', { visibel: 1 }),
+    (error) => error instanceof KewError && error.status === 400,
+  )
 })
 
 test('faults', { queues: ['orders'] }, async (kew, sqs) => {
@@ -72,7 +87,10 @@ test('faults', { queues: ['orders'] }, async (kew, sqs) => {
     return fault.fired()
   })
   assert.equal(fired, 1)
-  assert.deepEqual((await kew.peek('orders', { state: 'visible' })).map(({ body }) => body), ['a', 'b', 'b', 'c'])
+  assert.deepEqual(
+    (await kew.peek('orders', { state: 'visible' })).map(({ body }) => body),
+    ['a', 'b', 'b', 'c'],
+  )
   assert.deepEqual(await rules(), [])
   const duplicate = await kew.fault({ fault: 'duplicate', while: 'inFlight', copies: 2, when: { after: 1 } })
   assert.deepEqual((await rules())[0].when, { after: 1 })
@@ -87,17 +105,24 @@ test('faults', { queues: ['orders'] }, async (kew, sqs) => {
   await assert.rejects(kew.fault('lostAnser'), /did you mean `lostAnswer`/)
 })
 
-test('history and report', { queues: [ORDERS], faults: [{ fault: 'throttle', when: { first: 1 } }] }, async (kew, sqs) => {
-  const url = await kew.url('orders')
-  const id = await send(sqs, url, '1001')
-  await receive(sqs, url)
-  assert.deepEqual((await kew.history(id)).map(({ type }) => type), ['sent', 'received'])
-  assert.equal((await kew.history({ queue: 'orders', type: 'received' }))[0].messageId, id)
-  assert.equal((await kew.call('GET', '/faults')).faults[0].fired, 1)
-  await kew.advance('31s')
-  assert.ok(codes(await kew.report()).includes('K5') && !codes(await kew.report({ ignore: 'K5' })).includes('K5'))
-  assert.match(await kew.story(), new RegExp(`timeline:[^]*received[^]*clock:[^]*running[^]*seed: ${kew.seed}$`))
-})
+test(
+  'history and report',
+  { queues: [ORDERS], faults: [{ fault: 'throttle', when: { first: 1 } }] },
+  async (kew, sqs) => {
+    const url = await kew.url('orders')
+    const id = await send(sqs, url, '1001')
+    await receive(sqs, url)
+    assert.deepEqual(
+      (await kew.history(id)).map(({ type }) => type),
+      ['sent', 'received'],
+    )
+    assert.equal((await kew.history({ queue: 'orders', type: 'received' }))[0].messageId, id)
+    assert.equal((await kew.call('GET', '/faults')).faults[0].fired, 1)
+    await kew.advance('31s')
+    assert.ok(codes(await kew.report()).includes('K5') && !codes(await kew.report({ ignore: 'K5' })).includes('K5'))
+    assert.match(await kew.story(), new RegExp(`timeline:[^]*received[^]*clock:[^]*running[^]*seed: ${kew.seed}$`))
+  },
+)
 
 base('the environment is as before afterwards, and leads nowhere else meanwhile', async () => {
   process.env.AWS_PROFILE = 'production'
@@ -108,6 +133,15 @@ base('the environment is as before afterwards, and leads nowhere else meanwhile'
     for (const [name, value] of Object.entries(kew.env)) assert.equal(process.env[name], value)
   })
   assert.deepEqual({ ...process.env }, before)
+  // At the same time, and the first one that began is done first.
+  let done
+  const first = withKew({}, () => new Promise((resolve) => (done = resolve)))
+  await withKew({}, async () => {
+    while (!done) await new Promise(setImmediate)
+    done()
+    await first
+  })
+  assert.deepEqual({ ...process.env }, before)
   delete process.env.AWS_PROFILE
 })
 
@@ -116,9 +150,14 @@ base('who fails tells the story', async () => {
     withKew({ queues: ['orders'] }, () => {
       throw new TypeError('mine')
     }),
-    (error) => error instanceof TypeError && /^TypeError: mine\n\ntimeline:\n[^]*queueCreated[^]*seed: \d+\n +at /.test(error.stack),
+    (error) =>
+      error instanceof TypeError &&
+      /^TypeError: mine\n\ntimeline:\n[^]*queueCreated[^]*seed: \d+\n +at /.test(error.stack),
   )
-  await assert.rejects(withKew({}, () => Promise.reject('no error')), /^Error: no error\n\ntimeline/)
+  await assert.rejects(
+    withKew({}, () => Promise.reject('no error')),
+    /^Error: no error\n\ntimeline/,
+  )
 })
 
 base('a server of one’s own', async () => {

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A folder with the tests, the example, what they need, and the package as npm would install it, but without its binary: install.sh DIR
+# install.sh DIR: a folder with the tests, the example, what they need, and the package as npm would install it, but
+# without its binary.
 set -eu
 from=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"

@@ -21,7 +21,10 @@ const RUNNERS = {
     return ['node_modules/vitest/vitest.mjs', 'run', '--root', folder, `--maxWorkers=${workers}`]
   },
   jest: ({ folder, workers, shared }) => [
-    'node_modules/jest/bin/jest.js', '--rootDir', folder, `--maxWorkers=${workers}`, ...(shared ? [`--globalSetup=${SETUP}`] : []),
+    'node_modules/jest/bin/jest.js',
+    `--rootDir=${folder}`,
+    `--maxWorkers=${workers}`,
+    ...(shared ? [`--globalSetup=${SETUP}`] : []),
   ],
 }
 /** Files with a part of the two hundred tests each. */
@@ -52,7 +55,10 @@ const passed = ({ code, output }, tests) => {
   assert.match(output, new RegExp(`Tests: .*\\b${tests} passed|Tests +${tests} passed`), output)
 }
 
-for (const [runner, tests] of [['vitest', 8], ['jest', 7]]) {
+for (const [runner, tests] of [
+  ['vitest', 11],
+  ['jest', 7],
+]) {
   test(`${runner}: fixtures`, async () => {
     const outcome = await run(runner, join(HERE, 'projects', runner))
     passed(outcome, tests)
@@ -67,7 +73,10 @@ for (const [runner, tests] of [['vitest', 8], ['jest', 7]]) {
   test(`${runner}: who fails tells the timeline, the clock and the seed`, async () => {
     const { code, output } = await run(runner, join(HERE, 'projects', `${runner}-fails`))
     assert.equal(code, 1, output)
-    assert.match(output, /NotMet: await not met[^]*orders: visible 0, wanted 1[^]*timeline:[^]*queueCreated[^]*clock:[^]*frozen[^]*seed: 99/)
+    assert.match(
+      output,
+      /NotMet: await not met[^]*visible 0, wanted 1[^]*timeline:[^]*queueCreated[^]*clock:[^]*frozen[^]*seed: 99/,
+    )
     assert.match(output, /fails\.test\.[jt]s:4/)
     assert.equal(output.match(/timeline:/g).length, 1, output)
   })
@@ -82,17 +91,26 @@ for (const [runner, tests] of [['vitest', 8], ['jest', 7]]) {
       }
       const STARTED = join(folder, 'started')
       passed(await run(runner, folder, { shared, workers: WORKERS, env: { STARTED } }), 200)
-      const started = new Map(readFileSync(STARTED, 'utf8').trim().split('\n').map((line) => line.split(' ')))
+      const started = new Map(
+        readFileSync(STARTED, 'utf8')
+          .trim()
+          .split('\n')
+          .map((line) => line.split(' ')),
+      )
       assert.equal(started.size, shared ? 1 : WORKERS)
       const ready = [...started.values()].map((ms) => Math.round(ms)).sort((a, b) => a - b)
-      if (!shared) console.log(`${runner}: 200 tests on ${WORKERS} workers; each kew ready after ${ready.join(', ')} ms`)
+      if (!shared)
+        console.log(`${runner}: 200 tests on ${WORKERS} workers; each kew ready after ${ready.join(', ')} ms`)
     })
   }
 
   test(`${runner}: a kew that runs already`, async () => {
     const server = await start()
     after(() => server.stop())
-    passed(await run(runner, join(HERE, 'projects', runner), { env: { KEW_URL: server.url, KEW_BIN: '/bin/false' } }), tests)
+    passed(
+      await run(runner, join(HERE, 'projects', runner), { env: { KEW_URL: server.url, KEW_BIN: '/bin/false' } }),
+      tests,
+    )
     assert.deepEqual((await server.call('GET', '/ns')).namespaces, [])
     assert.equal((await server.call('GET', '/history')).events.length, 0)
   })
@@ -100,10 +118,14 @@ for (const [runner, tests] of [['vitest', 8], ['jest', 7]]) {
 
 test('the snippets of the documentation', async () => {
   const folder = mkdtempSync(join(ROOT, 'docs-'))
-  const pages = ['docs/javascript.md', 'clients/javascript/README.md'].map((page) => readFileSync(join(REPOSITORY, page), 'utf8'))
+  const pages = ['docs/javascript.md', 'clients/javascript/README.md'].map((page) =>
+    readFileSync(join(REPOSITORY, page), 'utf8'),
+  )
   const snippets = pages.flatMap((page) => [...page.matchAll(/^```([jt]s)\n(.*?)^```$/gms)])
   for (const [n, [, language, code]] of snippets.entries()) {
-    const runner = ['vitest', 'jest'].find((name) => code.includes(`kew-sqs/${name}'\n`) || code.includes(`kew-sqs/${name}')\n`)) ?? 'node'
+    const runner =
+      ['vitest', 'jest'].find((name) => code.includes(`kew-sqs/${name}'\n`) || code.includes(`kew-sqs/${name}')\n`)) ??
+      'node'
     mkdirSync(join(folder, runner), { recursive: true })
     writeFileSync(join(folder, runner, `snippet-${n}.test.${language}`), code)
   }

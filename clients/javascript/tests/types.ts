@@ -7,7 +7,10 @@ import { kew, kewWith, test, testWith } from 'kew-sqs/vitest'
 import { test as base } from 'vitest'
 
 const options: Options = {
-  queues: ['orders', { name: 'jobs.fifo', ContentBasedDeduplication: true, DeadLetterQueue: 'dead.fifo', MaxReceiveCount: 3 }],
+  queues: [
+    'orders',
+    { name: 'jobs.fifo', ContentBasedDeduplication: true, DeadLetterQueue: 'dead.fifo', MaxReceiveCount: 3 },
+  ],
   clock: 'auto',
   consumers: { orders: 1 },
   faults: [{ fault: 'throttle', when: { first: 1 } }],
@@ -15,7 +18,12 @@ const options: Options = {
 }
 // @ts-expect-error: there is no such mode
 const wrong: Options = { clock: 'fast' }
-const condition: Condition = { visible: 1, deleted: { min: 3, since: 812 }, message: { json: { '$.order': 1 }, state: 'deleted' }, stable: '300ms' }
+const condition: Condition = {
+  visible: 1,
+  deleted: { min: 3, since: 812 },
+  message: { json: { '$.order': 1 }, state: 'deleted' },
+  stable: '300ms',
+}
 
 async function all(kew: Kew) {
   const url: string = await kew.queue('orders', { VisibilityTimeout: 30 })
@@ -31,7 +39,16 @@ async function all(kew: Kew) {
   await kew.advance('15m')
   await kew.advance({ to: 'next', queue: 'orders' })
   const clean: boolean = (await kew.report()).clean
-  return [url, seen, fault, other, fired, clean, kew.config.credentials.accessKeyId, (await kew.peek('orders'))[0]?.body]
+  return [
+    url,
+    seen,
+    fault,
+    other,
+    fired,
+    clean,
+    kew.config.credentials.accessKeyId,
+    (await kew.peek('orders'))[0]?.body,
+  ]
 }
 
 for (const declare of [test, testWith(options), base.extend({ kew }), base.extend({ kew: kewWith(options) })]) {

@@ -10,7 +10,9 @@ PAGES = ("docs/python.md", "clients/python/README.md")
 
 
 def test_snippets(pytester: pytest.Pytester) -> None:
-    snippets = [code for page in PAGES for code in re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)]
+    snippets = [
+        code for page in PAGES for code in re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+    ]
     assert len(snippets) == 7
     pytester.makepyfile(**{f"test_{number}": code for number, code in enumerate(snippets)})
     pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "ignore").assert_outcomes(passed=len(snippets))

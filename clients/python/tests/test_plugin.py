@@ -107,7 +107,9 @@ def test_the_consumer_report_at_the_end(pytester: pytest.Pytester, workers: str)
 def test_findings_can_fail_a_test(pytester: pytest.Pytester) -> None:
     result = run(pytester, LATE.replace("IGNORE", "[]"), "--kew-fail-on", "warning")
     result.assert_outcomes(passed=2, errors=2)
-    result.stdout.fnmatch_lines(["*ERROR at teardown of test_late*", "the consumer report of kew:", "*K2 orders: *", "seed: *"])
+    result.stdout.fnmatch_lines(
+        ["*ERROR at teardown of test_late*", "the consumer report of kew:", "*K2 orders: *", "seed: *"]
+    )
     codes = '["K1", "K2", "K3", "K4", "K6", "K12"]'
     run(pytester, LATE.replace("IGNORE", codes), "-o", "kew_fail_on=warning").assert_outcomes(passed=2)
 
@@ -128,7 +130,9 @@ def test_the_same_seed_gives_the_same_ids(pytester: pytest.Pytester, monkeypatch
     assert len(ids() | ids()) == 2
 
 
-def test_a_kew_that_runs_already(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, kew_server: Server, kew: Kew) -> None:
+def test_a_kew_that_runs_already(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, kew_server: Server, kew: Kew
+) -> None:
     monkeypatch.setenv("KEW_URL", kew_server.url)
     monkeypatch.setenv("KEW_BIN", "/bin/false")
     tests = f"""
@@ -205,7 +209,9 @@ def test_asynchronous_tests(pytester: pytest.Pytester) -> None:
 
 def test_the_example(pytester: pytest.Pytester) -> None:
     for arguments in ([], ["-n2"]):
-        subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd=EXAMPLE, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd=EXAMPLE, check=True
+        )
 
 
 def test_a_client_of_another_thread_is_given_its_options(kew: Kew) -> None:

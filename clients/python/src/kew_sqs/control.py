@@ -29,7 +29,10 @@ class NotMet(AssertionError):
     """What was awaited did not come; `answer` has all that kew says about it."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
-        nearest = [f"nearest: {near['id']} {near.get('body', '')!r}: {', '.join(near['differs'])}" for near in answer["nearest"]]
+        nearest = [
+            f"nearest: {near['id']} {near.get('body', '')!r}: {', '.join(near['differs'])}"
+            for near in answer["nearest"]
+        ]
         super().__init__("\n  ".join([answer["error"], *answer["differs"], *nearest, *answer["hints"]]))
         self.answer = answer
 
@@ -92,7 +95,9 @@ class Kew:
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": "AmazonSQS.CreateQueue",
         }
-        texts = {key: json.dumps(value) if isinstance(value, Mapping) else str(value) for key, value in attributes.items()}
+        texts = {
+            key: json.dumps(value) if isinstance(value, Mapping) else str(value) for key, value in attributes.items()
+        }
         if name.endswith(".fifo"):
             texts.setdefault("FifoQueue", "true")
         return str(self._server.request("POST", "/", {"QueueName": name, "Attributes": texts}, headers)["QueueUrl"])
@@ -101,11 +106,13 @@ class Kew:
         """The URL of a queue that is there."""
         urls: dict[str, str] = self._server.call("GET", f"/ns/{self.name}")["queueUrls"]
         if name not in urls:
-            raise KewError(404, {"error": f"there is no queue {name}", "hint": f"there are: {', '.join(urls) or 'none'}"})
+            raise KewError(
+                404, {"error": f"there is no queue {name}", "hint": f"there are: {', '.join(urls) or 'none'}"}
+            )
         return urls[name]
 
     def await_(self, queue: str | None = None, **condition: object) -> dict[str, Any]:
-        """Waits until all of `condition` holds, ten seconds at most unless it has a `timeout`; raises `NotMet` if it does not.
+        """Waits until all of `condition` holds, ten seconds at most unless it has a `timeout`; else raises `NotMet`.
 
         With `auto=True` the clock jumps meanwhile to whatever is due next, as soon as all is quiet.
         """
@@ -122,7 +129,7 @@ class Kew:
         return await asyncio.to_thread(self.await_, queue, **condition)
 
     def advance(self, by: str | float | None = None, **how: object) -> dict[str, Any]:
-        """Turns the clock forward, by `"15m"` or seconds; or with `to="next"` to what is due next. Tells the steps on the way."""
+        """Turns the clock forward, by `"15m"` or seconds; or with `to="next"` to what is due next. Tells its steps."""
         return dict(self.call("POST", "/clock/advance", {**({} if by is None else {"by": by}), **_camel(how)}))
 
     def freeze(self, at: str | None = None) -> None:
@@ -130,7 +137,7 @@ class Kew:
         self.call("PUT", "/clock", {"mode": "frozen", **({"at": at} if at else {})})
 
     def auto(self, **options: object) -> None:
-        """The clock jumps from now on whenever all is quiet; `consumers={"orders": 1}` has it jump over visibility timeouts too."""
+        """The clock jumps whenever all is quiet; with `consumers={"orders": 1}` over visibility timeouts too."""
         self.call("PUT", "/clock", {"mode": "auto", **_camel(options)})
 
     def clock(self) -> dict[str, Any]:
@@ -145,11 +152,11 @@ class Kew:
         return Fault(self, self.call("POST", "/faults", {"fault": fault, "on": on, "when": when, **rule})["id"])
 
     def peek(self, queue: str, **which: object) -> list[dict[str, Any]]:
-        """The messages of a queue in every state, or those with `state="inFlight"`, `contains="1001"`, without receiving them."""
+        """The messages of a queue, or those with `state="inFlight"`, `contains="1001"`, without receiving them."""
         return list(self.call("GET", f"/queues/{quote(queue)}/messages{_query(which)}")["messages"])
 
     def history(self, message_id: str | None = None, **which: object) -> list[dict[str, Any]]:
-        """What happened, the oldest first: to a message, or to `queue="orders"`, of `type="received"`, `since` a position."""
+        """What happened: to a message, or by `queue="orders"`, `type="received"`, `since` a position."""
         path = f"/messages/{quote(message_id)}" if message_id else f"/history{_query(which)}"
         return list(self.call("GET", path)["events"])
 
@@ -158,7 +165,7 @@ class Kew:
         return dict(self.call("GET", f"/report{_query(options)}"))
 
     def reset(self, *what: str) -> None:
-        """All as at the start of the test, or only `messages`, `queues`, `clock`, `faults`, `history`, `dedup` of it."""
+        """All as at the start, or only `messages`, `queues`, `clock`, `faults`, `history`, `dedup` of it."""
         self.call("POST", "/reset", {"what": what} if what else None)
 
     def end(self) -> dict[str, Any]:
@@ -167,6 +174,7 @@ class Kew:
 
     def story(self) -> str:
         """The last events, the clock and the seed, for a person who wants to know why a test failed."""
+
         def text(path: str) -> str:
             return self._server.ask("GET", f"/_kew/ns/{self.name}{path}", None, {"Accept": "text/plain"})[1].rstrip()
 

@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def kew_server() -> Iterator[Server]:
-    """A kew for all tests of this process: that of KEW_URL, else one that is started by KEW_BIN or the package's own binary."""
+    """A kew for all tests of this process: that of KEW_URL, else one that is started, by KEW_BIN or the package."""
     with start() as server:
         yield server
 

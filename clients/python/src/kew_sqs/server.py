@@ -18,7 +18,7 @@ from kew_sqs.control import Kew, KewError
 __tracebackhide__ = True
 # What a started kew takes over from the environment; the rest, such as a data directory, is not meant for it.
 _KEPT = ("KEW_LOG", "KEW_SEED", "KEW_TIMEOUT_FACTOR")
-# Runs beside kew, tells where that listens, and ends with standard input, which is when this process ends, however it does.
+# Runs beside kew, tells where that listens, and ends with standard input: when this process does, however it does.
 _BESIDE = ("sh", "-c", "echo $KEW_URL; exec cat > /dev/null")
 
 
@@ -47,7 +47,9 @@ class Server:
             self.process.terminate()
             self.process.communicate()
 
-    def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    def ask(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
         """The status and the text of an answer."""
         token = os.environ.get("KEW_CONTROL_TOKEN")
         own = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
@@ -84,7 +86,7 @@ class Server:
         faults: Iterable[Mapping[str, object]] = (),
         seed: int | None = None,
     ) -> Kew:
-        """A namespace: queues, clock, faults and history that nobody else has. As a context manager it ends with the block."""
+        """A namespace: queues, clock, faults and history that nobody else has. It can be a context manager."""
         mode = {"mode": clock} if isinstance(clock, str) else dict(clock or {})
         wanted = {
             "name": name,
@@ -106,7 +108,13 @@ def start() -> Server:
     with tempfile.TemporaryFile("w+") as log:
         # In a session of its own, so that Ctrl-C does not end it before the tests that are still being torn down.
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
+            start_new_session=True,
         )
         assert process.stdout
         url = process.stdout.readline().strip()

@@ -45,6 +45,16 @@ base.extend({ kew: kewWith({}) }).for([1, 2])('row %i', async (row, { kew }) => 
   await send(await kew.queue(`orders-${row}`))
 })
 
+describe.concurrent('tests at the same time are told where to go', () => {
+  for (const n of [1, 2, 3]) {
+    test(`number ${n}`, async ({ kew }) => {
+      const QueueUrl = await kew.queue('orders')
+      await new SQSClient(kew.config).send(new SendMessageCommand({ QueueUrl, MessageBody: '1001' }))
+      await kew.until('orders', { visible: 1, sent: 1 })
+    })
+  }
+})
+
 base('without the fixture nothing is set', () => {
   expect(process.env.AWS_ENDPOINT_URL).toBeUndefined()
 })
