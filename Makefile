@@ -138,7 +138,7 @@ features: ## clippy of the library with no feature, and with each by itself; the
 		$(CARGO) clippy --lib --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
 	$(CARGO) test --doc --features aws-sdk
-	$(CARGO) test --test cookbook --features aws-sdk
+	$(CARGO) test --test cookbook --test in_process --features aws-sdk
 
 msrv: ## checks the command and the library with the oldest Rust that Cargo.toml promises; needs rustup
 	rustup run $(MSRV) cargo --version || rustup toolchain install $(MSRV) --profile minimal

@@ -14,6 +14,7 @@
 //! | `origin.rs` | which web pages may use the server |
 //! | `pipeline.rs` | the way of a request through all of these |
 //! | `idle_watch.rs` `socket.rs` `connection.rs` | one connection: hyper over a socket, lingering, its end after too long a silence |
+//! | `in_process.rs` | requests that come by no socket (feature `aws-sdk`) |
 //! | `worker.rs` `server.rs` | a worker thread and its connections; listeners, accepting, stopping |
 //!
 //! Invariant: whatever request comes in, an answer in SQS's shape goes out. What is not HTTP at all, or beyond what hyper reads of a
@@ -29,6 +30,8 @@ mod health;
 mod host;
 mod identity;
 mod idle_watch;
+#[cfg(feature = "aws-sdk")]
+mod in_process;
 mod limits;
 mod metrics;
 mod origin;
@@ -45,6 +48,8 @@ pub use answer::AnswerBody;
 pub use context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId};
 pub use identity::Identity;
 pub use idle_watch::IDLE_CHECKS;
+#[cfg(feature = "aws-sdk")]
+pub(crate) use in_process::{InProcess, Unanswered};
 pub use limits::{
     BODY_TIME_LIMIT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_TIME_LIMIT, LINGER_TIME_LIMIT,
     READ_AHEAD_BYTES_MAX, SHUTDOWN_TIME_LIMIT, URL_BYTES_MAX,

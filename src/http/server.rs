@@ -1,6 +1,8 @@
 //! Listening, accepting connections, dealing them out to the workers in turn, and stopping.
 
 use super::connection;
+#[cfg(feature = "aws-sdk")]
+use super::in_process::InProcess;
 use super::limits::TURNED_AWAY_MAX;
 use super::service::Service;
 use super::socket::Client;
@@ -142,6 +144,13 @@ impl Running {
     /// What it serves.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
+    }
+
+    /// A client in this process.
+    #[cfg(feature = "aws-sdk")]
+    pub(crate) fn in_process(&self) -> InProcess {
+        let port = self.addresses.first().map_or(0, SocketAddr::port);
+        InProcess::new(&self.service, self.phase.subscribe(), port)
     }
 
     /// Stops accepting, answers long polls with nothing, and lets requests that are under way finish within

@@ -311,8 +311,14 @@ impl Server {
             ..NamespaceOptions::default()
         };
         let created = self.control().namespaces().create(options, By::default()).map_err(NamespaceError)?;
-        let (control, space) = (self.control().clone(), created.space.clone());
-        Ok(Namespace { control, space, url: self.url.clone(), region: self.region.clone() })
+        Ok(Namespace {
+            control: self.control().clone(),
+            space: created.space.clone(),
+            url: self.url.clone(),
+            region: self.region.clone(),
+            #[cfg(feature = "aws-sdk")]
+            in_process: super::in_process::Connector::new(self.running.in_process()),
+        })
     }
 }
 
@@ -335,6 +341,8 @@ pub struct Namespace {
     space: Arc<Space>,
     url: String,
     region: String,
+    #[cfg(feature = "aws-sdk")]
+    pub(super) in_process: super::in_process::Connector,
 }
 
 impl fmt::Debug for Namespace {

@@ -5,7 +5,7 @@
 //! | `builder.rs` | [`ServerBuilder`]: each setting by a method of its own |
 //! | `error.rs` | [`StartError`]: why a server did not start |
 //! | `auto.rs` `control.rs` `expect.rs` | test control from Rust: clock, faults, history, namespaces, report; what is expected of a queue |
-//! | `sdk.rs` | an AWS SDK that is set up for the server (feature `aws-sdk`) |
+//! | `sdk.rs` `in_process.rs` | an AWS SDK that is set up for the server; one that needs no socket (feature `aws-sdk`) |
 //! | `start.rs` | what is done before it serves: who may control it, and the store is loaded |
 
 mod auto;
@@ -13,6 +13,8 @@ mod builder;
 mod control;
 mod error;
 mod expect;
+#[cfg(feature = "aws-sdk")]
+mod in_process;
 #[cfg(feature = "aws-sdk")]
 mod sdk;
 mod start;
