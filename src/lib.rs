@@ -78,6 +78,8 @@
 //! | `broker/` | many queues: names, locks, parked receives, wake-ups, the one transfer between queues |
 //! | `actions/` | the 23 actions, and the one way to them |
 //! | `control/` | the hand of a test: clock, awaits, faults, history, namespaces, over HTTP and from Rust |
+//! | `histogram.rs` | histograms, plain and shared by threads |
+//! | `metrics/` | metrics for Prometheus: the table of all, and what puts them together when somebody reads |
 //! | `http/` | connections, routes, limits, which names and web pages may, threads |
 //! | `server/` | [`Server`] and its [`ServerBuilder`], which put the rooms together |
 //! | `main.rs` `cli.rs` `logging.rs` `command/` | the command: arguments and environment to a [`Config`], the subcommands that ask a running kew, `kew run`, signals, the log, and all that is printed |
@@ -97,9 +99,10 @@
 //! | a header of every answer | `http/answer.rs` |
 //! | who watches what happens | `Observer` of `broker/observer.rs` |
 //! | an endpoint of the control API | a row in `control/endpoints/` |
+//! | a metric | a row of `metrics/families.rs`; what is counted of a queue is in `broker/tally.rs` |
 //!
 //! Who may know whom, checked by `tests/layers.rs` (which also finds circles of files, of which there are none):
-//! `main -> server -> http -> {wire, control, actions}`, `control -> {actions, broker}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,
+//! `main -> server -> http -> {wire, control, metrics, actions}`, `metrics -> {control, broker, store}`, `control -> {actions, broker}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,
 //! `store -> engine`, `engine ->` nothing.
 //!
 //! # Four walks
@@ -188,6 +191,7 @@
 //! | parked receive, hand-off | a ReceiveMessage that waits (a long poll); what it is handed |
 //! | wake-up | the moment at which a queue has something to do |
 //! | departures, transfer | messages that left a queue and have not arrived yet; bringing them to their target |
+//! | tally | what has happened in a queue, counted |
 //! | mover | the thread that works through the departures of a queue |
 //! | slot, number | where a message is in memory; its place in the order of sending, unique in its queue |
 //! | ready | visible and next in line: what a receive would get |

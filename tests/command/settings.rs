@@ -359,15 +359,15 @@ fn what_is_logged_is_set_in_the_same_way() {
     assert_eq!(level(Kew::start_with(&flag, &[("KEW_LOG", "debug")])), "quiet");
 }
 
-/// The first four columns of the README's table of settings: flag, variable, key and default.
-fn rows_of_the_readme() -> Vec<Vec<String>> {
-    let readme = include_str!("../../README.md").replace("\\|", "/");
-    let rows = readme.lines().filter(|line| line.starts_with("| `--"));
+/// The first four columns of the table of settings in docs/settings.md: flag, variable, key and default.
+fn rows_of_the_document() -> Vec<Vec<String>> {
+    let document = include_str!("../../docs/settings.md").replace("\\|", "/");
+    let rows = document.lines().filter(|line| line.starts_with("| `--"));
     rows.map(|row| row.split('|').skip(1).take(4).map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
 #[test]
-fn the_readme_lists_every_setting_as_it_is_defined() {
+fn the_document_lists_every_setting_as_it_is_defined() {
     let command = Settings::augment_args(clap::Command::new("kew"));
     let defaults: std::collections::BTreeMap<_, _> = Settings::defaults().into_iter().collect();
     // Where the settings are is none that a file could have.
@@ -385,7 +385,7 @@ fn the_readme_lists_every_setting_as_it_is_defined() {
             vec![format!("`--{name} {value}`"), format!("`{variable}`"), format!("`{key}`"), default]
         })
         .collect();
-    let listed = rows_of_the_readme();
+    let listed = rows_of_the_document();
     let without_marks = |mut row: Vec<String>| {
         row[3] = row[3].trim_matches('`').to_owned();
         row
