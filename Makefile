@@ -127,7 +127,8 @@ bench: ## kew beside a server that does nothing: the table of budgets
 instructions: ## instruction counts against benches/instructions.json; needs valgrind
 	$(PYTHON) benches/instructions.py
 
-lint: ## formatting and clippy, with warnings denied
+lint: ## formatting, clippy with warnings denied, links of the documents
+	$(PYTHON) docs/links.py
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml -- -D warnings
