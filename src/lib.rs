@@ -223,6 +223,7 @@ mod http;
 mod metrics;
 mod server;
 mod store;
+mod ui;
 mod wire;
 
 pub use api::Operation as Action;

@@ -18,7 +18,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("actions", &["api", "broker", "config", "engine", "error"]),
     ("control", &["actions", "api", "broker", "clock", "config", "engine", "error"]),
     ("metrics", &["api", "broker", "clock", "control", "engine", "error", "histogram", "store"]),
-    ("http", &["config", "control", "metrics", "wire", "actions", "api", "broker", "clock", "engine", "error"]),
+    ("ui", &[]),
+    ("http", &["config", "control", "metrics", "ui", "wire", "actions", "api", "broker", "clock", "engine", "error"]),
     ("server", &["actions", "api", "broker", "clock", "config", "control", "error", "http", "store"]),
 ];
 

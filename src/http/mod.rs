@@ -9,7 +9,7 @@
 //! | `host.rs` | which names of this server browsers may use |
 //! | `service.rs` | [`Service`] and its options |
 //! | `body.rs` | reading bodies |
-//! | `sqs.rs` `control.rs` `devapi.rs` `metrics.rs` `health.rs` | requests to SQS: decoded, carried out, encoded; to the control API; LocalStack's look at messages; metrics; health checks |
+//! | `sqs.rs` `control.rs` `devapi.rs` `metrics.rs` `health.rs` `console.rs` | requests to SQS: decoded, carried out, encoded; to the control API; LocalStack's look at messages; metrics; health checks; the files of the web console |
 //! | `routes.rs` | the table of routes; all that no row takes is for SQS |
 //! | `origin.rs` | which web pages may use the server |
 //! | `pipeline.rs` | the way of a request through all of these |
@@ -23,6 +23,7 @@
 mod answer;
 mod body;
 mod connection;
+mod console;
 mod context;
 mod control;
 mod devapi;

@@ -4,7 +4,7 @@
 use super::answer::Answering;
 use super::context::RequestContext;
 use super::service::Service;
-use super::{control, devapi, health, metrics};
+use super::{console, control, devapi, health, metrics};
 use bytes::Bytes;
 use hyper::{Method, Uri};
 
@@ -42,13 +42,16 @@ const ANY: &[Method] =
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
     // With a query string it is a Query request to SQS.
-    Route { methods: READ, path: "/", query: false, access: Access::Open, handler: health::greeting },
+    Route { methods: READ, path: "/", query: false, access: Access::Open, handler: console::greeting },
     Route { methods: READ, path: "/health", query: true, access: Access::Open, handler: health::health },
     Route { methods: READ, path: "/_localstack/health", query: true, access: Access::Open, handler: health::localstack },
     Route { methods: READ, path: "/metrics", query: true, access: Access::Guarded, handler: metrics::answer },
     Route { methods: &[Method::POST], path: "/_localstack/state/reset", query: true, access: Access::Control, handler: control::localstack_reset },
     Route { methods: READ_POST, path: devapi::PATH, query: true, access: Access::Control, handler: devapi::answer },
     Route { methods: READ_POST, path: "/_aws/sqs/messages/*", query: true, access: Access::Control, handler: devapi::answer },
+    // Before the rest of /_kew.
+    Route { methods: READ, path: "/_kew/ui", query: true, access: Access::Open, handler: console::moved },
+    Route { methods: READ, path: "/_kew/ui/*", query: true, access: Access::Open, handler: console::answer },
     Route { methods: ANY, path: "/_kew", query: true, access: Access::Control, handler: control::answer },
     Route { methods: ANY, path: "/_kew/*", query: true, access: Access::Control, handler: control::answer },
 ];

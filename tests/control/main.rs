@@ -5,6 +5,7 @@ mod any_request;
 mod auto;
 mod awaits;
 mod clock;
+mod console;
 #[path = "../support/control_calls.rs"]
 mod control_calls;
 mod devapi;

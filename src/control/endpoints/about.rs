@@ -34,6 +34,7 @@ fn about(call: Call<'_>) -> Answering<'_> {
         let about = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "seed": call.space.seed,
+            "account": call.space.account,
             "endpoint": endpoint,
             // Any access key that is no account of its own is for this space.
             "env": BTreeMap::from(variables(&endpoint, "test", &call.space.region)),

@@ -4,8 +4,9 @@ use super::{Answering, Endpoint};
 use crate::broker::Queue;
 use crate::control::call::{Call, Method, Refusal, Reply};
 use crate::control::duration::Span;
+use crate::control::history::{Kind, Totals};
 use crate::control::space::Space;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,22 @@ fn row(space: &Space, queue: &Arc<Queue>) -> Option<Value> {
         "parked": parked,
         "deadLetterQueue": target.map(|queue| queue.name.to_string()),
         "maxReceiveCount": settings.redrive.as_ref().map(|policy| policy.max_receive_count),
+        "totals": space.history().map(|history| totals(&history.totals(queue.uid))),
     }))
+}
+
+/// How often messages came, were handed out and left, since the start or the last reset.
+fn totals(totals: &Totals) -> Value {
+    const SHOWN: [Kind; 7] = [
+        Kind::Sent,
+        Kind::Received,
+        Kind::Deleted,
+        Kind::EmptyReceive,
+        Kind::Arrived,
+        Kind::DeadLettered,
+        Kind::Expired,
+    ];
+    SHOWN.into_iter().map(|kind| (kind.name().to_owned(), totals.of(kind).into())).collect::<Map<_, _>>().into()
 }
 
 /// An endpoint without members takes none.

@@ -1,0 +1,245 @@
+// What all pages are made of: figures and times as people read them, buttons, dialogs, notices, menus, pagers.
+
+import { carryOut } from "./api.js";
+import { asAws, asCurl } from "./commands.js";
+import { $, fill, h, svg } from "./dom.js";
+
+/** @typedef {import("./api.js").Act} Act */
+
+const NOTICE_MS = 8000;
+
+const whole = new Intl.NumberFormat("en-US");
+
+/** @param {number | null | undefined} value */
+export const count = (value) => (value === null || value === undefined ? "–" : whole.format(value));
+
+/** A length of time in one or two units. @param {number | null | undefined} ms */
+export function span(ms) {
+  if (ms === null || ms === undefined || Number.isNaN(ms)) return "–";
+  const sign = ms < 0 ? "−" : "";
+  const s = Math.abs(ms) / 1000;
+  if (s < 1) return `${sign}${Math.round(s * 1000)} ms`;
+  if (s < 60) return `${sign}${s < 10 ? Number(s.toFixed(1)) : Math.floor(s)} s`;
+  const units = /** @type {const} */ ([[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]]);
+  const [big, bigName, small, smallName] = units.find(([size]) => s >= size) ?? units[2];
+  const rest = Math.floor((s % big) / small);
+  return `${sign}${Math.floor(s / big)} ${bigName}${rest ? ` ${rest} ${smallName}` : ""}`;
+}
+
+/** @param {number} value */
+export function bytes(value) {
+  if (value < 1024) return `${value} B`;
+  return value < 1024 * 1024 ? `${Number((value / 1024).toFixed(1))} KiB` : `${Number((value / 1048576).toFixed(2))} MiB`;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const date = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
+
+/** A moment by the clock on the wall here. @param {string | number} at @param {boolean} [withDate] */
+export function time(at, withDate = false) {
+  const moment = new Date(at);
+  const ms = `${moment.getMilliseconds()}`.padStart(3, "0");
+  const text = `${withDate ? `${date.format(moment)}, ` : ""}${clock.format(moment)}${withDate ? "" : `.${ms}`}`;
+  return h("time", { datetime: moment.toISOString(), title: moment.toISOString() }, text);
+}
+
+/** A button. @param {string} text @param {(event: Event) => void} onclick @param {Record<string, any>} [props] */
+export const button = (text, onclick, props) => h("button", { type: "button", onclick, ...props }, text);
+
+/** A figure that is quiet when it is nothing. @param {HTMLElement} cell @param {number | null | undefined} value */
+export function setCount(cell, value) {
+  const text = count(value);
+  if (cell.textContent === text) return;
+  cell.textContent = text;
+  cell.classList.toggle("zero", !value);
+}
+
+/** @param {string} kind @param {string} text @param {string} [title] */
+export const badge = (kind, text, title) => h("span", { class: `badge ${kind}`, title }, text);
+
+/** Labels of the states of messages. @type {Record<string, string>} */
+export const STATES = { visible: "visible", inFlight: "in flight", delayed: "delayed" };
+
+/** @param {string} text @param {string} what */
+export async function copy(text, what) {
+  await navigator.clipboard.writeText(text).then(() => notice(`Copied ${what}.`), () => showText(what, text));
+}
+
+/** Where the browser lets no page write to the clipboard. @param {string} what @param {string} text */
+function showText(what, text) {
+  const field = h("textarea", { readonly: true, rows: 8, "aria-label": what, class: "mono" });
+  field.value = text;
+  dialog({ title: `Copy ${what}`, content: [h("p", null, "Press Ctrl+C or ⌘C."), field], cancel: "Close" });
+  field.select();
+}
+
+/** Buttons that copy an act. @param {() => Act} actOf @returns {HTMLElement[]} */
+export function copiers(actOf) {
+  const one = (/** @type {string} */ label, /** @type {(act: Act) => string | null} */ as) =>
+    button(`Copy as ${label}`, () => {
+      try {
+        copy(as(actOf()) ?? "", label);
+      } catch (error) {
+        notice(String(/** @type {Error} */ (error).message), { kind: "bad" });
+      }
+    }, { class: "quiet small" });
+  const buttons = [one("curl", asCurl)];
+  try {
+    if (asAws(actOf()) !== null) buttons.push(one("aws", asAws));
+  } catch {
+    buttons.push(one("aws", asAws));
+  }
+  return buttons;
+}
+
+/** What was done last, for those who want the command of it. @type {{ act: Act | null }} */
+export const last = { act: null };
+
+/**
+ * Tells something for a while. @param {string} text
+ * @param {{ kind?: string, hint?: string, act?: Act, link?: { text: string, href: string } }} [more]
+ */
+export function notice(text, { kind = "", hint = "", act, link } = {}) {
+  const node = h("div", { class: `notice ${kind}`, role: kind === "bad" ? "alert" : "status" },
+    h("div", null, h("p", null, text), hint && h("p", { class: "hint" }, hint),
+      (act || link) && h("p", { class: "row" }, link && h("a", { href: link.href }, link.text), act && copiers(() => act))),
+    button("×", () => node.remove(), { class: "quiet close", "aria-label": "Dismiss" }));
+  const place = $("#notices");
+  place.append(node);
+  while (place.children.length > 3) place.firstElementChild?.remove();
+  const away = () => setTimeout(() => (node.matches(":hover, :focus-within") ? away() : node.remove()), NOTICE_MS);
+  away();
+}
+
+/** What is wrong, in the words of the server, and what may help. @param {any} error */
+export function wrong(error) {
+  const hint = error.hint || HINTS[error.code] || "";
+  return { text: error.code ? `${error.code}: ${error.message}` : String(error.message), hint };
+}
+
+/** What helps with errors of SQS. @type {Record<string, string>} */
+export const HINTS = {
+  QueueDoesNotExist: "Queues lists those that there are; a queue of another account or region does not count.",
+  QueueNameExists: "A queue of this name has other attributes. Change them on its page, or choose another name.",
+  QueueDeletedRecently: "With --cooldowns on a name is free again after 60 seconds; the Clock page turns them on.",
+  PurgeQueueInProgress: "With --cooldowns on a queue can be purged once in 60 seconds.",
+  ReceiptHandleIsInvalid: "Handles are of one receive; after a reset or in another namespace they mean nothing.",
+  MessageNotInflight: "Its visibility timeout has ended, or it was deleted: receive it again.",
+  OverLimit: "120,000 messages in flight are the most: consumers have to delete what they have processed.",
+  RequestThrottled: "A fault of the Faults page may do this; SDKs try again by themselves.",
+  InvalidMessageContents: "SQS takes tab, line feed, carriage return and characters from U+0020 on.",
+  BatchRequestTooLong: "A batch is 1 MiB at most, all its messages together.",
+  MissingParameter: "FIFO queues want a message group, and a deduplication id unless they make it from the content.",
+};
+
+/** Does something and tells that it was done, or what is wrong. @param {Act} act @param {string} done */
+export async function perform(act, done) {
+  try {
+    const answer = await carryOut(act);
+    last.act = act;
+    notice(done, { act });
+    return answer ?? {};
+  } catch (error) {
+    const { text, hint } = wrong(error);
+    notice(text, { kind: "bad", hint, act });
+    return undefined;
+  }
+}
+
+/**
+ * A dialog. Its button carries out the act, which may be made of what was filled in; what goes wrong is told inside.
+ * @param {{ title: string, content: any[], submit?: string, cancel?: string, danger?: boolean, wide?: boolean, act?: () => Act,
+ *   done?: (answer: any, act: Act) => void, extra?: any[] }} options
+ */
+export function dialog({ title, content, submit, cancel = "Cancel", danger, wide, act, done, extra = [] }) {
+  const alert = h("p", { class: "error", role: "alert", hidden: true });
+  const ok = submit ? h("button", { type: "submit", class: danger ? "danger" : "primary" }, submit) : null;
+  const box = h("dialog", { class: wide ? "wide" : "", "aria-labelledby": "dialog-title" });
+  const form = h("form", { method: "dialog", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), send()) },
+    h("h2", { id: "dialog-title" }, title), h("div", { class: "content" }, content), alert,
+    h("footer", null, act ? h("span", { class: "row" }, copiers(act)) : null, extra, h("span", { class: "spring" }),
+      button(cancel, () => box.close(), { class: "quiet" }), ok));
+  const send = async () => {
+    if (!act || !ok) return box.close();
+    ok.disabled = true;
+    try {
+      const wanted = act();
+      const answer = await carryOut(wanted);
+      last.act = wanted;
+      box.close();
+      done?.(answer, wanted);
+    } catch (error) {
+      const { text, hint } = wrong(error);
+      alert.hidden = false;
+      fill(alert, text, hint && h("span", { class: "hint" }, hint));
+    }
+    ok.disabled = false;
+  };
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  box.append(form);
+  box.addEventListener("close", () => box.remove());
+  document.body.append(box);
+  box.showModal();
+  return box;
+}
+
+/**
+ * Asks before something is destroyed; the text names what. @param {string} title @param {string} text @param {string} submit
+ * @param {Act} act @param {string} done @param {() => void} [then]
+ */
+export function ask(title, text, submit, act, done, then) {
+  dialog({ title, content: [h("p", null, text)], submit, danger: true, act: () => act,
+    done: () => (notice(done, { act }), then?.()) });
+}
+
+/** A labelled field. @param {string} label @param {HTMLElement} control @param {string} [hint] */
+export const field = (label, control, hint) =>
+  h("label", { class: "field" }, h("span", null, label), control, hint && h("small", null, hint));
+
+/** @param {string} label @param {HTMLInputElement} box @param {string} [hint] */
+export const tick = (label, box, hint) =>
+  h("label", { class: "tick" }, box, h("span", null, label, hint && h("small", null, hint)));
+
+/** @param {[string, string][]} options value and text @param {Record<string, any>} [props] */
+export const select = (options, props) => {
+  const node = h("select", props, options.map(([value, text]) => h("option", { value }, text)));
+  if (props?.value !== undefined) node.value = props.value;
+  return node;
+};
+
+/** A menu behind a button. @param {string} label @param {[string, () => void, string?][]} items */
+export function menu(label, items) {
+  const shut = () => (node.open = false);
+  const node = h("details", { class: "menu",
+    onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (shut(), summary.focus()),
+    onfocusout: (/** @type {FocusEvent} */ event) => node.contains(/** @type {Node} */ (event.relatedTarget)) || setTimeout(shut, 150) });
+  const summary = h("summary", { "aria-label": label, title: label }, "⋯");
+  node.append(summary, h("div", null, items.map(([text, act, kind]) =>
+    button(text, () => (shut(), act()), { class: `item ${kind ?? ""}` }))));
+  return node;
+}
+
+/** Text with a button that copies it. @param {string} text @param {string} what */
+export const snippet = (text, what) =>
+  h("div", { class: "snippet" }, h("pre", { tabindex: 0, "aria-label": what }, text), button("Copy", () => copy(text, what), { class: "small" }));
+
+/** What to show where there is nothing. @param {string} title @param {...any} rest */
+export const empty = (title, ...rest) => h("section", { class: "empty" }, h("h2", null, title), rest);
+
+/** Something went wrong with the page as a whole. @param {any} error */
+export function trouble(error) {
+  const { text, hint } = wrong(error);
+  return h("section", { class: "empty", role: "alert" }, h("h2", null, text), hint && h("p", null, hint));
+}
+
+/** Values over time as a line. @param {number[]} values @param {string} label */
+export function sparkline(values, label) {
+  const [width, height] = [120, 28];
+  const most = Math.max(1, ...values);
+  const step = width / Math.max(1, values.length - 1);
+  const points = values.map((value, at) => `${(at * step).toFixed(1)},${(height - 2 - (value / most) * (height - 4)).toFixed(1)}`);
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "spark", role: "img", "aria-label": label },
+    svg("polyline", { points: points.join(" "), fill: "none" }));
+}
