@@ -111,6 +111,11 @@ impl QueueLook<'_> {
         self.state.engine.messages(from, limit)
     }
 
+    /// The names of noisy message groups, up to `limit`.
+    pub fn noisy_groups(&self, limit: usize) -> Vec<Arc<str>> {
+        self.state.engine.noisy_groups(limit)
+    }
+
     /// A copy of the message that a receipt speaks of, if it is still there.
     pub fn message_of(&self, receipt: Receipt) -> Option<Message> {
         self.state.engine.message_of(receipt)

@@ -5,6 +5,7 @@ use super::effect::{MessagePage, MessageState, StoredMessage};
 use super::queue::Queue;
 use super::receipt::Receipt;
 use super::time::Time;
+use std::sync::Arc;
 
 /// A message that has been received more often does not count for the age of the oldest one: AWS calls it a poison pill.
 const POISON_ABOVE: u32 = 3;
@@ -74,6 +75,15 @@ impl Queue {
             receive if receive == message.receive_count => message.received_at(),
             1 => message.first_received(),
             _ => None,
+        }
+    }
+
+    /// The names of noisy message groups, up to `limit`; a FIFO queue has none.
+    #[must_use]
+    pub fn noisy_groups(&self, limit: usize) -> Vec<Arc<str>> {
+        match &self.contents.order {
+            DeliveryOrder::Standard(order) => order.noisy(limit),
+            DeliveryOrder::Fifo(_) => Vec::new(),
         }
     }
 

@@ -277,6 +277,11 @@ impl StandardOrder {
         counts.quiet_delayed = counts.delayed - self.noisy_counts.delayed;
     }
 
+    /// The names of noisy tenants, up to `limit`.
+    pub(super) fn noisy(&self, limit: usize) -> Vec<Arc<str>> {
+        self.noisy_by_last_sent.iter().take(limit).filter_map(|&(_, group)| self.tenants.name(group)).collect()
+    }
+
     fn set_noisy(&mut self, group: u32, noisy: bool) {
         let tenant = &mut self.tenants[group];
         tenant.noisy = noisy;

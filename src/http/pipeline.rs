@@ -1,7 +1,7 @@
 //! The way of a request: the rules for browsers, its route, its body, and what answers it.
 
-use super::answer::{self, Answer};
-use super::context::{ConnectionInfo, RequestContext};
+use super::answer::{self, Answer, AnswerBody};
+use super::context::{ConnectionInfo, RequestContext, text};
 use super::origin::{self, Verdict};
 use super::routes::{self, Access, Route};
 use super::service::Service;
@@ -76,7 +76,13 @@ impl Service {
             Verdict::Allowed(origin) => Ok(Some(origin)),
             Verdict::Preflight(answer) => Err(answer),
             Verdict::Refused(why) => {
-                let mut answer = answer::refusal(context, &Error::new(ErrorKind::AccessDenied, why));
+                let error = Error::new(ErrorKind::AccessDenied, why);
+                let mut answer = answer::refusal(context, &error);
+                // A person reads it: a browser shows text, and saves what it does not know as a file.
+                if text(context.headers.accept).is_some_and(|accept| accept.contains("text/html")) {
+                    *answer.body_mut() = AnswerBody::whole(format!("{}\n", error.message));
+                    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+                }
                 answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
                 Err(answer)
             }

@@ -91,6 +91,9 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     if let Some(began_us) = began_us.filter(|_| !has_waited) {
         metrics.request_took(operation, began_us);
     }
+    if let (Err(error), Some(history)) = (&outcome, space.history()) {
+        history.record_failure(operation.name(), error, caller.by);
+    }
     if let Some((queue, began)) = log {
         log_outcome(space, operation.name(), &queue, began, outcome.as_ref().err());
     }

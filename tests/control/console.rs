@@ -108,5 +108,8 @@ fn the_consoles_own_requests_come_through_and_those_of_other_pages_do_not() {
     for path in ["/", "/_kew/ui/", "/_kew/ui/app.js", "/_kew/queues"] {
         assert_eq!(get(&kew, path, &rebound).status, 403, "{path}");
     }
+    // In words, for a person who came by that name.
+    let told = get(&kew, "/", &[&rebound[..], &[WANTS_PAGE]].concat());
+    assert!(told.body.contains("--allow-host evil.example") && told.header("content-type") == Some("text/plain"));
     assert_eq!(post(&[&rebound[..], &[("Origin", "http://evil.example")]].concat()), 403);
 }

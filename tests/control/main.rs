@@ -14,6 +14,7 @@ mod faults_drawn;
 mod fixture;
 mod history;
 mod messages;
+mod redrive;
 mod report;
 mod reset;
 mod safety;

@@ -25,6 +25,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[Endpoint {
 const PIECES_MAX: usize = 16;
 /// Events in a piece.
 const EVENTS_PER_PIECE: usize = 64;
+/// The most events in a second that can be asked for.
+const EVENTS_PER_SECOND_MAX: usize = 10_000;
+/// A second, for those who want so many events in one.
+const BETWEEN_PORTIONS: Duration = Duration::from_secs(1);
 /// The least time between two `counts` of a queue.
 const BETWEEN_COUNTS: Duration = Duration::from_millis(250);
 /// When nothing happens, so often a sign of life is sent, for which the client need not do anything.
@@ -39,6 +43,8 @@ struct Wanted {
     #[serde(rename = "type")]
     types: Option<Value>,
     since: Option<u64>,
+    /// The most events in a second; others are skipped, and that is told.
+    limit: Option<usize>,
 }
 
 /// What follows the events for one client. It does not keep the space: when that is gone the stream is over.
@@ -54,6 +60,8 @@ struct Follower {
     /// When they may be told.
     counts_from_ms: u64,
     text: bool,
+    /// The most events in a second, if that is bounded.
+    limit: Option<usize>,
 }
 
 fn events(call: Call<'_>) -> Answering<'_> {
@@ -80,6 +88,7 @@ fn events(call: Call<'_>) -> Answering<'_> {
             changed: BTreeSet::new(),
             counts_from_ms: 0,
             text: call.incoming.text,
+            limit: wanted.limit.map(|limit| limit.clamp(1, EVENTS_PER_SECOND_MAX)),
         };
         let spawned = call.space.shared().background.spawn(async move {
             // An error means that the client has gone, or does not read.
@@ -105,8 +114,15 @@ impl Follower {
         self.send(&time, if self.text { String::new() } else { ": kew\n\n".to_owned() }).await?;
         loop {
             newest.mark_unchanged();
-            while let Some(piece) = self.next_piece() {
-                self.send(&time, piece).await?;
+            if let Some(limit) = self.limit {
+                if let Some(piece) = self.newest_piece(limit) {
+                    self.send(&time, piece).await?;
+                    time.pause(BETWEEN_PORTIONS).await;
+                }
+            } else {
+                while let Some(piece) = self.next_piece() {
+                    self.send(&time, piece).await?;
+                }
             }
             let now_ms = time.now_ms();
             if !self.changed.is_empty() && now_ms >= self.counts_from_ms {
@@ -159,6 +175,22 @@ impl Follower {
             self.changed.extend(event.queue.as_ref().map(|queue| queue.uid));
         }
         self.position = page.until;
+        Some(piece)
+    }
+
+    /// The newest events, and whether others before them were skipped; none if there are no more now. What is skipped costs next
+    /// to nothing.
+    fn newest_piece(&mut self, limit: usize) -> Option<String> {
+        if self.position >= self.history.position() {
+            return None;
+        }
+        let (events, until) = self.history.newest_events(self.position, &self.filter, limit);
+        let mut piece = String::new();
+        if events.len() == limit && events.first().is_some_and(|first| first.position > self.position + 1) {
+            piece += &self.named("skipped", json!({"after": self.position}));
+        }
+        events.iter().for_each(|event| piece += &self.one(event));
+        self.position = until;
         Some(piece)
     }
 

@@ -23,7 +23,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: Method::Get,
         path: "/messages/{id}",
-        summary: "The whole life of a message, across dead letters and moves",
+        summary: "The whole life of a message, across dead letters and moves: ?bodyLimit=0 without its body",
         handler: life,
     },
 ];
@@ -149,12 +149,15 @@ fn history(call: Call<'_>) -> Answering<'_> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Life {
+    /// Bytes of the body that are shown; all if not said.
+    body_limit: Option<usize>,
+}
 
 fn life(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let Nothing {} = call.input()?;
+        let Life { body_limit } = call.input()?;
         let id = call.part(0);
         let id: MessageId =
             id.parse().map_err(|error| Refusal::new(400, format!("`{}`: {error}", shortened(id)), ""))?;
@@ -168,8 +171,10 @@ fn life(call: Call<'_>) -> Answering<'_> {
             };
             return Err(Refusal::new(404, format!("there is no message {id}, and there was none"), hint));
         }
-        let (json, text) =
-            (life_json(id, timeline.as_ref(), living.as_ref()), life_text(id, timeline.as_ref(), living.as_ref()));
+        let (json, text) = (
+            life_json(id, timeline.as_ref(), living.as_ref(), body_limit),
+            life_text(id, timeline.as_ref(), living.as_ref()),
+        );
         Ok(Reply::json(json).with_text(text))
     })
 }
@@ -189,7 +194,7 @@ fn standing(timeline: Option<&Timeline>, living: Option<&Living>) -> String {
     }
 }
 
-fn life_json(id: MessageId, timeline: Option<&Timeline>, living: Option<&Living>) -> Value {
+fn life_json(id: MessageId, timeline: Option<&Timeline>, living: Option<&Living>, body_limit: Option<usize>) -> Value {
     let mut json = json!({"id": id.to_string(), "complete": timeline.is_some_and(|timeline| timeline.complete)});
     let mut put = |name: &str, value: Value| {
         json[name] = value;
@@ -197,7 +202,7 @@ fn life_json(id: MessageId, timeline: Option<&Timeline>, living: Option<&Living>
     if let Some(living) = living {
         put("queue", (*living.queue.name).into());
         put("state", living.state().into());
-        put("message", living.json(usize::MAX));
+        put("message", living.json(body_limit.unwrap_or(usize::MAX)));
     }
     if let Some(timeline) = timeline {
         if timeline.ids.len() > 1 {

@@ -48,7 +48,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
 /// Messages in an answer, if nothing is said.
 const MESSAGES_DEFAULT: usize = 100;
 /// Messages in an answer at most.
-const MESSAGES_MAX: usize = 1_000;
+pub(super) const MESSAGES_MAX: usize = 1_000;
 /// Bytes of a body in an answer at most.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of all bodies in an answer, after which no more messages come.
@@ -58,27 +58,28 @@ const MESSAGES_PER_TURN: usize = 64;
 /// Messages that one call looks at; the next one goes on behind them.
 const LOOKED_AT_MAX: usize = 100_000;
 
+/// Which messages are looked for.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-struct Wanted {
-    state: Option<Value>,
-    limit: Option<usize>,
-    after: Option<u32>,
-    body_limit: Option<usize>,
-    id: Option<Value>,
-    body: Option<Value>,
-    contains: Option<Value>,
-    json: Option<Value>,
-    attribute: Option<Value>,
-    group: Option<Value>,
-    dedup_id: Option<Value>,
+pub(super) struct Wanted {
+    pub(super) state: Option<Value>,
+    pub(super) limit: Option<usize>,
+    pub(super) after: Option<u32>,
+    pub(super) body_limit: Option<usize>,
+    pub(super) id: Option<Value>,
+    pub(super) body: Option<Value>,
+    pub(super) contains: Option<Value>,
+    pub(super) json: Option<Value>,
+    pub(super) attribute: Option<Value>,
+    pub(super) group: Option<Value>,
+    pub(super) dedup_id: Option<Value>,
 }
 
 /// The names of the states.
 const STATES: [(&str, MessageState); 3] =
     [("visible", MessageState::Visible), ("inFlight", MessageState::InFlight), ("delayed", MessageState::Delayed)];
 
-fn state_name(state: MessageState) -> &'static str {
+pub(super) fn state_name(state: MessageState) -> &'static str {
     STATES.iter().find(|(_, other)| *other == state).map_or("", |(name, _)| name)
 }
 
@@ -102,7 +103,7 @@ pub(super) fn list(name: &str, value: Option<&Value>) -> Result<Option<Vec<Strin
 }
 
 impl Wanted {
-    fn matcher(&mut self) -> Result<Matcher, Refusal> {
+    pub(super) fn matcher(&mut self) -> Result<Matcher, Refusal> {
         let Wanted { id, body, contains, json, attribute, group, dedup_id, .. } = self;
         let members = [
             ("id", id),
@@ -118,7 +119,7 @@ impl Wanted {
         matcher.map_err(|error| Refusal::wrong_input(&error.to_string()))
     }
 
-    fn states(&self) -> Result<Vec<MessageState>, Refusal> {
+    pub(super) fn states(&self) -> Result<Vec<MessageState>, Refusal> {
         let Some(names) = list("state", self.state.as_ref())? else {
             return Ok(STATES.map(|(_, state)| state).to_vec());
         };
@@ -221,7 +222,7 @@ fn attributes_json(encoded: &[u8]) -> Value {
 }
 
 /// Looks through a queue from a slot on until it is told that it is enough; answers where to go on, if there is more.
-fn look_through(
+pub(super) fn look_through(
     space: &Space,
     queue: &Arc<Queue>,
     from: u32,
@@ -306,7 +307,7 @@ fn peek(call: Call<'_>) -> Answering<'_> {
     })
 }
 
-fn bounded(name: &str, given: Option<usize>, default: usize, most: usize) -> Result<usize, Refusal> {
+pub(super) fn bounded(name: &str, given: Option<usize>, default: usize, most: usize) -> Result<usize, Refusal> {
     match given.unwrap_or(default) {
         value if value <= most => Ok(value),
         _ => Err(Refusal::new(400, format!("{name} is at most {most}"), "")),
@@ -340,7 +341,7 @@ fn addressed(call: &Call<'_>) -> Result<Living, Refusal> {
     find(call.space, &queue, id).ok_or_else(|| no_message(call, &queue, id))
 }
 
-fn no_message(call: &Call<'_>, queue: &Queue, id: MessageId) -> Refusal {
+pub(super) fn no_message(call: &Call<'_>, queue: &Queue, id: MessageId) -> Refusal {
     let elsewhere = find_anywhere(call.space, id).filter(|living| living.queue.uid != queue.uid);
     let known = call.space.history().is_some_and(|history| history.whereabouts(id).is_some());
     let hint = match elsewhere {
@@ -351,7 +352,7 @@ fn no_message(call: &Call<'_>, queue: &Queue, id: MessageId) -> Refusal {
     Refusal::new(404, format!("there is no message {id} in `{}`", queue.name), hint)
 }
 
-fn internal(error: &Error) -> Refusal {
+pub(super) fn internal(error: &Error) -> Refusal {
     Refusal::new(409, error.message.to_string(), "")
 }
 
@@ -400,25 +401,36 @@ fn move_to(call: Call<'_>) -> Answering<'_> {
                 hint,
             ));
         }
-        let by = call.by();
-        let (moved, left) = {
-            let mut open = call.space.broker().open_for(source, by).map_err(|error| internal(&error))?;
-            let moved = open.move_to(&target, (living.stored.slot, living.stored.number), by);
-            (moved, open.close())
-        };
-        left.durable().await.map_err(|error| internal(&error))?;
-        if !moved {
+        if !transfer(&call, &living, &target).await? {
             return Err(no_message(&call, source, id));
-        }
-        // Leaving and arriving are one commit, and it is that of the target.
-        let arrived = call.space.broker().open(&target).map(|open| open.close());
-        if let Ok(arrived) = arrived {
-            arrived.durable().await.map_err(|error| internal(&error))?;
         }
         let text = format!("moved {id} from {} to {}\n", source.name, target.name);
         let json = json!({"moved": true, "id": id.to_string(), "from": &*source.name, "to": &*target.name});
         Ok(Reply::json(json).with_text(text))
     })
+}
+
+/// Moves a message to another queue of the same type; false if it has gone.
+///
+/// # Errors
+/// 409 if it could not be made durable.
+pub(super) async fn transfer(call: &Call<'_>, living: &Living, target: &Arc<Queue>) -> Result<bool, Refusal> {
+    let by = call.by();
+    let (moved, left) = {
+        let mut open = call.space.broker().open_for(&living.queue, by).map_err(|error| internal(&error))?;
+        let moved = open.move_to(target, (living.stored.slot, living.stored.number), by);
+        (moved, open.close())
+    };
+    left.durable().await.map_err(|error| internal(&error))?;
+    if !moved {
+        return Ok(false);
+    }
+    // Leaving and arriving are one commit, and it is that of the target.
+    let arrived = call.space.broker().open(target).map(|open| open.close());
+    if let Ok(arrived) = arrived {
+        arrived.durable().await.map_err(|error| internal(&error))?;
+    }
+    Ok(true)
 }
 
 fn release(call: Call<'_>) -> Answering<'_> {

@@ -5,11 +5,13 @@ mod awaits;
 mod clock;
 mod events;
 mod faults;
+mod groups;
 mod history;
 mod messages;
 mod namespaces;
 mod openapi;
 mod queues;
+mod redrive;
 mod report;
 mod reset;
 
@@ -44,11 +46,13 @@ const TABLES: &[&[Endpoint]] = &[
     clock::ENDPOINTS,
     events::ENDPOINTS,
     faults::ENDPOINTS,
+    groups::ENDPOINTS,
     history::ENDPOINTS,
     messages::ENDPOINTS,
     namespaces::ENDPOINTS,
     openapi::ENDPOINTS,
     queues::ENDPOINTS,
+    redrive::ENDPOINTS,
     report::ENDPOINTS,
     reset::ENDPOINTS,
 ];

@@ -3,7 +3,7 @@
 use super::{Answering, Endpoint};
 use crate::broker::Queue;
 use crate::control::call::{Call, Method, Refusal, Reply};
-use crate::control::duration::Span;
+use crate::control::duration::{Span, shown};
 use crate::control::history::{Kind, Totals};
 use crate::control::space::Space;
 use serde_json::{Map, Value, json};
@@ -48,6 +48,8 @@ fn row(space: &Space, queue: &Arc<Queue>) -> Option<Value> {
         "messages": counts.visible + counts.in_flight + counts.delayed,
         "oldestAgeMs": counts.oldest_sent.map(|sent| now.ms_since(sent)),
         "parked": parked,
+        "now": shown(now),
+        "nowMs": now.as_ms(),
         "deadLetterQueue": target.map(|queue| queue.name.to_string()),
         "maxReceiveCount": settings.redrive.as_ref().map(|policy| policy.max_receive_count),
         "totals": space.history().map(|history| totals(&history.totals(queue.uid))),
@@ -73,11 +75,25 @@ fn totals(totals: &Totals) -> Value {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
+/// The queues whose dead letters come here.
+fn sources(space: &Space, target: &Queue) -> Vec<String> {
+    let leads_here = |queue: &&Arc<Queue>| {
+        let settings = queue.settings();
+        let leads_to = settings.redrive.as_ref().and_then(|policy| space.broker().redrive_target(policy, queue));
+        leads_to.is_some_and(|queue| queue.uid == target.uid)
+    };
+    let mut names: Vec<String> =
+        space.broker().namespace().all().iter().filter(leads_here).map(|queue| queue.name.to_string()).collect();
+    names.sort_unstable();
+    names
+}
+
 fn one(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let Nothing {} = call.input()?;
         let queue = queue(call.space, call.part(0))?;
-        let row = row(call.space, &queue).ok_or_else(|| Refusal::no_queue(call.part(0), call.space))?;
+        let mut row = row(call.space, &queue).ok_or_else(|| Refusal::no_queue(call.part(0), call.space))?;
+        row["deadLetterSources"] = sources(call.space, &queue).into();
         let text = table(std::slice::from_ref(&row));
         Ok(Reply::json(row).with_text(text))
     })

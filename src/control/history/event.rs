@@ -74,6 +74,15 @@ pub enum Detail {
         /// MD5 of its body, if it was a good message.
         body_md5: Option<[u8; 16]>,
     },
+    /// `requestFailed`.
+    Request {
+        /// The action.
+        action: &'static str,
+        /// The code that was answered.
+        code: &'static str,
+        /// The beginning of its text.
+        text: String,
+    },
     /// `arrived` under a new id.
     Renewed {
         /// The id it had before.
@@ -128,6 +137,11 @@ impl Event {
             Some(Detail::Entry { action, code, .. }) => {
                 put("action", (*action).into());
                 put("code", code.as_str().into());
+            }
+            Some(Detail::Request { action, code, text }) => {
+                put("action", (*action).into());
+                put("code", (*code).into());
+                put("text", text.as_str().into());
             }
             Some(Detail::Renewed { from }) => put("renewedFrom", from.to_string().into()),
         }
@@ -187,6 +201,7 @@ impl Event {
             (_, Some(Detail::Fault { rule, fault })) => format!("{fault} ({rule})"),
             (_, Some(Detail::Control { what })) => what.clone(),
             (_, Some(Detail::Entry { action, code, .. })) => format!("{action} with {code}"),
+            (_, Some(Detail::Request { action, code, text })) => format!("{action} with {code}: {text}"),
             (_, Some(Detail::Renewed { from })) => format!("under a new id; was {from}"),
             _ => String::new(),
         }

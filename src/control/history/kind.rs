@@ -69,6 +69,8 @@ kinds! {
     QueueDeleted "queueDeleted",
     /// Attributes or tags of the queue were set.
     AttributesSet "attributesSet",
+    /// A request was answered with an error.
+    RequestFailed "requestFailed",
     /// The clock was turned.
     ClockAdvanced "clockAdvanced",
     /// A fault was injected.

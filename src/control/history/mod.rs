@@ -32,6 +32,7 @@ pub use reading::{EventFilter, Events, Timeline, Whereabouts};
 use crate::broker::{By, FailedEntry, Observer, QueueEvent, QueueNames};
 use crate::clock::Clock;
 use crate::engine::{Cause, Fact, MessageId, Time};
+use crate::error::Error;
 use book::Book;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +41,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Events that are looked at under the lock in one go.
 const LOOKED_AT_PER_TURN: usize = 4096;
+/// Characters of an error's text that are kept.
+const ERROR_CHARACTERS_MAX: usize = 200;
 /// Who may follow the events of a space at one time.
 pub const FOLLOWERS_MAX: usize = 64;
 /// Messages that have left their queues, looked at in one go.
@@ -191,6 +194,22 @@ impl History {
         found
     }
 
+    /// The last events behind a position, up to `limit`, in their order; and the position up to which was looked.
+    pub fn newest_events(&self, since: u64, filter: &EventFilter, limit: usize) -> (Vec<Event>, u64) {
+        let until = self.position();
+        let (mut found, mut before) = (Vec::new(), until + 1);
+        while found.len() < limit && before > since + 1 {
+            let left = limit - found.len();
+            match self.lock().page_back(&mut found, before, filter, left, LOOKED_AT_PER_TURN) {
+                Some(position) => before = position,
+                None => break,
+            }
+        }
+        found.retain(|event| event.position > since);
+        found.reverse();
+        (found, until)
+    }
+
     /// The life of a message that has, or had, this id.
     pub fn timeline(&self, id: MessageId) -> Option<Timeline> {
         let (life, mut timeline, mut after) = self.lock().begin_timeline(id)?;
@@ -256,6 +275,13 @@ impl History {
     pub fn record_fault(&self, rule: &str, fault: &str, queue: Option<u64>, message: Option<MessageId>, by: By) -> u64 {
         let detail = Detail::Fault { rule: rule.to_owned(), fault: fault.to_owned() };
         self.record(Kind::FaultFired, queue, message, by, detail)
+    }
+
+    /// Takes down that a request was answered with an error.
+    pub fn record_failure(&self, action: &'static str, error: &Error, by: By) -> u64 {
+        let text = error.message.chars().take(ERROR_CHARACTERS_MAX).collect();
+        let detail = Detail::Request { action, code: error.kind.json_type().1, text };
+        self.record(Kind::RequestFailed, None, None, by, detail)
     }
 
     fn record(&self, kind: Kind, queue: Option<u64>, message: Option<MessageId>, by: By, detail: Detail) -> u64 {
