@@ -12,7 +12,10 @@ const TOKEN = "kew-control-token";
 /** So much of the time a poll may take of the server: a fiftieth. */
 const POLL_SHARE = 50;
 const POLL_MS_MIN = 1000;
+const POLL_MS_MAX = 10_000;
 const AGAIN_MS = 2000;
+/** What the document is told when something was done. */
+export const DONE = "kew-done";
 
 /**
  * The namespace that all pages are about: none is the default one. Set by the router.
@@ -46,7 +49,9 @@ function bearer() {
 /** The path of an endpoint of the namespace. @param {string} path @param {Json} [query] */
 export function kewPath(path, query) {
   const named = space.name && !path.startsWith("/ns") ? `/ns/${encodeURIComponent(space.name)}` : "";
-  const members = Object.entries(query ?? {}).filter(([, value]) => value !== "" && value !== undefined && value !== null);
+  const members = Object.entries(query ?? {}).filter(
+    ([, value]) => value !== "" && value !== undefined && value !== null,
+  );
   const search = new URLSearchParams(members.map(([name, value]) => [name, String(value)])).toString();
   return `/_kew${named}${path}${search ? `?${search}` : ""}`;
 }
@@ -65,7 +70,10 @@ async function request(url, init) {
       throw new Refused(0, "", "kew does not answer", "is it still running? This page goes on when it is back");
     }
     if (answer.status !== 403 || !url.startsWith("/_kew")) return answer;
-    const said = await answer.clone().json().catch(() => ({}));
+    const said = await answer
+      .clone()
+      .json()
+      .catch(() => ({}));
     if (!String(said.error).includes("token")) return answer;
     sessionStorage.removeItem(TOKEN);
     asking ??= keeper.ask().finally(() => (asking = null));
@@ -87,7 +95,13 @@ export async function kew(method, path, options = {}) {
   const answer = await request(kewPath(path, options.query), { method, headers, body, signal: options.signal });
   if (answer.ok && options.text) return answer.text();
   const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, said.__type ?? "", said.error ?? said.message ?? answer.statusText, said.hint ?? "");
+  if (!answer.ok)
+    throw new Refused(
+      answer.status,
+      said.__type ?? "",
+      said.error ?? said.message ?? answer.statusText,
+      said.hint ?? "",
+    );
   return said;
 }
 
@@ -117,30 +131,43 @@ export async function sqs(action, input, place, signal) {
   const answer = await request("/", { method: "POST", headers, body: JSON.stringify(members), signal });
   const text = await answer.text();
   const said = text ? JSON.parse(text) : {};
-  if (!answer.ok) throw new Refused(answer.status, String(said.__type ?? "").split("#").pop() ?? "", said.message ?? "", "");
+  if (!answer.ok)
+    throw new Refused(
+      answer.status,
+      String(said.__type ?? "")
+        .split("#")
+        .pop() ?? "",
+      said.message ?? "",
+      "",
+    );
   return said;
 }
 
 /** Does it. @param {Act} act @returns {Promise<any>} */
 export async function carryOut(act) {
   for (const one of act.before ?? []) await carryOut(one);
-  if (act.action) return sqs(act.action, act.input ?? {}, act.place);
-  return kew(act.method ?? "GET", act.path ?? "", { query: act.query, body: act.body });
+  const answer = act.action
+    ? await sqs(act.action, act.input ?? {}, act.place)
+    : await kew(act.method ?? "GET", act.path ?? "", { query: act.query, body: act.body });
+  document.dispatchEvent(new Event(DONE));
+  return answer;
 }
 
 /** @param {number} ms @param {AbortSignal} signal @returns {Promise<void>} */
-const pause = (ms, signal) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-});
+const pause = (ms, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
 
 /** Ends when the page can be seen, or is left. @param {AbortSignal} signal @returns {Promise<void>} */
-const seen = (signal) => new Promise((resolve) => {
-  if (!document.hidden || signal.aborted) return resolve();
-  const look = () => (document.hidden ? undefined : resolve());
-  document.addEventListener("visibilitychange", look, { signal });
-  signal.addEventListener("abort", () => resolve(), { once: true });
-});
+const seen = (signal) =>
+  new Promise((resolve) => {
+    if (!document.hidden || signal.aborted) return resolve();
+    const look = () => (document.hidden ? undefined : resolve());
+    document.addEventListener("visibilitychange", look, { signal });
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 
 /** What is told when the server is reached, or is not; set by the page. @type {{ reached: (reached: boolean) => void }} */
 export const line = { reached: () => {} };
@@ -152,6 +179,8 @@ export const line = { reached: () => {} };
  */
 export function poll(look, signal, failed, ms = POLL_MS_MIN) {
   let hurry = new AbortController();
+  // One look that takes long, the first one maybe, says nothing.
+  let before = 0;
   (async () => {
     while (!signal.aborted) {
       const began = performance.now();
@@ -165,7 +194,9 @@ export function poll(look, signal, failed, ms = POLL_MS_MIN) {
         failed(error);
       }
       const took = performance.now() - began;
-      await Promise.race([pause(Math.max(ms, took * POLL_SHARE), signal), ended(hurry.signal)]);
+      const wait = Math.min(POLL_MS_MAX, Math.max(ms, Math.min(took, before) * POLL_SHARE));
+      before = took;
+      await Promise.race([pause(wait, signal), ended(hurry.signal)]);
       await seen(signal);
     }
   })();
@@ -181,8 +212,12 @@ const ended = (signal) => new Promise((resolve) => signal.addEventListener("abor
  */
 export async function follow(query, tell, signal, failed) {
   let since = query.since;
+  let lost = false;
   while (!signal.aborted) {
     await seen(signal);
+    // A server that was started anew counts anew.
+    const now = lost ? await kew("GET", "", { signal }).catch(() => null) : null;
+    if (now && now.position < since) since = undefined;
     const hidden = new AbortController();
     const stop = () => document.hidden && hidden.abort();
     document.addEventListener("visibilitychange", stop, { signal: hidden.signal });
@@ -194,6 +229,7 @@ export async function follow(query, tell, signal, failed) {
         return failed(new Refused(answer.status, "", said.error ?? answer.statusText, said.hint ?? ""));
       }
       line.reached(true);
+      lost = false;
       let rest = "";
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
@@ -204,6 +240,7 @@ export async function follow(query, tell, signal, failed) {
         if (events.length) tell(events);
       }
     } catch (error) {
+      lost = true;
       if (!signal.aborted && !hidden.signal.aborted) line.reached(false);
     }
     hidden.abort();

@@ -1,15 +1,23 @@
 // The frame around all pages: which page is shown, the namespace, the clock, the line to the server, the keys.
 
-import { keeper, kew, line, poll, Refused, space } from "./api.js";
+import { activityPage } from "./activity.js";
+import { DONE, keeper, kew, line, poll, Refused, space } from "./api.js";
+import { clockPage } from "./clock.js";
 import { asCurl } from "./commands.js";
 import { $, fill, h, setText } from "./dom.js";
+import { span } from "./format.js";
+import { faultsPage } from "./faults.js";
+import { messagePage } from "./message.js";
+import { queuePage } from "./queue.js";
 import { queuesPage } from "./queues.js";
-import { copy, dialog, last, notice, span, trouble } from "./widgets.js";
+import { reportPage } from "./report.js";
+import { aboutPage, namespacesPage } from "./system.js";
+import { copy, dialog, last, notice, trouble, wrong } from "./widgets.js";
 
 /**
  * What a page is given.
  * @typedef {{ params: string[], query: URLSearchParams, signal: AbortSignal, keys: Map<string, Key>,
- *   title: (text: string) => void, go: (path: string) => void, link: (path: string) => string }} View
+ *   title: (text: string) => void, go: (path: string) => void, link: (path: string) => string, space: () => Record<string, any> }} View
  */
 /** @typedef {{ text: string, act: () => void }} Key */
 /** @typedef {(main: HTMLElement, view: View) => void | Promise<void>} Page */
@@ -17,6 +25,14 @@ import { copy, dialog, last, notice, span, trouble } from "./widgets.js";
 /** @type {[RegExp, string, Page][]} */
 const PAGES = [
   [/^$/, "queues", queuesPage],
+  [/^queues\/[^/]+$/, "queues", queuePage],
+  [/^messages\/[^/]+$/, "queues", messagePage],
+  [/^activity$/, "activity", activityPage],
+  [/^clock$/, "clock", clockPage],
+  [/^faults$/, "faults", faultsPage],
+  [/^report$/, "report", reportPage],
+  [/^namespaces$/, "namespaces", (main, view) => namespacesPage(main, view, listSpaces)],
+  [/^about$/, "about", aboutPage],
 ];
 
 /** Keys that work everywhere; `g` is followed by another one. @type {Map<string, Key>} */
@@ -29,8 +45,20 @@ const KEYS = new Map([
   ["g n", { text: "Namespaces", act: () => go("namespaces") }],
   ["j", { text: "Next row", act: () => step(1) }],
   ["k", { text: "Row before", act: () => step(-1) }],
-  ["/", { text: "Search", act: () => /** @type {HTMLElement | null} */ (document.querySelector("main input[type=search]"))?.focus() }],
-  ["y", { text: "Copy what was done last as curl", act: () => (last.act ? void copy(asCurl(last.act), "curl") : notice("Nothing was done yet.")) }],
+  [
+    "/",
+    {
+      text: "Search",
+      act: () => /** @type {HTMLElement | null} */ (document.querySelector("main input[type=search]"))?.focus(),
+    },
+  ],
+  [
+    "y",
+    {
+      text: "Copy what was done last as curl",
+      act: () => (last.act ? void copy(asCurl(last.act), "curl") : notice("Nothing was done yet.")),
+    },
+  ],
   ["?", { text: "These shortcuts", act: shortcuts }],
 ]);
 
@@ -62,6 +90,7 @@ async function route() {
   document.querySelectorAll("#pages a").forEach((node) => {
     const is = /** @type {HTMLElement} */ (node).dataset.page === found?.[1];
     is ? node.setAttribute("aria-current", "page") : node.removeAttribute("aria-current");
+    if (is) node.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
   const title = (/** @type {string} */ text) => (document.title = `${text} · kew`);
   try {
@@ -71,13 +100,35 @@ async function route() {
     fill(main);
     if (!found) {
       title("Not found");
-      fill(main, h("section", { class: "empty" }, h("h2", null, "There is no such page"), h("p", null, h("a", { href: link("") }, "Queues"))));
+      fill(
+        main,
+        h(
+          "section",
+          { class: "empty" },
+          h("h2", null, "There is no such page"),
+          h("p", null, h("a", { href: link("") }, "Queues")),
+        ),
+      );
     } else {
-      const view = { params: parts.slice(1), query: new URLSearchParams(search), signal, keys: pageKeys, title, go, link };
+      const view = {
+        params: parts.slice(1),
+        query: new URLSearchParams(search),
+        signal,
+        keys: pageKeys,
+        title,
+        go,
+        link,
+        space: () => space.described ?? {},
+      };
       await found[2](main, view);
     }
   } catch (error) {
-    if (!signal.aborted) fill(main, trouble(error), h("p", { class: "row center" }, h("a", { href: "#/" }, "Queues of the default namespace")));
+    if (!signal.aborted)
+      fill(
+        main,
+        trouble(error),
+        h("p", { class: "row center" }, h("a", { href: "#/" }, "Queues of the default namespace")),
+      );
   }
   if (shownPath !== "" && shownPath !== plain && document.activeElement === document.body) main.focus();
   shownPath = plain || "/";
@@ -96,25 +147,35 @@ async function choose(name) {
 }
 
 /** The namespaces that can be chosen. */
-export async function listSpaces() {
+async function listSpaces() {
   const { namespaces } = await kew("GET", "/ns");
   const chooser = /** @type {HTMLSelectElement} */ ($("#space"));
   const names = namespaces.map((/** @type {any} */ one) => one.name);
-  fill(chooser, h("option", { value: "" }, "default"), names.map((/** @type {string} */ one) => h("option", { value: one }, one)));
+  fill(
+    chooser,
+    h("option", { value: "" }, "default"),
+    names.map((/** @type {string} */ one) => h("option", { value: one }, one)),
+  );
   chooser.value = space.name;
   $("#space-field").hidden = names.length === 0;
 }
 
 /** Shows how the clock stands, if it is not simply the real time. @param {AbortSignal} signal */
 function watchClock(signal) {
-  poll(async () => {
-    const chip = $("#clock-chip");
-    const { mode, offsetMs } = await kew("GET", "/clock", { signal });
-    chip.hidden = mode === "real";
-    chip.setAttribute("href", link("clock"));
-    chip.dataset.mode = mode;
-    setText(chip, `Clock ${mode}${Math.abs(offsetMs) >= 1000 && mode !== "frozen" ? `, ${span(offsetMs)} ahead` : ""}`);
-  }, signal, () => {}, 5000);
+  const again = poll(
+    async () => {
+      const chip = $("#clock-chip");
+      const { mode, offsetMs } = await kew("GET", "/clock", { signal });
+      chip.hidden = mode === "real";
+      chip.setAttribute("href", link("clock"));
+      chip.dataset.mode = mode;
+      setText(chip, `${mode} clock${offsetMs >= 1000 ? ` +${span(offsetMs)}` : ""}`);
+    },
+    signal,
+    () => {},
+    5000,
+  );
+  document.addEventListener(DONE, again, { signal });
 }
 
 line.reached = (reached) => {
@@ -122,31 +183,76 @@ line.reached = (reached) => {
   setText($("#line-text"), reached ? "live" : "no connection");
 };
 
-keeper.ask = () => new Promise((resolve) => {
-  const input = h("input", { type: "password", autocomplete: "off", required: true, "aria-label": "Token" });
-  let token = /** @type {string | null} */ (null);
-  const box = dialog({ title: "This kew wants a token", submit: "Use it", cancel: "Not now", content: [
-    h("p", null, "It was printed when kew was started, or set with --control-token. It is kept in this tab only."), input] });
-  box.querySelector("form")?.addEventListener("submit", () => (token = input.value.trim() || null), { capture: true });
-  box.addEventListener("close", () => resolve(token));
-  input.focus();
-});
+keeper.ask = () =>
+  new Promise((resolve) => {
+    const input = h("input", { type: "password", autocomplete: "off", required: true, "aria-label": "Token" });
+    let token = /** @type {string | null} */ (null);
+    const box = dialog({
+      title: "This kew wants a token",
+      submit: "Use it",
+      cancel: "Not now",
+      content: [
+        h("p", null, "It was printed when kew was started, or set with --control-token. It is kept in this tab only."),
+        input,
+      ],
+    });
+    box
+      .querySelector("form")
+      ?.addEventListener("submit", () => (token = input.value.trim() || null), { capture: true });
+    box.addEventListener("close", () => resolve(token));
+    input.focus();
+  });
 
 /** Moves the focus from row to row. @param {number} by */
 function step(by) {
-  const links = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("main tbody tr a.row-link, main .timeline summary")]);
+  const links = /** @type {HTMLElement[]} */ ([
+    ...document.querySelectorAll("main tbody tr a.row-link, main .timeline summary"),
+  ]);
   const row = document.activeElement?.closest("tr, summary");
   const at = links.findIndex((one) => one === document.activeElement || (row && row.contains(one)));
   links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
 }
 
 function shortcuts() {
-  const rows = (/** @type {Map<string, Key>} */ keys) => [...keys].map(([key, { text }]) =>
-    h("tr", null, h("th", { scope: "row" }, key.split(" ").map((one) => [h("kbd", null, one), " "]).flat()), h("td", null, text)));
-  dialog({ title: "Shortcuts", cancel: "Close", content: [h("table", { class: "keys", "aria-label": "Shortcuts" },
-    h("tbody", null, rows(pageKeys), rows(KEYS),
-      h("tr", null, h("th", { scope: "row" }, h("kbd", null, "Ctrl"), " ", h("kbd", null, "Enter")), h("td", null, "Do what a dialog is for")),
-      h("tr", null, h("th", { scope: "row" }, h("kbd", null, "Esc")), h("td", null, "Close a dialog"))))] });
+  const rows = (/** @type {Map<string, Key>} */ keys) =>
+    [...keys].map(([key, { text }]) =>
+      h(
+        "tr",
+        null,
+        h(
+          "th",
+          { scope: "row" },
+          key
+            .split(" ")
+            .map((one) => [h("kbd", null, one), " "])
+            .flat(),
+        ),
+        h("td", null, text),
+      ),
+    );
+  dialog({
+    title: "Shortcuts",
+    cancel: "Close",
+    content: [
+      h(
+        "table",
+        { class: "keys", "aria-label": "Shortcuts" },
+        h(
+          "tbody",
+          null,
+          rows(pageKeys),
+          rows(KEYS),
+          h(
+            "tr",
+            null,
+            h("th", { scope: "row" }, h("kbd", null, "Ctrl"), " ", h("kbd", null, "Enter")),
+            h("td", null, "Do what a dialog is for"),
+          ),
+          h("tr", null, h("th", { scope: "row" }, h("kbd", null, "Esc")), h("td", null, "Close a dialog")),
+        ),
+      ),
+    ],
+  });
 }
 
 let before = "";
@@ -169,6 +275,11 @@ $("#space").addEventListener("change", (event) => {
 });
 addEventListener("hashchange", route);
 addEventListener("unhandledrejection", (event) => {
-  if (event.reason?.name === "AbortError" || event.reason instanceof Refused) event.preventDefault();
+  if (event.reason instanceof Refused) {
+    const { text, hint } = wrong(event.reason);
+    notice(text, { kind: "bad", hint });
+    event.preventDefault();
+  }
+  if (event.reason?.name === "AbortError") event.preventDefault();
 });
 route();

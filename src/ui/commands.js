@@ -28,7 +28,9 @@ export function asCurl(act) {
   const input = act.place ? { QueueUrl: queueUrl(act.place), ...act.input } : act.input;
   const json = JSON.stringify(input);
   const body = json.length > COMMAND_CHARACTERS_MAX ? "@request.json" : quoted(json);
-  const signed = space.name ? ` \\\n  -H ${quoted(`Authorization: AWS4-HMAC-SHA256 Credential=${key}/20260101/${region}/sqs/aws4_request, SignedHeaders=host, Signature=0`)}` : "";
+  const signed = space.name
+    ? ` \\\n  -H ${quoted(`Authorization: AWS4-HMAC-SHA256 Credential=${key}/20260101/${region}/sqs/aws4_request, SignedHeaders=host, Signature=0`)}`
+    : "";
   return `curl -f ${location.origin}/ -H 'Content-Type: application/x-amz-json-1.0' \\\n  -H 'X-Amz-Target: AmazonSQS.${act.action}'${signed} \\\n  -d ${body}`;
 }
 
@@ -41,7 +43,11 @@ export function asAws(act) {
   const input = act.place ? { QueueUrl: queueUrl(act.place), ...act.input } : { ...act.input };
   const words = Object.entries(input).map(([name, value]) => {
     const list = Array.isArray(value) && value.every((item) => typeof item === "string");
-    const text = list ? value.map(quoted).join(" ") : typeof value === "object" ? quoted(JSON.stringify(value)) : quoted(String(short(value)));
+    const text = list
+      ? value.map(quoted).join(" ")
+      : typeof value === "object"
+        ? quoted(JSON.stringify(value))
+        : quoted(String(short(value)));
     return `${flag(name)} ${text}`;
   });
   const env = `AWS_ACCESS_KEY_ID=${key} AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=${region}`;
@@ -62,7 +68,10 @@ export function environment() {
 }
 
 /** @returns {string} */
-export const exports = () => environment().map(([name, value]) => `export ${name}=${quoted(value)}`).join("\n");
+export const exports = () =>
+  environment()
+    .map(([name, value]) => `export ${name}=${quoted(value)}`)
+    .join("\n");
 
 /**
  * How to begin with a queue, by language.
@@ -72,11 +81,50 @@ export function snippets(queue) {
   const url = (environment().find(([name]) => name === "AWS_ENDPOINT_URL") ?? [])[1];
   const name = JSON.stringify(queue);
   return [
-    ["Shell", `${exports()}\naws sqs send-message --queue-url "$(aws sqs get-queue-url --queue-name ${quoted(queue)} --output text)" \\\n  --message-body hello`],
-    ["Python", `import boto3                       # with the lines above, or as here\n\nsqs = boto3.client("sqs", endpoint_url=${JSON.stringify(url)})\nurl = sqs.get_queue_url(QueueName=${name})["QueueUrl"]\nsqs.send_message(QueueUrl=url, MessageBody="hello")\nfor message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages", []):\n    print(message["Body"])\n    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])`],
-    ["JavaScript", `import { SQSClient, GetQueueUrlCommand, SendMessageCommand } from "@aws-sdk/client-sqs";\n\nconst sqs = new SQSClient({ endpoint: ${JSON.stringify(url)}, useQueueUrlAsEndpoint: false });\nconst { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: ${name} }));\nawait sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: "hello" }));`],
-    ["Go", `cfg, err := config.LoadDefaultConfig(ctx)      // reads the lines of the shell\nsqsClient := sqs.NewFromConfig(cfg)\nurl, err := sqsClient.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(${name})})\n_, err = sqsClient.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url.QueueUrl, MessageBody: aws.String("hello")})`],
-    ["Java", `SqsClient sqs = SqsClient.builder().endpointOverride(URI.create(${JSON.stringify(url)})).build();\nString url = sqs.getQueueUrl(r -> r.queueName(${name})).queueUrl();\nsqs.sendMessage(r -> r.queueUrl(url).messageBody("hello"));`],
-    ["Rust", `let config = aws_config::load_from_env().await;   // reads the lines of the shell\nlet sqs = aws_sdk_sqs::Client::new(&config);\nlet url = sqs.get_queue_url().queue_name(${name}).send().await?;\nsqs.send_message().set_queue_url(url.queue_url).message_body("hello").send().await?;`],
+    [
+      "Shell",
+      `${exports()}
+aws sqs send-message --queue-url "$(aws sqs get-queue-url --queue-name ${quoted(queue)} --output text)" \\
+  --message-body hello`,
+    ],
+    [
+      "Python",
+      `import boto3                       # with the lines above, or as here
+
+sqs = boto3.client("sqs", endpoint_url=${JSON.stringify(url)})
+url = sqs.get_queue_url(QueueName=${name})["QueueUrl"]
+sqs.send_message(QueueUrl=url, MessageBody="hello")
+for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages", []):
+    print(message["Body"])
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])`,
+    ],
+    [
+      "JavaScript",
+      `import { SQSClient, GetQueueUrlCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
+
+const sqs = new SQSClient({ endpoint: ${JSON.stringify(url)}, useQueueUrlAsEndpoint: false });
+const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: ${name} }));
+await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: "hello" }));`,
+    ],
+    [
+      "Go",
+      `cfg, err := config.LoadDefaultConfig(ctx)      // reads the lines of the shell
+sqsClient := sqs.NewFromConfig(cfg)
+url, err := sqsClient.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(${name})})
+_, err = sqsClient.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url.QueueUrl, MessageBody: aws.String("hello")})`,
+    ],
+    [
+      "Java",
+      `SqsClient sqs = SqsClient.builder().endpointOverride(URI.create(${JSON.stringify(url)})).build();
+String url = sqs.getQueueUrl(r -> r.queueName(${name})).queueUrl();
+sqs.sendMessage(r -> r.queueUrl(url).messageBody("hello"));`,
+    ],
+    [
+      "Rust",
+      `let config = aws_config::load_from_env().await;   // reads the lines of the shell
+let sqs = aws_sdk_sqs::Client::new(&config);
+let url = sqs.get_queue_url().queue_name(${name}).send().await?;
+sqs.send_message().set_queue_url(url.queue_url).message_body("hello").send().await?;`,
+    ],
   ];
 }

@@ -1,13 +1,14 @@
 // Building the page: elements whose contents are texts and other elements, never markup.
 
-/** @typedef {Node | string | number | null | undefined | false} Child */
+/** Texts and elements, in lists or not; what is not there is left out.
+ * @typedef {Node | string | number | null | undefined | false | readonly any[]} Child */
 /** @typedef {Record<string, any>} Props */
 
 /**
  * An element. `on…` members are listeners; `class`, `aria-…`, `data-…` and the like are attributes; `value`, `checked` and what
  * else an input has are properties. Children that are texts stay texts.
  * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Props | null} [props] @param {...(Child | Child[])} children
+ * @param {K} tag @param {Props | null} [props] @param {...Child} children
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function h(tag, props, ...children) {
@@ -24,10 +25,11 @@ export function h(tag, props, ...children) {
 
 const PROPERTIES = new Set(["value", "checked", "disabled", "selected", "indeterminate", "hidden", "open"]);
 
-/** @param {(Child | Child[])[]} children @returns {(Node | string)[]} */
+/** @param {readonly Child[]} children @returns {(Node | string)[]} */
 function shown(children) {
-  const flat = /** @type {Child[]} */ (children.flat());
-  return flat.filter((child) => child !== null && child !== undefined && child !== false)
+  const flat = /** @type {Child[]} */ (children.flat(Infinity));
+  return flat
+    .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : String(child)));
 }
 
@@ -49,7 +51,7 @@ export function $(selector) {
   return found;
 }
 
-/** Puts children in the place of all that an element had. @param {Element} node @param {...(Child | Child[])} children */
+/** Puts children in the place of all that an element had. @param {Element} node @param {...Child} children */
 export function fill(node, ...children) {
   node.replaceChildren(...shown(children));
 }
@@ -95,7 +97,10 @@ export function table(label, heads, props) {
     const [text, kind] = typeof head === "string" ? head.split("|") : [head, ""];
     return h("th", { scope: "col", class: kind ?? "" }, text === "" ? h("span", { class: "out" }, "Actions") : text);
   });
-  const node = h("div", { class: "frame", tabindex: "-1" },
-    h("table", { ...props, "aria-label": label }, h("thead", null, h("tr", null, cells)), body));
+  const node = h(
+    "div",
+    { class: "frame", tabindex: 0 },
+    h("table", { ...props, "aria-label": label }, h("thead", null, h("tr", null, cells)), body),
+  );
   return { node, body };
 }

@@ -24,12 +24,26 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: &[(&str, &str, &str)] = &[
     ("", HTML, include_str!("index.html")),
     ("app.css", CSS, include_str!("app.css")),
-    ("app.js", SCRIPT, include_str!("app.js")),
+    ("activity.js", SCRIPT, include_str!("activity.js")),
     ("api.js", SCRIPT, include_str!("api.js")),
-    ("dom.js", SCRIPT, include_str!("dom.js")),
-    ("widgets.js", SCRIPT, include_str!("widgets.js")),
+    ("app.js", SCRIPT, include_str!("app.js")),
+    ("body.js", SCRIPT, include_str!("body.js")),
+    ("clock.js", SCRIPT, include_str!("clock.js")),
     ("commands.js", SCRIPT, include_str!("commands.js")),
+    ("compose.js", SCRIPT, include_str!("compose.js")),
+    ("dom.js", SCRIPT, include_str!("dom.js")),
+    ("fault.js", SCRIPT, include_str!("fault.js")),
+    ("faults.js", SCRIPT, include_str!("faults.js")),
+    ("format.js", SCRIPT, include_str!("format.js")),
+    ("manage.js", SCRIPT, include_str!("manage.js")),
+    ("message.js", SCRIPT, include_str!("message.js")),
+    ("messages.js", SCRIPT, include_str!("messages.js")),
+    ("queue.js", SCRIPT, include_str!("queue.js")),
     ("queues.js", SCRIPT, include_str!("queues.js")),
+    ("report.js", SCRIPT, include_str!("report.js")),
+    ("settings.js", SCRIPT, include_str!("settings.js")),
+    ("system.js", SCRIPT, include_str!("system.js")),
+    ("widgets.js", SCRIPT, include_str!("widgets.js")),
 ];
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
@@ -50,7 +64,7 @@ mod tests {
     use super::*;
 
     /// What the console may weigh, uncompressed.
-    const BYTES_MAX: usize = 130 * 1024;
+    const BYTES_MAX: usize = 160 * 1024;
     /// Lines of a script.
     const LINES_MAX: usize = 300;
 
@@ -58,7 +72,7 @@ mod tests {
     fn every_file_is_there_once_and_in_the_table() {
         let on_disk = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/ui")).unwrap();
         let mut on_disk: Vec<String> = on_disk.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        on_disk.retain(|name| !name.ends_with(".rs") && !name.ends_with(".json"));
+        on_disk.retain(|name| !name.ends_with(".rs"));
         on_disk.sort();
         let mut listed: Vec<_> =
             ASSETS.iter().map(|file| if file.path.is_empty() { "index.html" } else { file.path }).collect();

@@ -1,47 +1,13 @@
-// What all pages are made of: figures and times as people read them, buttons, dialogs, notices, menus, pagers.
+// What all pages are made of: buttons, dialogs, notices, menus, what to show where there is nothing.
 
 import { carryOut } from "./api.js";
 import { asAws, asCurl } from "./commands.js";
 import { $, fill, h, svg } from "./dom.js";
+import { count } from "./format.js";
 
 /** @typedef {import("./api.js").Act} Act */
 
 const NOTICE_MS = 8000;
-
-const whole = new Intl.NumberFormat("en-US");
-
-/** @param {number | null | undefined} value */
-export const count = (value) => (value === null || value === undefined ? "–" : whole.format(value));
-
-/** A length of time in one or two units. @param {number | null | undefined} ms */
-export function span(ms) {
-  if (ms === null || ms === undefined || Number.isNaN(ms)) return "–";
-  const sign = ms < 0 ? "−" : "";
-  const s = Math.abs(ms) / 1000;
-  if (s < 1) return `${sign}${Math.round(s * 1000)} ms`;
-  if (s < 60) return `${sign}${s < 10 ? Number(s.toFixed(1)) : Math.floor(s)} s`;
-  const units = /** @type {const} */ ([[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]]);
-  const [big, bigName, small, smallName] = units.find(([size]) => s >= size) ?? units[2];
-  const rest = Math.floor((s % big) / small);
-  return `${sign}${Math.floor(s / big)} ${bigName}${rest ? ` ${rest} ${smallName}` : ""}`;
-}
-
-/** @param {number} value */
-export function bytes(value) {
-  if (value < 1024) return `${value} B`;
-  return value < 1024 * 1024 ? `${Number((value / 1024).toFixed(1))} KiB` : `${Number((value / 1048576).toFixed(2))} MiB`;
-}
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const date = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
-
-/** A moment by the clock on the wall here. @param {string | number} at @param {boolean} [withDate] */
-export function time(at, withDate = false) {
-  const moment = new Date(at);
-  const ms = `${moment.getMilliseconds()}`.padStart(3, "0");
-  const text = `${withDate ? `${date.format(moment)}, ` : ""}${clock.format(moment)}${withDate ? "" : `.${ms}`}`;
-  return h("time", { datetime: moment.toISOString(), title: moment.toISOString() }, text);
-}
 
 /** A button. @param {string} text @param {(event: Event) => void} onclick @param {Record<string, any>} [props] */
 export const button = (text, onclick, props) => h("button", { type: "button", onclick, ...props }, text);
@@ -62,7 +28,10 @@ export const STATES = { visible: "visible", inFlight: "in flight", delayed: "del
 
 /** @param {string} text @param {string} what */
 export async function copy(text, what) {
-  await navigator.clipboard.writeText(text).then(() => notice(`Copied ${what}.`), () => showText(what, text));
+  await navigator.clipboard.writeText(text).then(
+    () => notice(`Copied ${what}.`),
+    () => showText(what, text),
+  );
 }
 
 /** Where the browser lets no page write to the clipboard. @param {string} what @param {string} text */
@@ -76,13 +45,17 @@ function showText(what, text) {
 /** Buttons that copy an act. @param {() => Act} actOf @returns {HTMLElement[]} */
 export function copiers(actOf) {
   const one = (/** @type {string} */ label, /** @type {(act: Act) => string | null} */ as) =>
-    button(`Copy as ${label}`, () => {
-      try {
-        copy(as(actOf()) ?? "", label);
-      } catch (error) {
-        notice(String(/** @type {Error} */ (error).message), { kind: "bad" });
-      }
-    }, { class: "quiet small" });
+    button(
+      `Copy as ${label}`,
+      () => {
+        try {
+          copy(as(actOf()) ?? "", label);
+        } catch (error) {
+          notice(String(/** @type {Error} */ (error).message), { kind: "bad" });
+        }
+      },
+      { class: "quiet small" },
+    );
   const buttons = [one("curl", asCurl)];
   try {
     if (asAws(actOf()) !== null) buttons.push(one("aws", asAws));
@@ -100,10 +73,19 @@ export const last = { act: null };
  * @param {{ kind?: string, hint?: string, act?: Act, link?: { text: string, href: string } }} [more]
  */
 export function notice(text, { kind = "", hint = "", act, link } = {}) {
-  const node = h("div", { class: `notice ${kind}`, role: kind === "bad" ? "alert" : "status" },
-    h("div", null, h("p", null, text), hint && h("p", { class: "hint" }, hint),
-      (act || link) && h("p", { class: "row" }, link && h("a", { href: link.href }, link.text), act && copiers(() => act))),
-    button("×", () => node.remove(), { class: "quiet close", "aria-label": "Dismiss" }));
+  const node = h(
+    "div",
+    { class: `notice ${kind}`, role: kind === "bad" ? "alert" : "status" },
+    h(
+      "div",
+      null,
+      h("p", null, text),
+      hint && h("p", { class: "hint" }, hint),
+      (act || link) &&
+        h("p", { class: "row" }, link && h("a", { href: link.href }, link.text), act && copiers(() => act)),
+    ),
+    button("×", () => node.remove(), { class: "quiet close", "aria-label": "Dismiss" }),
+  );
   const place = $("#notices");
   place.append(node);
   while (place.children.length > 3) place.firstElementChild?.remove();
@@ -155,10 +137,22 @@ export function dialog({ title, content, submit, cancel = "Cancel", danger, wide
   const alert = h("p", { class: "error", role: "alert", hidden: true });
   const ok = submit ? h("button", { type: "submit", class: danger ? "danger" : "primary" }, submit) : null;
   const box = h("dialog", { class: wide ? "wide" : "", "aria-labelledby": "dialog-title" });
-  const form = h("form", { method: "dialog", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), send()) },
-    h("h2", { id: "dialog-title" }, title), h("div", { class: "content" }, content), alert,
-    h("footer", null, act ? h("span", { class: "row" }, copiers(act)) : null, extra, h("span", { class: "spring" }),
-      button(cancel, () => box.close(), { class: "quiet" }), ok));
+  const form = h(
+    "form",
+    { method: "dialog", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), send()) },
+    h("h2", { id: "dialog-title" }, title),
+    h("div", { class: "content" }, content),
+    alert,
+    h(
+      "footer",
+      null,
+      act ? h("span", { class: "row" }, copiers(act)) : null,
+      extra,
+      h("span", { class: "spring" }),
+      button(cancel, () => box.close(), { class: "quiet" }),
+      ok,
+    ),
+  );
   const send = async () => {
     if (!act || !ok) return box.close();
     ok.disabled = true;
@@ -190,21 +184,44 @@ export function dialog({ title, content, submit, cancel = "Cancel", danger, wide
  * @param {Act} act @param {string} done @param {() => void} [then]
  */
 export function ask(title, text, submit, act, done, then) {
-  dialog({ title, content: [h("p", null, text)], submit, danger: true, act: () => act,
-    done: () => (notice(done, { act }), then?.()) });
+  dialog({
+    title,
+    content: [h("p", null, text)],
+    submit,
+    danger: true,
+    act: () => act,
+    done: () => (notice(done, { act }), then?.()),
+  });
+}
+
+let fields = 0;
+
+/** Ties a label and a hint to a control. @param {HTMLElement} control @param {string} [hint] */
+function tied(control, hint) {
+  control.id ||= `field-${++fields}`;
+  if (hint) control.setAttribute("aria-describedby", `${control.id}-hint`);
+  return hint && h("small", { id: `${control.id}-hint` }, hint);
 }
 
 /** A labelled field. @param {string} label @param {HTMLElement} control @param {string} [hint] */
-export const field = (label, control, hint) =>
-  h("label", { class: "field" }, h("span", null, label), control, hint && h("small", null, hint));
+export function field(label, control, hint) {
+  const told = tied(control, hint);
+  return h("div", { class: "field" }, h("label", { for: control.id }, label), control, told);
+}
 
-/** @param {string} label @param {HTMLInputElement} box @param {string} [hint] */
-export const tick = (label, box, hint) =>
-  h("label", { class: "tick" }, box, h("span", null, label, hint && h("small", null, hint)));
+/** A labelled box to tick. @param {string} label @param {HTMLInputElement} box @param {string} [hint] */
+export function tick(label, box, hint) {
+  const told = tied(box, hint);
+  return h("div", { class: "tick" }, box, h("div", null, h("label", { for: box.id }, label), told));
+}
 
 /** @param {[string, string][]} options value and text @param {Record<string, any>} [props] */
 export const select = (options, props) => {
-  const node = h("select", props, options.map(([value, text]) => h("option", { value }, text)));
+  const node = h(
+    "select",
+    props,
+    options.map(([value, text]) => h("option", { value }, text)),
+  );
   if (props?.value !== undefined) node.value = props.value;
   return node;
 };
@@ -212,18 +229,33 @@ export const select = (options, props) => {
 /** A menu behind a button. @param {string} label @param {[string, () => void, string?][]} items */
 export function menu(label, items) {
   const shut = () => (node.open = false);
-  const node = h("details", { class: "menu",
+  const node = h("details", {
+    class: "menu",
     onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (shut(), summary.focus()),
-    onfocusout: (/** @type {FocusEvent} */ event) => node.contains(/** @type {Node} */ (event.relatedTarget)) || setTimeout(shut, 150) });
+    onfocusout: (/** @type {FocusEvent} */ event) =>
+      node.contains(/** @type {Node} */ (event.relatedTarget)) ||
+      setTimeout(() => node.contains(document.activeElement) || shut(), 150),
+  });
   const summary = h("summary", { "aria-label": label, title: label }, "⋯");
-  node.append(summary, h("div", null, items.map(([text, act, kind]) =>
-    button(text, () => (shut(), act()), { class: `item ${kind ?? ""}` }))));
+  node.append(
+    summary,
+    h(
+      "div",
+      null,
+      items.map(([text, act, kind]) => button(text, () => (shut(), act()), { class: `item ${kind ?? ""}` })),
+    ),
+  );
   return node;
 }
 
 /** Text with a button that copies it. @param {string} text @param {string} what */
 export const snippet = (text, what) =>
-  h("div", { class: "snippet" }, h("pre", { tabindex: 0, "aria-label": what }, text), button("Copy", () => copy(text, what), { class: "small" }));
+  h(
+    "div",
+    { class: "snippet" },
+    h("pre", { tabindex: 0, "aria-label": what }, text),
+    button("Copy", () => copy(text, what), { class: "small" }),
+  );
 
 /** What to show where there is nothing. @param {string} title @param {...any} rest */
 export const empty = (title, ...rest) => h("section", { class: "empty" }, h("h2", null, title), rest);
@@ -239,7 +271,12 @@ export function sparkline(values, label) {
   const [width, height] = [120, 28];
   const most = Math.max(1, ...values);
   const step = width / Math.max(1, values.length - 1);
-  const points = values.map((value, at) => `${(at * step).toFixed(1)},${(height - 2 - (value / most) * (height - 4)).toFixed(1)}`);
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "spark", role: "img", "aria-label": label },
-    svg("polyline", { points: points.join(" "), fill: "none" }));
+  const points = values.map(
+    (value, at) => `${(at * step).toFixed(1)},${(height - 2 - (value / most) * (height - 4)).toFixed(1)}`,
+  );
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, class: "spark", role: "img", "aria-label": label },
+    svg("polyline", { points: points.join(" "), fill: "none" }),
+  );
 }
