@@ -20,6 +20,9 @@ BOTO3 := $(VENV)/boto3-1.44.5
 # What reads the compose file of packaging/metrics.
 PYYAML := $(VENV)/PyYAML-6.0.3
 
+# What tests/console needs, but for the browser.
+CONSOLE := $(VENV)/console
+
 # Tools of others are built without optimisation: that takes a minute or two each, and they have little to do.
 CARGO_DENY := $(VENV)/bin/cargo-deny
 CARGO_FUZZ := $(VENV)/bin/cargo-fuzz
@@ -35,7 +38,7 @@ SECONDS ?= 60
 ROUNDS  ?= 50
 RUNS    ?= 100
 
-.PHONY: help run build test unit clients clients-list snippets durable auto browser-test metrics-test compat compat-core crash queue-audit flips fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets durable auto browser-test console-test metrics-test compat compat-core crash queue-audit flips fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc clean
 
 help: ## this list
@@ -89,6 +92,10 @@ browser-test: build ## hostile web pages in a real Chromium against the release 
 
 metrics-test: build $(PYYAML) ## alerts and dashboard against the release binary, by promtool and a real Prometheus; needs both
 	KEW_BIN=target/release/kew $(VENV)/bin/python tests/metrics/run.py
+
+console-test: build $(CONSOLE) ## the web console in a real Chromium; needs chromium and npm: make console-test SCREENSHOTS=1, or ONLY=clock
+	$(CONSOLE)/tsc/node_modules/.bin/tsc -p tests/console
+	KEW_BIN=target/release/kew $(if $(SCREENSHOTS),SCREENSHOTS=1) $(CONSOLE)/bin/python tests/console/run.py $(ONLY)
 
 compat-core: build ## the rows of it that CI runs on every change; without some: make compat-core EXCEPT=boto3
 	KEW_BIN=target/release/kew EXCEPT="$(EXCEPT)" $(PYTHON) compat/run.py --core --no-matrix
@@ -169,6 +176,13 @@ clean: ## removes what the targets above made
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(CONSOLE): tests/console/requirements.txt tests/console/package.json
+	$(PYTHON) -m venv $@
+	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 $@/bin/python -m pip --disable-pip-version-check --quiet install -r tests/console/requirements.txt
+	mkdir -p $@/tsc && cp tests/console/package.json $@/tsc/
+	npm install --prefix $@/tsc --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
 
 $(BOTO3): | $(VENV)/bin/python
 	$(PIP) install boto3==1.44.5
