@@ -250,9 +250,7 @@ impl OpenQueue<'_> {
         let QueueState { engine, journal, .. } = &mut *self.state;
         let received = engine.received_at(receipt);
         let deleted = engine.delete(self.now, receipt, journal);
-        if deleted != Deleted::ReceiptExpired {
-            journal.tally.deleted(self.now, received);
-        }
+        journal.tally.deleted(self.now, received, deleted != Deleted::ReceiptExpired);
         deleted
     }
 

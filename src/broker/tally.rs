@@ -61,13 +61,13 @@ pub struct Tally {
     by_cause: [u64; Cause::COUNT],
     /// Successful deletions, also of what was gone.
     pub deleted: u64,
-    /// Deliveries of messages that had been received before.
+    /// Deliveries of messages that had been received here before.
     pub redelivered: u64,
     /// Dead letters by the name of the queue that they went to.
     pub dead_lettered: Vec<(Arc<str>, u64)>,
     /// Sizes of sent messages.
     pub sizes: Histogram<6>,
-    /// From sending to the first receive, in milliseconds, without the delay of the queue.
+    /// From sending, or arriving as a dead letter, to the first receive here, in milliseconds, without the delay of the queue.
     pub waits: Histogram<14>,
     /// From a receive to the deletion with its receipt handle, in milliseconds.
     pub processing: Histogram<14>,
@@ -94,9 +94,16 @@ impl Tally {
     /// Counts what is delivered of messages; the deliveries themselves are counted as events.
     pub(super) fn delivered(&mut self, now: Time, delay_ms: u64, deliveries: &[Delivery]) {
         for delivery in deliveries {
-            match delivery.receive_count {
-                1 => self.waits.add(&TIME_BOUNDS_MS, now.ms_since(delivery.sent).saturating_sub(delay_ms)),
-                _ => self.redelivered += 1,
+            let extra = delivery.extra.as_deref();
+            let elsewhere = extra.map_or(0, |extra| extra.receive_count_on_arrival);
+            if delivery.receive_count > elsewhere + 1 {
+                self.redelivered += 1;
+                continue;
+            }
+            let sent = (elsewhere == 0).then_some(delivery.sent);
+            let available = extra.and_then(|extra| extra.arrived.0).or(sent.map(|sent| sent.plus_ms(delay_ms)));
+            if let Some(available) = available {
+                self.waits.add(&TIME_BOUNDS_MS, now.ms_since(available));
             }
         }
     }
@@ -111,9 +118,9 @@ impl Tally {
         }
     }
 
-    /// Counts a successful deletion, with the time of the receive if it is known.
-    pub(super) fn deleted(&mut self, now: Time, received: Option<Time>) {
-        self.deleted += 1;
+    /// Counts a deletion, with the time of the receive if it is known. One that came too late is a measure of the work too.
+    pub(super) fn deleted(&mut self, now: Time, received: Option<Time>, success: bool) {
+        self.deleted += u64::from(success);
         if let Some(received) = received {
             self.processing.add(&TIME_BOUNDS_MS, now.ms_since(received));
         }

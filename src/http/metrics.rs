@@ -30,22 +30,29 @@ pub(super) fn answer<'a>(service: &'a Service, context: &'a RequestContext<'a>, 
         };
         let format = Format::accepted(text(context.headers.accept));
         let pieces = service.metrics().read(service.control(), selection, format).await;
-        let body = whole(service, pieces);
-        of_body(format.content_type(), StatusCode::OK, body)
+        match body_of(service, pieces) {
+            Some(body) => of_body(format.content_type(), StatusCode::OK, body),
+            None => {
+                let body = AnswerBody::whole("Too many large answers with metrics are on their way.\n");
+                of_body("text/plain; charset=utf-8", StatusCode::SERVICE_UNAVAILABLE, body)
+            }
+        }
     })
 }
 
-/// The body of an answer: as a whole, or piece by piece if there is much of it.
-fn whole(service: &Service, mut pieces: Pieces) -> AnswerBody {
+/// The body of an answer: as a whole, or piece by piece if there is much of it; none if there are too many of that kind.
+fn body_of(service: &Service, mut pieces: Pieces) -> Option<AnswerBody> {
     let mut text = String::new();
     while text.len() < WHOLE_BYTES_MAX {
         match pieces.next() {
             Some(piece) => text.push_str(&piece),
-            None => return AnswerBody::whole(text),
+            None => return Some(AnswerBody::whole(text)),
         }
     }
+    let permit = service.metrics().large_answers.clone().try_acquire_owned().ok()?;
     let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
     let send = async move {
+        let _permit = permit;
         for piece in std::iter::once(text).chain(pieces) {
             // An error means that nobody reads on.
             if sender.send(piece.into()).await.is_err() {
@@ -53,11 +60,9 @@ fn whole(service: &Service, mut pieces: Pieces) -> AnswerBody {
             }
         }
     };
-    // Without a thread the answer ends at once, and the reader sees that it is not whole.
-    if let Err(error) = service.control().home().shared().background.spawn(send) {
-        tracing::warn!(%error, "no thread for metrics");
-    }
-    AnswerBody::Stream(receiver)
+    let spawned = service.control().home().shared().background.spawn(send);
+    spawned.inspect_err(|error| tracing::warn!(%error, "no thread for metrics")).ok()?;
+    Some(AnswerBody::Stream(receiver))
 }
 
 fn of_body(content_type: &'static str, status: StatusCode, body: AnswerBody) -> Answer {

@@ -7,12 +7,14 @@
 //! | `requests.rs` | requests to SQS, counted by action and outcome |
 //! | `process.rs` | what the operating system says of this process |
 //! | `sample.rs` | what is read of a queue and of the server |
-//! | `families.rs` | the table of all metrics: name, type, help, and where the value is found |
+//! | `families.rs` `aws.rs` `own.rs` | what a metric is; the tables of all: under CloudWatch's names, and under kew's |
 //! | `selection.rs` | which of them somebody wants: `?family=`, `?queue=` |
 //! | `read.rs` | [`Metrics`]: an answer, in pieces |
 
+mod aws;
 mod exposition;
 mod families;
+mod own;
 mod process;
 mod read;
 mod requests;
@@ -20,6 +22,6 @@ mod sample;
 mod selection;
 
 pub use exposition::{Format, Kind};
-pub use families::{FAMILIES, Family};
-pub use read::{Metrics, MetricsOptions, Pieces, QUEUES_SHOWN_MAX};
+pub use families::Family;
+pub use read::{Metrics, MetricsOptions, Pieces, QUEUES_SHOWN_MAX, family};
 pub use selection::Selection;

@@ -1,7 +1,9 @@
 //! An answer with metrics: what is read for it, and its text in pieces.
 
+use super::aws::AWS;
 use super::exposition::{Format, Kind, Samples, write_head};
-use super::families::{FAMILIES, Values};
+use super::families::{Family, Values};
+use super::own::OWN;
 use super::process::Process;
 use super::requests::Requests;
 use super::sample::{QueueSample, ServerSample, SpaceSample, StoreSample};
@@ -14,13 +16,21 @@ use crate::error::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
 /// Queues that one answer shows.
 pub const QUEUES_SHOWN_MAX: usize = 10_000;
 /// Queues that are looked at before other requests get their turn.
 const QUEUES_PER_TURN: usize = 100;
+/// Answers in pieces at one time.
+const LARGE_ANSWERS_MAX: usize = 4;
 /// Bytes of a piece of an answer, at which it is ended.
 const PIECE_BYTES: usize = 256 * 1024;
+
+/// The metrics by number, in the order in which they are shown.
+pub fn family(number: usize) -> Option<&'static Family> {
+    AWS.iter().chain(OWN).nth(number)
+}
 
 /// How metrics are set.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +45,8 @@ pub struct Metrics {
     requests: Requests,
     /// Connections of clients.
     pub connections: Arc<AtomicUsize>,
+    /// To be had by an answer that goes out in pieces, for it keeps what was read of thousands of queues.
+    pub large_answers: Arc<Semaphore>,
     /// Whether somebody has read metrics: from then on it is measured how long requests take.
     is_read: AtomicBool,
     time: NetworkTime,
@@ -49,6 +61,7 @@ impl Metrics {
             options,
             requests: Requests::default(),
             connections: Arc::default(),
+            large_answers: Arc::new(Semaphore::new(LARGE_ANSWERS_MAX)),
             is_read: AtomicBool::new(false),
             time: NetworkTime::real(),
             told: Mutex::default(),
@@ -171,7 +184,7 @@ impl Pieces {
 
     /// Writes the samples of the next queue, or of the server, in the next family.
     fn step(&mut self, out: &mut String) {
-        let Some(family) = FAMILIES.get(self.family) else {
+        let Some(family) = family(self.family) else {
             out.push_str(self.format.end());
             self.ended = true;
             return;

@@ -82,6 +82,9 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("--body-limit", "0", "`0` is not a whole number of at least 1"),
     ("--connection-limit", "x", "`x` is not a whole number of at least 1"),
     ("--threads", "1025", "`1025` is not a whole number from 1 to 1024"),
+    ("--metrics", "x", "`x` is neither on nor off"),
+    ("--metrics-period", "0", "`0` is not a whole number of seconds from 1 to 86400"),
+    ("--metrics-period", "1m", "`1m` is not a whole number of seconds from 1 to 86400"),
     ("--durability", "x", "`x` is neither full nor process"),
     ("--log", "loud", "`loud` is not error, warn, info, debug or trace"),
 ];

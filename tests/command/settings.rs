@@ -1,7 +1,7 @@
 //! Every setting that can be observed: its default, the file, the variable over the file, and the flag over both.
 
 use crate::config_file::refusal_of;
-use crate::http::{Answer, Peer, get, json, json_with, request};
+use crate::http::{Answer, Peer, get, json, json_with, request, send};
 use crate::kew::*;
 use clap::{Args, FromArgMatches};
 use kew::Config;
@@ -119,6 +119,28 @@ fn has_history(kew: &Kew) -> String {
     if about["position"].is_u64() { "kept" } else { "none" }.to_owned()
 }
 
+fn metrics(kew: &Kew) -> String {
+    let told = kew.ask(get("/metrics")).text().contains("kew_build_info{");
+    if told { "told" } else { "not told" }.to_owned()
+}
+
+/// After how many seconds a message that is sent at the beginning of a period is in a sum.
+fn metrics_period(kew: &Kew) -> String {
+    let control = |method, path, body: &str| kew.ask(request(method, path, &[], body)).ok();
+    control("PUT", "/_kew/clock", r#"{"mode": "frozen", "at": "2100-01-01T00:00:00Z"}"#);
+    kew.ask(json("CreateQueue", r#"{"QueueName": "q"}"#)).ok();
+    kew.ask(send("a")).ok();
+    let second = |_: &u32| {
+        control("POST", "/_kew/clock/advance", r#"{"by": "1s"}"#);
+        let metrics = kew.ask(get("/metrics?family=aws&queue=q"));
+        metrics
+            .text()
+            .lines()
+            .any(|line| line.starts_with("aws_sqs_number_of_messages_sent_sum{") && line.ends_with(" 1"))
+    };
+    (1..=100).find(second).unwrap().to_string()
+}
+
 fn seed(kew: &Kew) -> String {
     let about = kew.ask(get("/_kew")).ok().json();
     let seed = about["seed"].as_u64().unwrap();
@@ -234,6 +256,22 @@ const SETTINGS: &[Setting] = &[
         in_file: "history = 0",
         see: has_history,
         seen: ["kept", "none", "none", "kept"],
+    },
+    Setting {
+        flag: "--metrics",
+        flag_value: "on",
+        variable_value: "off",
+        in_file: "metrics = false",
+        see: metrics,
+        seen: ["told", "not told", "not told", "told"],
+    },
+    Setting {
+        flag: "--metrics-period",
+        flag_value: "30",
+        variable_value: "20",
+        in_file: "metrics-period = 10",
+        see: metrics_period,
+        seen: ["60", "10", "20", "30"],
     },
     Setting {
         flag: "--seed",

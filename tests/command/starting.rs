@@ -128,7 +128,7 @@ fn json_and_quoted_values_keep_their_commas_and_blanks() {
 }
 
 /// All variables, with nothing in them or a blank.
-const EMPTY: [(&str, &str); 23] = [
+const EMPTY: [(&str, &str); 25] = [
     ("KEW_LISTEN", ""),
     ("KEW_QUEUE", ""),
     ("KEW_CONFIG", ""),
@@ -147,6 +147,8 @@ const EMPTY: [(&str, &str); 23] = [
     ("KEW_CONTROL_TOKEN", ""),
     ("KEW_CORS_CONTROL", ""),
     ("KEW_HISTORY", ""),
+    ("KEW_METRICS", ""),
+    ("KEW_METRICS_PERIOD", ""),
     ("KEW_SEED", ""),
     ("KEW_BODY_LIMIT", ""),
     ("KEW_CONNECTION_LIMIT", ""),

@@ -22,6 +22,11 @@ fn more_queues_than_an_answer_shows_are_left_out_and_that_is_said() {
     assert_eq!(metrics.one("kew_queues_left_out", &[]), 5.0);
     assert!(metrics.0.starts_with("# 5 queues are left out: an answer shows 10000 at most"), "{}", &metrics.0[..200]);
     assert_eq!(metrics.one("kew_queues", &[]), 10_005.0);
+    // Those who do not read what they asked for keep only some such answers waiting.
+    let mut slow: Vec<_> = (0..5).map(|_| kew.begin("GET", "/metrics", &[], "")).collect();
+    let statuses: Vec<u16> = slow.iter_mut().map(|pending| pending.head().status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 503).count(), 1, "{statuses:?}");
+    drop(slow);
     let some = Metrics::at(&kew, "/metrics?queue=q1000*");
     assert_eq!((some.all("kew_receivers_parked", &[]).len(), some.one("kew_queues_left_out", &[])), (4, 0.0));
 }

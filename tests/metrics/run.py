@@ -17,7 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
+import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -29,7 +30,8 @@ FLAVORS = {
     "kew": lambda own: (("job", "kew"), ("instance", "kew:9324"), *own.items()),
     # As prometheus/cloudwatch_exporter and YACE have them.
     "cloudwatch-exporter": lambda own: (
-        ("job", "cloudwatch"), ("instance", "exporter:9106"), ("exported_job", "aws_sqs"), ("queue_name", own.get("queue_name", "")),
+        ("job", "cloudwatch"), ("instance", "exporter:9106"), ("exported_job", "aws_sqs"),
+        ("queue_name", own.get("queue_name", "")),
     ),
     "yace": lambda own: (
         ("job", "yace"), ("instance", "yace:5000"),
@@ -222,9 +224,9 @@ def feed(tsdb):
                     series.read(kew)
             for (name, labels), values in series.values.items():
                 labels = (("job", "kew"), ("instance", job), *labels)
-                lines += [
-                    f"{written(name, labels)} {value} {BEGIN + minute * 60}\n" for minute, value in enumerate(values) if value != "_"
-                ]
+                key = written(name, labels)
+                told = ((minute, value) for minute, value in enumerate(values) if value != "_")
+                lines += [f"{key} {value} {BEGIN + minute * 60}\n" for minute, value in told]
     path = scratch("metrics.txt", "".join(lines) + "# EOF\n")
     code, said = tool("promtool", "tsdb", "create-blocks-from", "openmetrics", path, str(tsdb))
     check("promtool makes blocks of what was read", code == 0, said)
@@ -242,30 +244,27 @@ def prometheus(data):
     """A Prometheus on a free port that reads nothing but what is there."""
     config = data / "prometheus.yml"
     config.write_text("scrape_configs: []\n")
-    words = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={data / 'tsdb'}", "--web.listen-address=127.0.0.1:0",
-             "--storage.tsdb.retention.time=100y", "--log.level=info"]
-    log = open(data / "log", "w+")
-    process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
+    words = [
+        "prometheus", f"--config.file={config}", f"--storage.tsdb.path={data / 'tsdb'}",
+        "--storage.tsdb.retention.time=100y", "--web.listen-address=127.0.0.1:0", "--log.level=info",
+    ]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        yield address(process, log)
+        yield address(process)
     finally:
         process.kill()
         process.wait()
-        log.close()
 
 
-def address(process, log):
-    """Where it listens, once it says so."""
-    for _ in range(600):
-        log.seek(0)
-        text = log.read()
-        found = re.search(r'address=(?:http://)?127\.0\.0\.1:([1-9]\d*)', text) or re.search(r"Listening on[^\n]*127\.0\.0\.1:([1-9]\d*)", text)
-        if found and "Server is ready" in text:
-            return f"http://127.0.0.1:{found[1]}"
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    sys.exit(f"prometheus did not start\n{text}")
+def address(process):
+    """Where it listens, once it says that it is ready."""
+    log = ""
+    for line in process.stdout:
+        log += line
+        if "Server is ready" in line:
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return "http://" + re.search(r"Listening on.*address=(127\.0\.0\.1:\d+)", log)[1]
+    sys.exit(f"prometheus did not start\n{log}")
 
 
 def query(url, expression, at):

@@ -141,6 +141,43 @@ fn a_dead_letter_counts_from_its_arrival() {
 }
 
 #[test]
+fn a_dead_letter_begins_anew_where_it_arrives() {
+    let kew = kew();
+    kew.send("orders", "bad");
+    for _ in 0..3 {
+        kew.receive("orders");
+        advance(&kew, 30);
+    }
+    // It has been there for 30 seconds, and nobody has received it there.
+    kew.receive("dead");
+    let metrics = Metrics::of(&kew);
+    let dead = |name: &str| metrics.one(name, &[("queue_name", "dead")]);
+    assert_eq!((dead("kew_wait_seconds_sum"), dead("kew_wait_seconds_count")), (30.0, 1.0));
+    assert_eq!(dead("kew_messages_redelivered_total"), 0.0);
+    advance(&kew, 30);
+    kew.receive("dead");
+    let metrics = Metrics::of(&kew);
+    assert_eq!(metrics.one("kew_messages_redelivered_total", &[("queue_name", "dead")]), 1.0);
+}
+
+#[test]
+fn work_that_takes_too_long_for_a_fifo_queue_is_measured_too() {
+    let kew = with(Server::builder().queue("jobs.fifo"));
+    let ids = json!({"MessageGroupId": "g", "MessageDeduplicationId": "d"});
+    let mut body = json!({"QueueUrl": "jobs.fifo", "MessageBody": "a"});
+    body.as_object_mut().unwrap().extend(ids.as_object().unwrap().clone());
+    assert_eq!(kew.sqs("SendMessage", body).0, 200);
+    let message = kew.receive("jobs.fifo").remove(0);
+    advance(&kew, 40);
+    let handle = &message["ReceiptHandle"];
+    assert_eq!(kew.sqs("DeleteMessage", json!({"QueueUrl": "jobs.fifo", "ReceiptHandle": handle})).0, 400);
+    let metrics = Metrics::of(&kew);
+    let jobs = [("queue_name", "jobs.fifo")];
+    assert_eq!(metrics.one("kew_processing_seconds_sum", &jobs), 40.0);
+    assert_eq!(metrics.one("kew_messages_deleted_total", &jobs), 0.0);
+}
+
+#[test]
 fn a_dead_letter_queue_is_there_before_its_first_message() {
     let metrics = Metrics::of(&kew());
     assert_eq!(metrics.one("kew_messages_dead_lettered_total", &[("to", "dead")]), 0.0);

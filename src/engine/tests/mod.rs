@@ -1,5 +1,6 @@
 //! One unit test for each rule of a queue, named after the rule; and short hands to write them with.
 
+mod age;
 mod by_hand;
 mod causes;
 mod dedup;
