@@ -83,8 +83,7 @@ export function snippets(queue) {
   return [
     [
       "Shell",
-      `${exports()}
-aws sqs send-message --queue-url "$(aws sqs get-queue-url --queue-name ${quoted(queue)} --output text)" \\
+      `aws sqs send-message --queue-url "$(aws sqs get-queue-url --queue-name ${quoted(queue)} --output text)" \\
   --message-body hello`,
     ],
     [

@@ -83,7 +83,7 @@ export async function newRule(then) {
       field("Fault", kind),
       own.map(([, , node]) => node),
       h("div", { class: "fields" }, field("Action", action), field("Queue", queue)),
-      h("div", { class: "fields" }, field("When", when), field("Of it", value), field("Times at most", times)),
+      h("div", { class: "fields" }, field("When", when), field("Value", value), field("Times at most", times)),
     ],
     act: () => {
       const is = (/** @type {string} */ name) =>

@@ -304,7 +304,7 @@ def faults(tab):
     dialog.get_by_label("Queue").select_option("orders")
     dialog.get_by_label("Action").select_option("SendMessage")
     dialog.get_by_label("When").select_option("nth")
-    dialog.get_by_label("Of it").fill("1, 3")
+    dialog.get_by_label("Value", exact=True).fill("1, 3")
     dialog.get_by_role("button", name="Add the fault").click()
     row = page.locator("tbody tr")
     expect(row).to_contain_text("SendMessage of orders")
