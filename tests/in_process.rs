@@ -6,6 +6,7 @@ use kew::aws_sdk_sqs::config::retry::RetryConfig;
 use kew::aws_sdk_sqs::config::timeout::TimeoutConfig;
 use kew::aws_sdk_sqs::error::{ConnectorError, SdkError};
 use kew::aws_sdk_sqs::operation::receive_message::ReceiveMessageOutput;
+use kew::internals::clock::NetworkTime;
 use kew::internals::control::How;
 use kew::{Action, Auto, Fault, QueueConfig, Server};
 use std::error::Error;
@@ -167,12 +168,23 @@ async fn an_answer_that_is_lost_is_asked_for_again() -> Outcome {
 
 #[tokio::test]
 async fn an_answer_that_never_comes_is_not_waited_for_longer_than_the_sdk_is_set_to() -> Outcome {
-    let server = server()?;
-    let limit = TimeoutConfig::builder().read_timeout(Duration::from_millis(1)).build();
+    let time = NetworkTime::manual();
+    let server = Server::builder().queue("orders").network_time(time.clone()).start()?;
+    let limit = TimeoutConfig::builder().read_timeout(Duration::from_secs(60)).build();
     let config = kew::aws_sdk_sqs::config::Builder::from(&server.in_process_config());
     let sqs = Client::from_conf(config.retry_config(RetryConfig::disabled()).timeout_config(limit).build());
-    let _fault = server.fault(Fault::lost_answer().on(Action::SendMessage).how(How::Never));
-    let outcome = sqs.send_message().queue_url(server.queue_url("orders")).message_body("1001").send().await;
+    let fault = server.fault(Fault::lost_answer().on(Action::SendMessage).how(How::Never));
+    let mut send = pin!(sqs.send_message().queue_url(server.queue_url("orders")).message_body("1001").send());
+    let fired = async {
+        while fault.fired() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        outcome = &mut send => panic!("{outcome:?}"),
+        () = fired => assert!(time.advance(Duration::from_secs(60))),
+    }
+    let outcome = send.await;
     assert!(failure(&outcome).is_some_and(ConnectorError::is_timeout), "{outcome:?}");
     server.expect("orders").visible(1).now()?;
     Ok(())

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use hyper::Request;
 use hyper::body::Body;
 use std::fmt;
+use std::future::pending;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A client in the same process as its server, which it does not keep running.
@@ -33,6 +35,8 @@ impl fmt::Debug for InProcess {
 pub(crate) enum Unanswered {
     /// A fault: the connection would have ended.
     OnPurpose,
+    /// The client did not want to wait any longer.
+    TooLate,
     /// The server is gone, or about to stop.
     ServerEnded,
 }
@@ -41,6 +45,7 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Unanswered::OnPurpose => "the connection ended without an answer, as was asked for",
+            Unanswered::TooLate => "there was no answer in time",
             Unanswered::ServerEnded => "the server has ended",
         })
     }
@@ -68,11 +73,12 @@ impl InProcess {
         InProcess { service: Arc::downgrade(service), phase, port, identity: Identity::default() }
     }
 
-    /// Has a request answered, on the task of the caller: who drops this has gone, and what it was to receive goes back.
+    /// Has a request answered, on the task of the caller, who may set a limit to the time that takes. Who drops this has gone, and
+    /// what it was to receive goes back.
     ///
     /// # Errors
-    /// When a client at a socket would see its connection end.
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Result<Answer, Unanswered>
+    /// When a client at a socket would see its connection end, and when it takes too long.
+    pub(crate) async fn answer<B>(&self, request: Request<B>, limit: Option<Duration>) -> Result<Answer, Unanswered>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -88,20 +94,27 @@ impl InProcess {
             served: Some(&one.served),
             identity: &self.identity,
         };
-        let answer = tokio::select! {
-            biased;
-            answer = service.answer_from(request, connection) => answer,
-            _ = phase.wait_for(|phase| *phase == Phase::Stopped) => return Err(Unanswered::ServerEnded),
-        };
-        match answer.extensions().get() {
-            None => Ok(answer),
-            Some(Ending::Never) => {
-                // An error means that it has ended too.
-                let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
-                Err(Unanswered::OnPurpose)
+        let answering = async {
+            let answer = service.answer_from(request, connection).await;
+            match answer.extensions().get() {
+                None => Ok(answer),
+                Some(Ending::Never) => pending().await,
+                // Half of an answer is none.
+                Some(Ending::Reset | Ending::Close | Ending::Truncate) => Err(Unanswered::OnPurpose),
             }
-            // Half of an answer is none.
-            Some(Ending::Reset | Ending::Close | Ending::Truncate) => Err(Unanswered::OnPurpose),
+        };
+        let too_late = async {
+            match limit {
+                Some(limit) => service.time().pause(limit).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = answering => answer,
+            () = too_late => Err(Unanswered::TooLate),
+            // An error means that it has ended too.
+            _ = phase.wait_for(|phase| *phase == Phase::Stopped) => Err(Unanswered::ServerEnded),
         }
     }
 }

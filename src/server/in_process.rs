@@ -25,15 +25,11 @@ impl Connector {
 
     async fn answer(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-        let answering = self.server.answer(request);
-        let answer = match self.read_timeout {
-            None => answering.await,
-            Some(limit) => tokio::time::timeout(limit, answering)
-                .await
-                .map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?,
-        };
-        // As the SDK takes the end of a connection: it tries again.
-        let answer = answer.map_err(|unanswered: Unanswered| ConnectorError::io(unanswered.into()))?;
+        let answer = self.server.answer(request, self.read_timeout).await.map_err(|unanswered| match unanswered {
+            Unanswered::TooLate => ConnectorError::timeout(unanswered.into()),
+            // As the SDK takes the end of a connection: it tries again.
+            Unanswered::OnPurpose | Unanswered::ServerEnded => ConnectorError::io(unanswered.into()),
+        })?;
         HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
             .map_err(|error| ConnectorError::other(error.into(), None))
     }
