@@ -87,7 +87,9 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     });
     let outcome = pin!(space.actions().execute(&caller, request)).await;
     metrics.request_ends(Some(operation), outcome.as_ref().err().map(|error| error.kind));
-    let has_waited = context.connection.presence.is_some_and(Presence::has_waited);
+    // Without a connection it is not known, and a receive may have.
+    let may_wait = operation == Operation::ReceiveMessage;
+    let has_waited = context.connection.presence.map_or(may_wait, Presence::has_waited);
     if let Some(began_us) = began_us.filter(|_| !has_waited) {
         metrics.request_took(operation, began_us);
     }
