@@ -99,7 +99,7 @@
 //! | a header of every answer | `http/answer.rs` |
 //! | who watches what happens | `Observer` of `broker/observer.rs` |
 //! | an endpoint of the control API | a row in `control/endpoints/` |
-//! | a metric | a row of `metrics/families.rs`; what is counted of a queue is in `broker/tally.rs` |
+//! | a metric | a row of `metrics/aws.rs` or `metrics/own.rs`; what is counted of a queue is in `broker/tally.rs` |
 //!
 //! Who may know whom, checked by `tests/layers.rs` (which also finds circles of files, of which there are none):
 //! `main -> server -> http -> {wire, control, metrics, actions}`, `metrics -> {control, broker, store}`, `control -> {actions, broker}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,

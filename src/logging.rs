@@ -6,21 +6,24 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Sets up the log.
 ///
 /// # Errors
 /// If the filter cannot be read.
 pub fn start(filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log: {error}"))?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(has_colours(&io::stderr()));
+    let parts: Vec<&str> = filter.split(',').map(str::trim).collect();
+    let filter: Targets = parts.join(",").parse().map_err(|error| format!("log: {error}"))?;
+    let log = tracing_subscriber::fmt::layer().with_target(false).with_ansi(has_colours(&io::stderr()));
     let log = log.fmt_fields(debug_fn(field).delimited(" "));
     // Where standard error has no reader any more, there is nobody to tell that either.
-    log.with_writer(io::stderr).log_internal_errors(false).init();
+    let log = log.with_writer(io::stderr).log_internal_errors(false);
+    tracing_subscriber::registry().with(filter).with(log).init();
     std::panic::set_hook(Box::new(panicked));
     Ok(())
 }
