@@ -113,7 +113,7 @@ impl History {
         receiver
     }
 
-    /// Room for somebody who follows the events, if there is any; there is [`FOLLOWERS_MAX`].
+    /// Room for somebody who follows the events, if there is any; there is `FOLLOWERS_MAX`.
     pub fn follow(&self) -> Option<OwnedSemaphorePermit> {
         self.followers.clone().try_acquire_owned().ok()
     }
