@@ -9,8 +9,9 @@ rm -rf tests example docs-* parallel-*
 cp -r "$from/tests" "$from/example" .
 cp "$from/tests/package.json" "$from/tests/package-lock.json" "$from/tests/.npmrc" .
 if ! cmp -s package-lock.json node_modules/installed.json; then
-    npm ci --no-audit --no-fund --loglevel=error
-    cp package-lock.json node_modules/installed.json
+    # `npm ci` does not take a lock file without addresses for packages of other platforms.
+    npm install --no-audit --no-fund --loglevel=error
+    cp "$from/tests/package-lock.json" node_modules/installed.json
 fi
 rm -rf node_modules/kew-sqs
 mkdir node_modules/kew-sqs
