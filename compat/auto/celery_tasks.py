@@ -18,6 +18,8 @@ app.conf.update(
         # Celery's own is half an hour, and it asks for it with each receive.
         "visibility_timeout": 30,
         "wait_time_seconds": 10,
+        # Seconds of rest that it takes now and then between two polls; 1 if not said.
+        "polling_interval": 0.1,
     },
     task_default_queue=QUEUE_URL.rsplit("/", 1)[1],
     task_ignore_result=True,
