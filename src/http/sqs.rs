@@ -42,7 +42,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
             Ok(space) => chosen = Some(space),
             Err(error) => {
                 metrics.request_ends(Some(operation), Some(error.kind));
-                return no_space(context, protocol, operation, &error);
+                return no_space(context, request_id, protocol, operation, &error);
             }
         }
     }
@@ -117,13 +117,17 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
 
 /// The answer to a request that no space was found for.
 #[cold]
-fn no_space(context: &RequestContext<'_>, protocol: Protocol, operation: Operation, error: &Error) -> Answer {
+fn no_space(
+    context: &RequestContext<'_>,
+    request_id: &str,
+    protocol: Protocol,
+    operation: Operation,
+    error: &Error,
+) -> Answer {
     if let Some(served) = context.connection.served {
         served.is_for(Serves::NoSpace);
     }
     tracing::debug!(action = operation.name(), %error, "request refused");
-    let mut room = RequestId::ROOM;
-    let request_id = context.request_id.text(&mut room);
     answer::of_reply(wire::encode_error(protocol, error, request_id), request_id, AfterAnswer::KeepAlive)
 }
 

@@ -3,6 +3,7 @@
 use super::messages::{Living, MESSAGES_MAX, Wanted, bounded, look_through, transfer};
 use super::queues::queue;
 use super::{Answering, Endpoint};
+use crate::api::Arn;
 use crate::broker::Queue;
 use crate::control::call::{Call, Method, Refusal, Reply};
 use crate::control::matcher::MatchedContent;
@@ -85,7 +86,7 @@ fn target(call: &Call<'_>, living: &Living, to: Option<&Arc<Queue>>) -> Result<A
 
 /// The queue of an ARN. With merged regions that of the ARN says nothing.
 fn named_by(call: &Call<'_>, arn: &str) -> Option<Arc<Queue>> {
-    let [.., region, account, name] = *arn.split(':').collect::<Vec<_>>() else { return None };
+    let Arn { region, account, name } = Arn::parse(arn).ok()?;
     let exact = call.space.queue(&format!("{account}/{region}/{name}"));
     exact.or_else(|| call.space.queue(&format!("{account}/{name}"))).or_else(|| call.space.queue(name))
 }
