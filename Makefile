@@ -55,8 +55,8 @@ test: unit clients durable snippets ## everything that shows that kew works: Rus
 unit: export KEW_SERVICE_MODEL = $(abspath $(MODEL))
 unit: export KEW_QUERY_MODEL = $(abspath $(QUERY_MODEL))
 unit: $(MODEL) $(QUERY_MODEL) ## the Rust tests alone, with those that need AWS's service model
-	$(CARGO) test
-	$(CARGO) test --test wire -- --ignored
+	$(CARGO) test --all-features
+	$(CARGO) test --all-features --test wire -- --ignored
 
 clients: build ## boto3, new and old, and the example scripts against the release binary
 	KEW_BIN=target/release/kew ONLY=$(CLIENTS) $(PYTHON) compat/run.py --no-matrix
@@ -71,9 +71,9 @@ snippets: build $(BOTO3) ## every shell and Python snippet of docs/, each agains
 	KEW_BIN=target/release/kew $(VENV)/bin/python docs/check.py
 
 durable: build ## with a data directory: the SDK tests, one client, and ten kills of the release binary under load
-	KEW_TEST_DURABILITY=process $(CARGO) test --test sqs
+	KEW_TEST_DURABILITY=process $(CARGO) test --all-features --test sqs
 	KEW_BIN=target/release/kew ONLY=boto3-1.24 $(PYTHON) compat/run.py --no-matrix --data
-	KEW_BIN=$(abspath target/release/kew) ROUNDS=10 $(CARGO) test --test crash
+	KEW_BIN=$(abspath target/release/kew) ROUNDS=10 $(CARGO) test --all-features --test crash
 
 # In milliseconds of this machine, so nothing for a busy one.
 auto: export COMPAT_PYTHON = $(abspath $(VENV)/bin/python)
@@ -140,13 +140,11 @@ lint: ## formatting, clippy with warnings denied, links of the documents
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml -- -D warnings
 
-features: ## clippy of the library with no feature, and with each by itself; the examples of README and crate docs
+features: ## clippy of the library with no feature, and with each by itself
 	$(CARGO) clippy --lib --no-default-features -- -D warnings
 	for feature in $(FEATURES); do \
 		$(CARGO) clippy --lib --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
-	$(CARGO) test --doc --features aws-sdk
-	$(CARGO) test --test cookbook --test in_process --features aws-sdk
 
 msrv: ## checks the command and the library with the oldest Rust that Cargo.toml promises; needs rustup
 	rustup run $(MSRV) cargo --version || rustup toolchain install $(MSRV) --profile minimal

@@ -105,7 +105,7 @@ type Table = HashTable<(u64, u32)>;
 
 /// All lives.
 pub(super) struct Lives {
-    chunks: Vec<Box<[Life]>>,
+    chunks: Vec<Box<[Life; CHUNK_LIVES]>>,
     /// Slots from here on were never used.
     unused: u32,
     free: Vec<u32>,
@@ -179,6 +179,7 @@ impl Lives {
     }
 
     /// An id is of this life no more.
+    #[inline]
     fn leave(&mut self, id: MessageId, life: u32) {
         let hash = hash(id);
         if let Ok(entry) = self.tables[table_of(id)].find_entry(hash, |entry| *entry == (hash, life)) {
@@ -193,7 +194,9 @@ impl Lives {
         }
         let life = self.unused;
         if life as usize == self.chunks.len() * CHUNK_LIVES {
-            self.chunks.push(std::iter::repeat_with(|| FREE).take(CHUNK_LIVES).collect());
+            // Never as a whole on the stack.
+            let chunk: Box<[Life]> = std::iter::repeat_with(|| FREE).take(CHUNK_LIVES).collect();
+            self.chunks.extend(chunk.try_into());
         }
         self.unused += 1;
         life
@@ -283,18 +286,30 @@ impl Lives {
                 break;
             }
         }
-        let first = |lists: [u32; 2]| lists.map(|list| self.get(list).after).into_iter().filter(|life| *life >= LISTS);
-        let ended = first([FINISHED, EMPTIED]).min_by_key(|life| self.get(*life).last);
-        let life = ended.or_else(|| first([CHECKED, OPEN]).next())?;
+        let ended = match (self.first_of(FINISHED), self.first_of(EMPTIED)) {
+            (Some(one), Some(other)) if self.get(other).last < self.get(one).last => Some(other),
+            (one, other) => one.or(other),
+        };
+        let life = ended.or_else(|| self.first_of(CHECKED)).or_else(|| self.first_of(OPEN))?;
         self.unlink(life);
-        let Life { id, last, events, earlier_ids, .. } = std::mem::replace(self.get_mut(life), FREE);
+        let dropped = self.get_mut(life);
+        dropped.first = FREE.first;
+        let Life { id, last, events, .. } = *dropped;
+        let earlier_ids = dropped.earlier_ids.take();
         self.events -= events as usize;
-        let earlier = earlier_ids.into_iter().flat_map(|ids| *ids).map(|(_, id)| id);
-        for id in std::iter::once(id).chain(earlier).filter(|id| *id != NO_ID) {
+        if id != NO_ID {
+            self.leave(id, life);
+        }
+        for (_, id) in earlier_ids.into_iter().flat_map(|ids| *ids) {
             self.leave(id, life);
         }
         self.free.push(life);
         Some(last)
+    }
+
+    #[inline]
+    fn first_of(&self, list: u32) -> Option<u32> {
+        Some(self.get(list).after).filter(|life| *life >= LISTS)
     }
 
     /// The lives that ended last and those that began last, up to so many of each.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 /// Records in a chunk: 32 KiB.
 const CHUNK_RECORDS: usize = 512;
 
-/// Chunks that are cleared of dropped records each time one has been filled.
+/// Chunks that are cleared of dropped records, if there are many, each time one has been filled.
 const SWEPT_CHUNKS: usize = 4;
 
 /// The records. Those of a life that was dropped stay for a while, and are passed over.
@@ -17,7 +17,7 @@ pub(super) struct Log {
     chunks: VecDeque<Vec<Record>>,
     /// Records in all chunks.
     records: usize,
-    /// The chunk that is swept next.
+    /// The chunk that is swept next, of all in turn.
     next_swept: usize,
 }
 
@@ -34,10 +34,22 @@ impl Log {
 
     #[cold]
     fn push_chunk(&mut self, record: &Record, live: usize, lives: &Lives, mut dropped: impl FnMut(&Record)) {
-        if self.records > live + CHUNK_RECORDS {
-            for _ in 0..SWEPT_CHUNKS {
-                self.sweep(lives, &mut dropped);
+        let is_enough = |log: &Log| log.records <= live + CHUNK_RECORDS;
+        // Most lives end in the order in which they began: then all of the oldest chunk was dropped.
+        let oldest = self.chunks.front().map(Vec::as_slice).unwrap_or_default();
+        let ends = [oldest.first(), oldest.last()];
+        if !is_enough(self) && ends.into_iter().flatten().all(|record| !lives.has(record)) {
+            self.sweep(0, lives, &mut dropped);
+        }
+        for _ in 0..SWEPT_CHUNKS {
+            if is_enough(self) {
+                break;
             }
+            if self.next_swept >= self.chunks.len() {
+                self.next_swept = 0;
+            }
+            self.next_swept += 1;
+            self.sweep(self.next_swept - 1, lives, &mut dropped);
         }
         let mut chunk = Vec::with_capacity(CHUNK_RECORDS);
         chunk.push(*record);
@@ -45,11 +57,7 @@ impl Log {
     }
 
     /// Clears one chunk of what was dropped; what is left of it goes to the chunk before it, if there is room.
-    fn sweep(&mut self, lives: &Lives, dropped: &mut impl FnMut(&Record)) {
-        if self.next_swept >= self.chunks.len() {
-            self.next_swept = 0;
-        }
-        let at = self.next_swept;
+    fn sweep(&mut self, at: usize, lives: &Lives, dropped: &mut impl FnMut(&Record)) {
         let Some(chunk) = self.chunks.get_mut(at) else { return };
         let before = chunk.len();
         chunk.retain(|record| {
@@ -67,12 +75,10 @@ impl Log {
             if let Some(chunk) = at.checked_sub(1).and_then(|before| self.chunks.get_mut(before)) {
                 chunk.extend(rest);
             }
-            return;
-        }
-        if left < before {
+            self.next_swept -= usize::from(at < self.next_swept);
+        } else if left < before {
             self.chunks[at].shrink_to_fit();
         }
-        self.next_swept += 1;
     }
 
     /// The records behind a position, in order.
