@@ -7,18 +7,13 @@ const name = process.platform === 'win32' ? 'kew.exe' : 'kew'
 
 /** The path of the `kew` binary for this platform. */
 exports.binary = function binary() {
-  const from = `@kew-sqs/${platform}`
   try {
-    return require.resolve(`${from}/${name}`)
+    return require.resolve(`@kew-sqs/${platform}/${name}`)
   } catch (cause) {
-    const platforms = Object.keys(require('./package.json').optionalDependencies || {})
-    const known = platforms.includes(from)
-    throw new Error(
-      known
-        ? `kew-sqs: ${from} is not installed; was npm told to leave out optional dependencies?`
-        : `kew-sqs: there is no binary for ${platform}; there is one for ` +
-            platforms.map((p) => p.split('/')[1]).join(', '),
-      { cause },
-    )
+    const platforms = Object.keys(require('./package.json').optionalDependencies || {}).map((p) => p.split('/')[1])
+    const why = platforms.includes(platform)
+      ? `@kew-sqs/${platform} is not installed; was npm told to leave out optional dependencies?`
+      : `there is no binary for ${platform}; there is one for ${platforms.join(', ')}`
+    throw new Error(`kew-sqs: ${why}`, { cause })
   }
 }

@@ -179,16 +179,16 @@ class Kew {
     return this.call('DELETE', '')
   }
 
+  /** An answer for people. */
+  async text(path) {
+    const { text } = await this.server.ask('GET', `/_kew/ns/${this.name}${path}`, undefined, { accept: 'text/plain' })
+    return text.trimEnd()
+  }
+
   /** The last events, the clock and the seed, for a person who wants to know why a test failed. */
   async story() {
-    const texts = [
-      ['timeline', '/history?limit=50'],
-      ['clock', '/clock'],
-    ].map(async ([name, path]) => {
-      const { text } = await this.server.ask('GET', `/_kew/ns/${this.name}${path}`, undefined, { accept: 'text/plain' })
-      return `${name}:\n${text.trimEnd()}\n`
-    })
-    return `${(await Promise.all(texts)).join('')}seed: ${this.seed}`
+    const [timeline, clock] = [await this.text('/history?limit=50'), await this.text('/clock')]
+    return `timeline:\n${timeline}\nclock:\n${clock}\nseed: ${this.seed}`
   }
 }
 

@@ -258,6 +258,8 @@ export interface Options {
   consumers?: Record<string, number>
   faults?: FaultRule[]
   seed?: number
+  /** Codes that the consumer report leaves out which is printed when the test ends. */
+  ignore?: string[]
 }
 
 /** What test control refused, and what would be right. */
@@ -290,5 +292,8 @@ export declare class Server implements AsyncDisposable {
 /** The kew at `KEW_URL` if that is set; else one that is started, by `KEW_BIN` or the binary for this platform. */
 export declare function start(): Promise<Server>
 
-/** Runs a test with a namespace, to which the environment leads clients of SQS. If it fails, its error tells why. */
+/**
+ * Runs a test with a namespace, to which the environment leads clients of SQS. If it fails, its error tells why. What
+ * its consumers and producers did wrong is printed, whether it fails or not.
+ */
 export declare function withKew<T>(options: Options, run: (kew: Kew) => T | Promise<T>): Promise<T>

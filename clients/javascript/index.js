@@ -4,14 +4,7 @@
 
 const { binary } = require('./binary')
 const { Kew, KewError, NotMet } = require('./control')
+const { version } = require('./package.json')
 const { Server, start, withKew } = require('./server')
 
-exports.Kew = Kew
-exports.KewError = KewError
-exports.NotMet = NotMet
-exports.Server = Server
-exports.binary = binary
-exports.start = start
-exports.withKew = withKew
-/** The version of kew. */
-exports.version = require('./package.json').version
+module.exports = { Kew, KewError, NotMet, Server, binary, start, version, withKew }

@@ -15,11 +15,8 @@ const KEPT = ['KEW_LOG', 'KEW_SEED', 'KEW_TIMEOUT_FACTOR']
 const BESIDE = ['sh', '-c', 'echo $KEW_URL; exec cat > /dev/null']
 // What would lead a client past kew.
 const MISLEADING = [
-  'AWS_ENDPOINT_URL_SQS',
-  'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
-  'AWS_PROFILE',
-  'AWS_DEFAULT_PROFILE',
-  'AWS_SESSION_TOKEN',
+  ...['AWS_ENDPOINT_URL_SQS', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'],
+  ...['AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_SESSION_TOKEN'],
 ]
 
 /** A running kew. */
@@ -51,15 +48,12 @@ class Server {
     const own = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
     return new Promise((resolve, reject) => {
       // Without an agent, whose open connections would outlive the test.
-      const request = http.request(
-        this.url + path,
-        { method, agent: false, headers: { ...own, ...headers } },
-        (answer) => {
-          const parts = []
-          answer.on('data', (part) => parts.push(part)).on('error', reject)
-          answer.on('end', () => resolve({ status: answer.statusCode, text: Buffer.concat(parts).toString() }))
-        },
-      )
+      const options = { method, agent: false, headers: { ...own, ...headers } }
+      const request = http.request(this.url + path, options, (answer) => {
+        const parts = []
+        answer.on('data', (part) => parts.push(part)).on('error', reject)
+        answer.on('end', () => resolve({ status: answer.statusCode, text: Buffer.concat(parts).toString() }))
+      })
       request.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body))
     })
   }
@@ -85,9 +79,7 @@ class Server {
   /** A namespace: queues, clock, faults and history that nobody else has. */
   async namespace({ name = 'test', queues = [], clock, consumers, faults = [], seed } = {}) {
     // Other ones each time; with a seed always the same for a test.
-    const digest = createHash('sha256')
-      .update(`${seed ?? process.env.KEW_SEED ?? randomUUID()} ${name}`)
-      .digest()
+    const digest = createHash('sha256').update(`${seed ?? process.env.KEW_SEED ?? randomUUID()} ${name}`).digest()
     const mode = typeof clock === 'string' ? { mode: clock } : clock
     const space = await this.call('POST', '/ns', {
       name: `${name.replace(/[^\w.-]+/g, '-').slice(-60)}-${digest.toString('hex', 4, 8)}`,
@@ -104,9 +96,8 @@ class Server {
 async function start() {
   if (process.env.KEW_URL) return new Server(process.env.KEW_URL)
   const path = process.env.KEW_BIN || binary()
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([key]) => !key.startsWith('KEW_') || KEPT.includes(key)),
-  )
+  const meant = ([name]) => !name.startsWith('KEW_') || KEPT.includes(name)
+  const env = Object.fromEntries(Object.entries(process.env).filter(meant))
   const began = performance.now()
   // In a process group of its own, so that Ctrl-C does not end it before the tests that are still being torn down.
   const child = spawn(path, ['run', '--listen', '127.0.0.1:0', '--', ...BESIDE], { env, detached: true })
@@ -139,7 +130,10 @@ async function stop() {
 let inside = 0
 let outside
 
-/** Runs a test with a namespace, to which the environment leads clients of SQS. If it fails, its error tells why. */
+/**
+ * Runs a test with a namespace, to which the environment leads clients of SQS. If it fails, its error tells why. What
+ * its consumers and producers did wrong is printed, whether it fails or not.
+ */
 async function withKew(options, run) {
   const kew = await (await server()).namespace(options)
   if (inside++ === 0) outside = { ...process.env }
@@ -151,7 +145,15 @@ async function withKew(options, run) {
     throw await explained(error, kew)
   } finally {
     if (--inside === 0) restore([...MISLEADING, ...Object.keys(kew.env)])
-    await kew.end()
+    tell((await kew.end()).report, options)
+  }
+}
+
+/** What is wrong by the report with which a namespace ended. */
+function tell(report, { name, ignore = [] }) {
+  const worth = (report?.findings ?? []).filter(({ code, severity }) => severity !== 'info' && !ignore.includes(code))
+  for (const { severity, code, queue, summary, advice } of worth) {
+    process.stderr.write(`kew, ${name}: ${severity} ${code} ${queue}: ${summary}\n    change: ${advice}\n`)
   }
 }
 

@@ -56,13 +56,15 @@ const passed = ({ code, output }, tests) => {
 }
 
 for (const [runner, tests] of [
-  ['vitest', 11],
-  ['jest', 7],
+  ['vitest', 13],
+  ['jest', 9],
 ]) {
   test(`${runner}: fixtures`, async () => {
     const outcome = await run(runner, join(HERE, 'projects', runner))
     passed(outcome, tests)
     assert.doesNotMatch(outcome.output, /timeline:|did not exit/)
+    assert.match(outcome.output, /kew, \S+ who leaks a message, and ignores : warning K12 orders: .*\n +change: /)
+    assert.equal(outcome.output.match(/kew, .* who leaks a message/g).length, 1, outcome.output)
   })
 
   test(`${runner}: the same seed gives the same ids`, async () => {

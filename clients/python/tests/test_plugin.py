@@ -87,7 +87,7 @@ def test_who_passes_tells_nothing(pytester: pytest.Pytester) -> None:
 
 LATE = f"""
     @pytest.mark.parametrize("n", range(2))
-    @pytest.mark.kew(queues=[{ORDERS}], ignore=IGNORE)
+    @pytest.mark.kew(queues=[{ORDERS}], clock="frozen", ignore=IGNORE)
     def test_late(kew, n):
         send()
         sqs, url = boto3.client("sqs"), kew.url("orders")

@@ -87,14 +87,9 @@ class Server:
         seed: int | None = None,
     ) -> Kew:
         """A namespace: queues, clock, faults and history that nobody else has. It can be a context manager."""
-        mode = {"mode": clock} if isinstance(clock, str) else dict(clock or {})
-        wanted = {
-            "name": name,
-            "queues": list(queues),
-            "clock": {**mode, **({"consumers": consumers} if consumers else {})} or None,
-            "faults": list(faults),
-            "seed": seed,
-        }
+        mode: dict[str, object] = {"mode": clock} if isinstance(clock, str) else dict(clock or {})
+        mode.update({"consumers": consumers} if consumers else {})
+        wanted = {"name": name, "queues": list(queues), "clock": mode or None, "faults": list(faults), "seed": seed}
         return Kew(self, self.call("POST", "/ns", {key: value for key, value in wanted.items() if value is not None}))
 
 
@@ -107,15 +102,8 @@ def start() -> Server:
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as log:
         # In a session of its own, so that Ctrl-C does not end it before the tests that are still being torn down.
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=environment,
-            start_new_session=True,
-        )
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
+        process = subprocess.Popen(command, **pipes, text=True, env=environment, start_new_session=True)
         assert process.stdout
         url = process.stdout.readline().strip()
         if not url:

@@ -1,6 +1,6 @@
 // The fixtures of jest, as tests use them.
 
-const { SendMessageCommand, SQSClient } = require('@aws-sdk/client-sqs')
+const { ReceiveMessageCommand, SendMessageCommand, SQSClient } = require('@aws-sdk/client-sqs')
 const { test, testWith } = require('kew-sqs/jest')
 
 async function send(QueueUrl) {
@@ -35,6 +35,14 @@ testWith({ seed: 7 })('a seed', async ({ kew }) => {
   console.log('id:', await send(await kew.queue('orders')))
   expect(kew.seed).toBe(7)
 })
+
+for (const ignore of [[], ['K12']]) {
+  testWith({ ignore })(`who leaks a message, and ignores ${ignore}`, async ({ kew }) => {
+    const QueueUrl = await kew.queue('orders')
+    await send(QueueUrl)
+    await new SQSClient({}).send(new ReceiveMessageCommand({ QueueUrl }))
+  })
+}
 
 test.failing('who is to fail', async ({ kew }) => {
   await kew.url('orders')

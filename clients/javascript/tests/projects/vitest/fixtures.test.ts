@@ -1,6 +1,6 @@
 // The fixtures of vitest, as tests use them.
 
-import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { kew, kewWith, test, testWith } from 'kew-sqs/vitest'
 import { describe, expect, test as base } from 'vitest'
 
@@ -44,6 +44,14 @@ base.extend({ kew: kewWith({ seed: 7 }) })('a seed', async ({ kew }) => {
 base.extend({ kew: kewWith({}) }).for([1, 2])('row %i', async (row, { kew }) => {
   await send(await kew.queue(`orders-${row}`))
 })
+
+for (const ignore of [[], ['K12']]) {
+  testWith({ ignore })(`who leaks a message, and ignores ${ignore}`, async ({ kew }) => {
+    const QueueUrl = await kew.queue('orders')
+    await send(QueueUrl)
+    await new SQSClient({}).send(new ReceiveMessageCommand({ QueueUrl }))
+  })
+}
 
 describe.concurrent('tests at the same time are told where to go', () => {
   for (const n of [1, 2, 3]) {

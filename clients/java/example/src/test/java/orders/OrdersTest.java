@@ -45,8 +45,8 @@ class OrdersTest {
         // Three visibility timeouts of 30 seconds: the clock jumps over each when the consumer waits for a message.
         kew.await("orders-dead", visible(1), auto("orders=1"));
 
-        KewControl.Message aside = kew.peek("orders-dead", "contains=1001").get(0);
-        assertEquals(3, kew.history(aside.id).stream().filter(event -> event.type.equals("received")).count());
+        Object aside = kew.peek("orders-dead", "contains=1001").get(0).get("id");
+        assertEquals(3, kew.history(aside).stream().filter(event -> event.get("type").equals("received")).count());
     }
 
     @Test

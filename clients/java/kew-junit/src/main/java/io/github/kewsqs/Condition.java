@@ -27,7 +27,7 @@ public final class Condition {
     public static Condition deadLettered(int count) { return that("deadLettered", count); }
 
     /** How long to wait, in real time; 10 seconds if not said. */
-    public static Condition within(Duration timeout) { return that("timeout", Json.span(timeout)); }
+    public static Condition within(Duration timeout) { return that("timeout", timeout.toMillis() + "ms"); }
 
     /**
      * Until then the clock jumps to what comes next whenever all is quiet. {@code orders=1} says how many receives

@@ -8,12 +8,12 @@ import java.util.Map;
  * A rule by which requests fail: {@code lostAnswer().on("SendMessage").nth(2)}. Without more it hits all that it can.
  */
 public final class Fault {
-    final Map<String, Object> members;
+    final Map<String, Object> members = new LinkedHashMap<>();
 
-    private Fault(Map<String, Object> members) { this.members = members; }
+    private Fault() {}
 
     /** Any fault by its name. */
-    public static Fault of(String fault) { return new Fault(Map.of("fault", fault)); }
+    public static Fault of(String fault) { return new Fault().with("fault", fault); }
 
     public static Fault throttle() { return of("throttle"); }
     public static Fault error(String code) { return of("error").with("code", code); }
@@ -30,16 +30,14 @@ public final class Fault {
 
     /** One more member of the rule. */
     public Fault with(String name, Object value) {
-        Map<String, Object> more = new LinkedHashMap<>(members);
-        more.put(name, value);
-        return new Fault(more);
+        members.put(name, value);
+        return this;
     }
 
     @SuppressWarnings("unchecked")
     private Fault part(String part, String name, Object value) {
-        Map<String, Object> inner = new LinkedHashMap<>((Map<String, Object>) members.getOrDefault(part, Map.of()));
-        inner.put(name, value);
-        return with(part, inner);
+        ((Map<String, Object>) members.computeIfAbsent(part, none -> new LinkedHashMap<>())).put(name, value);
+        return this;
     }
 
     /** Hits only these actions. */

@@ -1,7 +1,6 @@
 package io.github.kewsqs;
 
 import java.math.BigDecimal;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -20,34 +19,27 @@ final class Json {
     @SuppressWarnings("unchecked")
     static <T> T read(String text) { return (T) new Json(text).value(); }
 
-    static String span(Duration duration) { return duration.toMillis() + "ms"; }
-
     private Object value() {
-        switch (peek()) {
-            case '{':
-                Map<String, Object> members = new LinkedHashMap<>();
-                for (at++; peek() != '}'; skip(',')) {
-                    String name = string();
-                    skip(':');
-                    members.put(name, value());
-                }
-                at++;
-                return members;
-            case '[':
-                List<Object> values = new ArrayList<>();
-                for (at++; peek() != ']'; skip(',')) values.add(value());
-                at++;
-                return values;
-            case '"':
-                return string();
-            default:
-                int start = at;
-                while (at < text.length() && "{}[],:\" \t\r\n".indexOf(text.charAt(at)) < 0) at++;
-                return word(text.substring(start, at));
+        char first = next();
+        if (first == '"') return string();
+        if (first != '{' && first != '[') return word();
+        List<Object> values = new ArrayList<>();
+        for (at++; "}]".indexOf(next()) < 0;) {
+            values.add(value());
+            if (",:".indexOf(next()) >= 0) at++;
         }
+        at++;
+        if (first == '[') return values;
+        // Names and values follow one another.
+        Map<String, Object> members = new LinkedHashMap<>();
+        for (int n = 0; n < values.size(); n += 2) members.put((String) values.get(n), values.get(n + 1));
+        return members;
     }
 
-    private static Object word(String word) {
+    private Object word() {
+        int start = at;
+        while (at < text.length() && "}],: \t\r\n".indexOf(text.charAt(at)) < 0) at++;
+        String word = text.substring(start, at);
         if (word.equals("null")) return null;
         return word.equals("true") || word.equals("false") ? (Object) Boolean.valueOf(word) : new BigDecimal(word);
     }
@@ -70,13 +62,9 @@ final class Json {
     }
 
     /** What comes next behind spaces. */
-    private char peek() {
+    private char next() {
         while (text.charAt(at) <= ' ') at++;
         return text.charAt(at);
-    }
-
-    private void skip(char separator) {
-        if (peek() == separator) at++;
     }
 
     static String write(Object value) {

@@ -5,8 +5,6 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /**
  * What one test has of kew: a namespace with queues, a clock, faults and a history of its own, for clients with its
@@ -37,27 +35,30 @@ public final class KewControl implements AutoCloseable {
     public String seed() { return made.get("seed").toString(); }
 
     /** Turns the clock forward. Who waits for messages gets them on the way, one after the other. */
-    public void advance(Duration by) { call("POST", "/clock/advance", Map.of("by", Json.span(by))); }
+    public void advance(Duration by) { call("POST", "/clock/advance", Map.of("by", by.toMillis() + "ms")); }
 
     /** Waits until all conditions hold for a queue at one moment; else the test fails, with what was seen instead. */
     public void await(String queue, Condition... conditions) {
         Map<String, Object> body = new LinkedHashMap<>(Map.of("queue", queue));
         for (Condition condition : conditions) body.putAll(condition.members);
-        text("POST", "/await", body);
+        ask("POST", "/await", body, "text/plain");
     }
 
-    /** Looks at the messages of a queue without receiving them. */
-    public List<Message> peek(String queue) { return peek(queue, ""); }
-
-    /** The same of some, by a query string: {@code state=visible&contains=1001}, {@code json.$.orderId=1001}. */
-    public List<Message> peek(String queue, String query) {
-        return all(call("GET", "/queues/" + queue + "/messages?" + query, null).get("messages"), Message::new);
+    /**
+     * Looks at the messages of a queue without receiving them, or at some: {@code state=visible}, {@code
+     * contains=1001}, {@code json.$.orderId=1001}. Of each there are the id, the body, the state and more.
+     */
+    public List<Map<String, Object>> peek(String queue, String... which) {
+        return list(call("GET", "/queues/" + queue + "/messages?" + String.join("&", which), null).get("messages"));
     }
 
-    /** The whole life of a message, across dead letters and moves. */
-    public List<Event> history(String messageId) {
-        return all(call("GET", "/messages/" + messageId, null).get("events"), Event::new);
+    /** The whole life of a message, across dead letters and moves, by its id. */
+    public List<Map<String, Object>> history(Object messageId) {
+        return list(call("GET", "/messages/" + messageId, null).get("events"));
     }
+
+    @SuppressWarnings("unchecked")
+    private static List<Map<String, Object>> list(Object answered) { return (List<Map<String, Object>>) answered; }
 
     /** Has requests fail until what is answered is closed, or the test ends. */
     public ActiveFault fault(Fault rule) {
@@ -71,70 +72,27 @@ public final class KewControl implements AutoCloseable {
         void close();
     }
 
-    /** The mistakes of consumers and producers that kew has noticed up to now. */
-    public Report report() { return new Report(call("GET", "/report", null), text("GET", "/report", null)); }
+    /** The mistakes of consumers and producers that kew has noticed up to now: clean, findings and more. */
+    public Map<String, Object> report() { return call("GET", "/report", null); }
+
+    /** The same as a text. */
+    public String reportText() { return text("/report"); }
 
     /** The clock and the last events, as a text. */
-    public String timeline() { return text("GET", "/clock", null) + text("GET", "/history", null); }
+    public String timeline() { return text("/clock") + text("/history"); }
+
+    private String text(String path) { return ask("GET", path, null, "text/plain"); }
 
     /** Asks for anything else, with maps and lists for JSON: {@code kew.call("POST", "/reset", Map.of())}. */
     public Map<String, Object> call(String method, String path, Map<String, ?> body) {
-        return Json.read(server.ask(method, path(path), body, "application/json"));
+        return Json.read(ask(method, path, body, "application/json"));
     }
 
-    private String text(String method, String path, Map<String, ?> body) {
-        return server.ask(method, path(path), body, "text/plain");
+    private String ask(String method, String path, Map<String, ?> body, String accept) {
+        return server.ask(method, "/ns/" + made.get("name") + path, body, accept);
     }
-
-    private String path(String path) { return "/ns/" + made.get("name") + path; }
 
     /** Ends the namespace. */
     @Override
     public void close() { call("DELETE", "", null); }
-
-    @SuppressWarnings("unchecked")
-    private static <T> List<T> all(Object list, Function<Map<String, Object>, T> of) {
-        return ((List<Map<String, Object>>) list).stream().map(of).collect(Collectors.toList());
-    }
-
-    /** A message as it is in a queue; all that kew tells of it is in its members. */
-    public static final class Message {
-        public final Map<String, Object> members;
-        public final String id, state, body;
-
-        Message(Map<String, Object> members) {
-            this.members = members;
-            id = (String) members.get("id");
-            state = (String) members.get("state");
-            body = (String) members.get("body");
-        }
-    }
-
-    /**
-     * Something that happened to a message, such as sent, received or deadLettered; all that kew tells of it is in
-     * its members.
-     */
-    public static final class Event {
-        public final Map<String, Object> members;
-        public final String type, queue;
-
-        Event(Map<String, Object> members) {
-            this.members = members;
-            type = (String) members.get("type");
-            queue = (String) members.get("queue");
-        }
-    }
-
-    /** What kew has noticed; its documentation explains the codes. */
-    public static final class Report {
-        public final Map<String, Object> members;
-        public final boolean clean;
-        public final String text;
-
-        Report(Map<String, Object> members, String text) {
-            this.members = members;
-            this.text = text;
-            clean = (Boolean) members.get("clean");
-        }
-    }
 }

@@ -15,6 +15,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.UUID;
 
 /** A kew, and its control API: the one at KEW_URL, or one of this process, from KEW_BIN or the PATH. */
 final class KewServer {
@@ -23,10 +24,6 @@ final class KewServer {
      * process is gone, however it went. Kew ends with it.
      */
     private static final String COMPANION = "echo \"$KEW_URL\"; exec cat";
-    /** Tests of one name that have a namespace at the same time, at most; in several processes they may share a kew. */
-    private static final int SAME_NAME_MAX = 100;
-    private static final int TAKEN = 409;
-
     private static final HttpClient CLIENT =
         HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).proxy(HttpClient.Builder.NO_PROXY).build();
     private static KewServer shared;
@@ -42,11 +39,9 @@ final class KewServer {
 
     /** The kew of this process. */
     static synchronized KewServer shared() {
-        if (shared == null) {
-            String url = setting("kew.url", "KEW_URL", "");
-            shared = url.isEmpty() ? start(setting("kew.bin", "KEW_BIN", "kew")) : new KewServer(url, null);
-        }
-        return shared;
+        if (shared != null) return shared;
+        String url = setting("kew.url", "KEW_URL", "");
+        return shared = url.isEmpty() ? start(setting("kew.bin", "KEW_BIN", "kew")) : new KewServer(url, null);
     }
 
     private static String setting(String property, String variable, String otherwise) {
@@ -70,44 +65,32 @@ final class KewServer {
         }
     }
 
-    /**
-     * A new namespace, called after its test so that one KEW_SEED gives each test a seed of its own, the same each
-     * time.
-     */
+    /** A new namespace, called after its test. With KEW_SEED each test has a seed of its own, the same each time. */
     KewControl namespace(String test, String id, Map<String, Object> wanted) {
         Map<String, Object> body = new LinkedHashMap<>(wanted);
-        for (int number = 1;; number++) {
-            body.put("name", name(test, id, number));
-            HttpResponse<String> answer = send("POST", "/ns", body, "application/json");
-            if (answer.statusCode() != TAKEN || number == SAME_NAME_MAX) {
-                return new KewControl(this, Json.read(checked(answer)));
-            }
-        }
+        String seed = setting("kew.seed", "KEW_SEED", "");
+        if (!seed.isEmpty()) body.putIfAbsent("seed", Integer.toUnsignedLong((seed + " " + id).hashCode()));
+        body.put("name", name(test));
+        return new KewControl(this, Json.read(ask("POST", "/ns", body, "application/json")));
     }
 
-    static String name(String test, String id, int number) {
+    /** Nobody else's, also where tests of several processes use one kew. */
+    static String name(String test) {
         String fit = test.replaceAll("[^A-Za-z0-9_.-]", "-");
-        return fit.substring(0, Math.min(fit.length(), 60)) + String.format("-%08x", (id + " " + number).hashCode());
+        return fit.substring(0, Math.min(fit.length(), 60)) + "-" + UUID.randomUUID().toString().substring(0, 8);
     }
 
     /** The answer to a request of the control API; what kew refuses fails the test. */
     String ask(String method, String path, Map<String, ?> body, String accept) {
-        return checked(send(method, path, body, accept));
-    }
-
-    private static String checked(HttpResponse<String> answer) {
-        if (answer.statusCode() >= 300) throw new AssertionError("kew: " + answer.body());
-        return answer.body();
-    }
-
-    private HttpResponse<String> send(String method, String path, Map<String, ?> body, String accept) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + "/_kew" + path))
             .header("Content-Type", "application/json").header("Accept", accept)
             .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(Json.write(body)));
         String token = setting("kew.control.token", "KEW_CONTROL_TOKEN", "");
         if (!token.isEmpty()) request.header("Authorization", "Bearer " + token);
         try {
-            return CLIENT.send(request.build(), BodyHandlers.ofString());
+            HttpResponse<String> answer = CLIENT.send(request.build(), BodyHandlers.ofString());
+            if (answer.statusCode() >= 300) throw new AssertionError("kew: " + answer.body());
+            return answer.body();
         } catch (IOException error) {
             throw new IllegalStateException("kew at " + url + " does not answer: " + error, error);
         } catch (InterruptedException error) {

@@ -1,6 +1,6 @@
 package io.github.kewsqs;
 
-import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -65,9 +65,23 @@ class KewServerTest {
 
     @Test
     void theNameOfANamespaceIsFitAndItsOwn() {
-        String name = KewServer.name("é/" + "a".repeat(200), "id", 1);
+        String name = KewServer.name("é/" + "a".repeat(200));
         assertTrue(name.matches("[A-Za-z0-9_.-]{1,80}"), name);
-        String one = KewServer.name("a b", "[1]", 1);
-        assertFalse(one.equals(KewServer.name("a b", "[2]", 1)) || one.equals(KewServer.name("a b", "[1]", 2)));
+        assertNotEquals(KewServer.name("a b"), KewServer.name("a b"));
+    }
+
+    @Test
+    void oneSeedGivesEachTestASeedOfItsOwn() {
+        System.setProperty("kew.seed", "7");
+        try (KewControl one = KewServer.shared().namespace("test", "[1]", Map.of());
+            KewControl again = KewServer.shared().namespace("test", "[1]", Map.of());
+            KewControl other = KewServer.shared().namespace("test", "[2]", Map.of());
+            KewControl said = KewServer.shared().namespace("test", "[1]", Map.of("seed", 42))) {
+            assertEquals(one.seed(), again.seed());
+            assertNotEquals(one.seed(), other.seed());
+            assertEquals("42", said.seed());
+        } finally {
+            System.clearProperty("kew.seed");
+        }
     }
 }
