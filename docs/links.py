@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the links of the repository's documents: that files are there, and headings in them; and that there are the make
-targets which documents and workflows call. Standard library only."""
+"""Checks the links of the repository's documents: that files are there, and headings in them; that there are the make
+targets which documents and workflows call; that versions in them are that of Cargo.toml. Standard library only."""
 
 import re
 import subprocess
@@ -54,6 +54,15 @@ def listed(*patterns):
     return [ROOT / name for name in files.stdout.split()]
 
 
+def versions():
+    """Files that name another version of a part of kew than Cargo.toml."""
+    version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+    for file in listed("docs/*.md", "clients/java/*pom.xml"):
+        for part, named in re.findall(r"<artifactId>(kew-\w+)</artifactId>\s*<version>(.*?)</", file.read_text()):
+            if named != version:
+                yield file, f"{part} {named}, which is {version} by Cargo.toml"
+
+
 def targets():
     """All that make knows, also what it puts together; it is asked for nothing."""
     command = ["make", "-qprR", ":"]
@@ -62,7 +71,7 @@ def targets():
 
 
 def main():
-    wrong = [(file, problem) for file in listed("*.md") for problem in problems(file)]
+    wrong = [*versions(), *((file, problem) for file in listed("*.md") for problem in problems(file))]
     known, callers = targets(), listed("*.md", ".github/workflows/*", ".ci/run")
     wrong += [(file, f"make {name}: there is no such target") for file in callers for name in calls(file) - known]
     for file, problem in wrong:

@@ -9,7 +9,7 @@ import use
 CLEAN = "cargo install from the unpacked crate"
 SIZE_MAX = 2_000_000
 # What only the repository needs.
-NOT_WANTED = ("packaging/", "compat/", "fuzz/", ".ci/", ".github/", "tests/fixtures/")
+NOT_WANTED = tuple(".ci/ .github/ clients/ compat/ docs/ examples/coming-from/ fuzz/ packaging/ tests/fixtures/".split())
 
 
 def test(package):
