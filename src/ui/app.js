@@ -1,38 +1,32 @@
 // The frame around all pages: which page is shown, the namespace, the clock, the line to the server, the keys.
 
-import { activityPage } from "./activity.js";
 import { DONE, keeper, kew, line, poll, Refused, space } from "./api.js";
-import { clockPage } from "./clock.js";
 import { asCurl } from "./commands.js";
 import { $, fill, h, setText } from "./dom.js";
 import { span } from "./format.js";
-import { faultsPage } from "./faults.js";
-import { messagePage } from "./message.js";
-import { queuePage } from "./queue.js";
-import { queuesPage } from "./queues.js";
-import { reportPage } from "./report.js";
-import { aboutPage, namespacesPage } from "./system.js";
 import { copy, dialog, last, notice, trouble, wrong } from "./widgets.js";
 
 /**
  * What a page is given.
  * @typedef {{ params: string[], query: URLSearchParams, signal: AbortSignal, keys: Map<string, Key>,
- *   title: (text: string) => void, go: (path: string) => void, link: (path: string) => string, space: () => Record<string, any> }} View
+ *   title: (text: string) => void, go: (path: string) => void, link: (path: string) => string, space: () => Record<string, any>,
+ *   listSpaces: () => Promise<void> }} View
  */
 /** @typedef {{ text: string, act: () => void }} Key */
 /** @typedef {(main: HTMLElement, view: View) => void | Promise<void>} Page */
 
-/** @type {[RegExp, string, Page][]} */
+/** Each is loaded when it is shown, so that the first one is there soon. @type {[RegExp, string, () => Promise<Page>][]} */
 const PAGES = [
-  [/^$/, "queues", queuesPage],
-  [/^queues\/[^/]+$/, "queues", queuePage],
-  [/^messages\/[^/]+$/, "queues", messagePage],
-  [/^activity$/, "activity", activityPage],
-  [/^clock$/, "clock", clockPage],
-  [/^faults$/, "faults", faultsPage],
-  [/^report$/, "report", reportPage],
-  [/^namespaces$/, "namespaces", (main, view) => namespacesPage(main, view, listSpaces)],
-  [/^about$/, "about", aboutPage],
+  [/^$/, "queues", async () => (await import("./queues.js")).queuesPage],
+  [/^queues\/[^/]+$/, "queues", async () => (await import("./queue.js")).queuePage],
+  [/^messages\/[^/]+$/, "queues", async () => (await import("./message.js")).messagePage],
+  [/^activity$/, "activity", async () => (await import("./activity.js")).activityPage],
+  [/^clock$/, "clock", async () => (await import("./clock.js")).clockPage],
+  [/^faults$/, "faults", async () => (await import("./faults.js")).faultsPage],
+  [/^report$/, "report", async () => (await import("./report.js")).reportPage],
+  [/^metrics$/, "metrics", async () => (await import("./metrics.js")).metricsPage],
+  [/^namespaces$/, "namespaces", async () => (await import("./system.js")).namespacesPage],
+  [/^about$/, "about", async () => (await import("./system.js")).aboutPage],
 ];
 
 /** Keys that work everywhere; `g` is followed by another one. @type {Map<string, Key>} */
@@ -42,6 +36,7 @@ const KEYS = new Map([
   ["g c", { text: "Clock", act: () => go("clock") }],
   ["g f", { text: "Faults", act: () => go("faults") }],
   ["g r", { text: "Report", act: () => go("report") }],
+  ["g m", { text: "Metrics", act: () => go("metrics") }],
   ["g n", { text: "Namespaces", act: () => go("namespaces") }],
   ["j", { text: "Next row", act: () => step(1) }],
   ["k", { text: "Row before", act: () => step(-1) }],
@@ -94,11 +89,13 @@ async function route() {
   });
   const title = (/** @type {string} */ text) => (document.title = `${text} · kew`);
   try {
+    const loading = found?.[2]();
     if (space.described === null || space.name !== name) await choose(name);
+    const page = await loading;
     watchClock(signal);
     if (signal.aborted) return;
     fill(main);
-    if (!found) {
+    if (!page) {
       title("Not found");
       fill(
         main,
@@ -119,8 +116,9 @@ async function route() {
         go,
         link,
         space: () => space.described ?? {},
+        listSpaces,
       };
-      await found[2](main, view);
+      await page(main, view);
     }
   } catch (error) {
     if (!signal.aborted)
@@ -139,7 +137,7 @@ async function choose(name) {
   space.name = "";
   space.described = await kew("GET", name ? `/ns/${encodeURIComponent(name)}` : "");
   space.name = name;
-  await listSpaces();
+  void listSpaces();
   document.querySelectorAll("#pages a").forEach((node) => {
     const page = /** @type {HTMLElement} */ (node).dataset.page ?? "";
     node.setAttribute("href", link(page === "queues" ? "" : page));

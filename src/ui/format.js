@@ -32,18 +32,11 @@ export function bytes(value) {
     : `${Number((value / 1048576).toFixed(2))} MiB`;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hourCycle: "h23",
-});
-const date = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
-
 /** A moment by the clock on the wall here. @param {string | number} at @param {boolean} [withDate] */
 export function time(at, withDate = false) {
   const moment = new Date(at);
   const ms = `${moment.getMilliseconds()}`.padStart(3, "0");
-  const text = `${withDate ? `${date.format(moment)}, ` : ""}${clock.format(moment)}${withDate ? "" : `.${ms}`}`;
+  const clock = moment.toTimeString().slice(0, 8);
+  const text = withDate ? `${moment.toDateString().slice(4)}, ${clock}` : `${clock}.${ms}`;
   return h("time", { datetime: moment.toISOString(), title: moment.toISOString() }, text);
 }

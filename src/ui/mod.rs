@@ -38,10 +38,12 @@ const FILES: &[(&str, &str, &str)] = &[
     ("manage.js", SCRIPT, include_str!("manage.js")),
     ("message.js", SCRIPT, include_str!("message.js")),
     ("messages.js", SCRIPT, include_str!("messages.js")),
+    ("metrics.js", SCRIPT, include_str!("metrics.js")),
     ("queue.js", SCRIPT, include_str!("queue.js")),
     ("queues.js", SCRIPT, include_str!("queues.js")),
     ("report.js", SCRIPT, include_str!("report.js")),
     ("settings.js", SCRIPT, include_str!("settings.js")),
+    ("start.js", SCRIPT, include_str!("start.js")),
     ("system.js", SCRIPT, include_str!("system.js")),
     ("widgets.js", SCRIPT, include_str!("widgets.js")),
 ];
@@ -82,6 +84,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_loaded_first_is_there() {
+        let start = find("start.js").unwrap().text;
+        let first = start.lines().find_map(|line| line.strip_prefix("const FIRST = ")).unwrap();
+        for name in first.split('"').skip(1).step_by(2) {
+            assert!(find(&format!("{name}.js")).is_some(), "{name}");
+        }
+        assert!(first.contains("\"app\""));
+    }
+
+    #[test]
     fn the_console_stays_small() {
         let bytes: usize = ASSETS.iter().map(|asset| asset.text.len()).sum();
         assert!(bytes <= BYTES_MAX, "{bytes} bytes");
@@ -98,6 +110,10 @@ mod tests {
         for asset in ASSETS.iter() {
             for word in never {
                 assert!(!asset.text.contains(word), "{}: {word}", asset.path);
+            }
+            // Those that are made when they are wanted, and types.
+            for file in asset.text.split("import(\"./").skip(1).filter_map(|rest| rest.split('"').next()) {
+                assert!(find(file).is_some(), "{}: {file}", asset.path);
             }
             let imports = asset.text.lines().filter(|line| line.starts_with("import "));
             for import in imports {

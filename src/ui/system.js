@@ -9,8 +9,8 @@ import { badge, button, dialog, empty, field, menu, notice, snippet, tick, troub
 /** @typedef {import("./api.js").Json} Json */
 /** @typedef {import("./app.js").View} View */
 
-/** @param {HTMLElement} main @param {View} view @param {() => Promise<void>} listSpaces */
-export function namespacesPage(main, view, listSpaces) {
+/** @param {HTMLElement} main @param {View} view */
+export function namespacesPage(main, view) {
   view.title("Namespaces");
   const { node: frame, body } = table("Namespaces", [
     "Namespace",
@@ -21,7 +21,7 @@ export function namespacesPage(main, view, listSpaces) {
     "|act",
   ]);
   const place = h("div");
-  const again = () => (hurry(), void listSpaces());
+  const again = () => (hurry(), void view.listSpaces());
   fill(
     main,
     h(

@@ -237,14 +237,15 @@ export function menu(label, items) {
       setTimeout(() => node.contains(document.activeElement) || shut(), 150),
   });
   const summary = h("summary", { "aria-label": label, title: label }, "⋯");
-  node.append(
-    summary,
-    h(
-      "div",
-      null,
+  // Tables have hundreds of menus, of which one is opened.
+  const inside = h("div");
+  const show = () =>
+    fill(
+      inside,
       items.map(([text, act, kind]) => button(text, () => (shut(), act()), { class: `item ${kind ?? ""}` })),
-    ),
-  );
+    );
+  node.addEventListener("toggle", show, { once: true });
+  node.append(summary, inside);
   return node;
 }
 
@@ -276,7 +277,7 @@ export function sparkline(values, label) {
   );
   return svg(
     "svg",
-    { viewBox: `0 0 ${width} ${height}`, class: "spark", role: "img", "aria-label": label },
+    { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", class: "spark", role: "img", "aria-label": label },
     svg("polyline", { points: points.join(" "), fill: "none" }),
   );
 }

@@ -45,7 +45,7 @@ def furnish(kew):
 def pages_of(message):
     return {"queues": "", "queue": "queues/orders", "dead letters": "queues/orders-dead", "groups": "queues/invoices.fifo?tab=groups",
             "settings": "queues/orders?tab=settings", "no messages": "queues/thumbnails", "message": f"messages/{message}",
-            "activity": "activity", "clock": "clock", "faults": "faults", "report": "report", "namespaces": "namespaces",
+            "activity": "activity", "clock": "clock", "faults": "faults", "report": "report", "metrics": "metrics", "namespaces": "namespaces",
             "no queues": "@test-1/queues/orders", "about": "about"}
 
 

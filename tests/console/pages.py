@@ -1,6 +1,7 @@
 """Every page, and every act of it."""
 
 import json
+import re
 import subprocess
 
 from playwright.sync_api import expect
@@ -339,6 +340,37 @@ def report(tab):
         assert text in open(download.value.path(), encoding="utf-8").read()
 
 
+def metrics(tab):
+    kew = tab.kew
+    kew.with_dead_letters()
+    kew.create("emails")
+    page = tab.open("metrics")
+    card = lambda name: page.locator("section").filter(has=page.get_by_role("heading", name=name))
+    for name in ("In /s", "Received /s", "Deleted /s", "Depth", "Oldest", "Dead letters"):
+        expect(card(name).get_by_role("img")).to_be_visible()
+    expect(page.get_by_text("The lines begin when this page was first opened")).to_be_visible()
+    for number in range(3):
+        kew.send("orders", f"order {number}")
+    kew.send("emails", "welcome")
+    expect(card("Depth").locator(".figure")).to_have_text("4")
+    expect(card("In /s")).to_contain_text(re.compile(r"most: (0\.)?[1-9]"))
+    kew.fail("orders", 3)
+    expect(card("Dead letters").locator(".figure")).to_have_text("3")
+    expect(card("Received /s")).to_contain_text(re.compile(r"most: (0\.)?[1-9]"))
+    got = kew.sqs("ReceiveMessage", "emails")["Messages"][0]
+    kew.sqs("DeleteMessage", "emails", ReceiptHandle=got["ReceiptHandle"])
+    expect(card("Deleted /s")).to_contain_text(re.compile(r"most: (0\.)?[1-9]"))
+    # One queue alone; and what was read before is still there when the page is.
+    page.get_by_label("Queue", exact=True).select_option("orders")
+    expect(card("Depth").locator(".figure")).to_have_text("0")
+    page.get_by_label("Queue", exact=True).select_option("")
+    expect(card("Depth")).to_contain_text("most: 4")
+    page.get_by_role("link", name="About").click()
+    page.get_by_role("heading", name="kew ").wait_for()
+    page.get_by_role("link", name="Metrics", exact=True).click()
+    expect(card("Depth")).to_contain_text("most: 4")
+
+
 def namespaces(tab):
     kew = tab.kew
     kew.create("orders")
@@ -377,4 +409,4 @@ def about(tab):
     expect(page.locator("tbody tr").filter(has_text="/_kew/clock/advance")).to_be_visible()
 
 
-TESTS = [queues, messages, sending, settings, sending_back, message, activity, clock, faults, report, namespaces, about]
+TESTS = [queues, messages, sending, settings, sending_back, message, activity, clock, faults, report, metrics, namespaces, about]
