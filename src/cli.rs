@@ -5,11 +5,13 @@ use crate::command::arguments::Control;
 use crate::command::client::Target;
 use crate::command::control::EXIT_CODES;
 use crate::command::environment::EnvArgs;
+use crate::command::import::ImportArgs;
 use crate::command::report::ReportArgs;
 use crate::command::run::RunArgs;
+use crate::command::settings;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use kew::internals::config::{DataDir, LISTEN_DEFAULT, Listen, Queues, Settings};
+use kew::internals::config::{DataDir, LISTEN_DEFAULT, Listen, Port, Queues, Settings, Switch};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +54,9 @@ pub enum Command {
     /// The kew is at a free port and gone when the command has ended; its report is printed then.
     #[command(after_help = crate::command::run::HELP_END)]
     Run(Box<RunArgs>),
+    /// Print the settings and queues of other software's files, as the file that --config reads: kew import elasticmq.conf
+    #[command(after_help = crate::command::import::HELP_END)]
+    Import(ImportArgs),
     /// Print the variables that point a client at kew: eval "$(kew env)"
     Env(EnvArgs),
     /// The rest is asked of a running kew.
@@ -85,7 +90,16 @@ impl Command {
     fn asks_nobody(name: &str) -> bool {
         matches!(
             name,
-            "serve" | "run" | "alerts" | "dashboard" | "healthcheck" | "backup" | "check" | "salvage" | "manual"
+            "serve"
+                | "run"
+                | "import"
+                | "alerts"
+                | "dashboard"
+                | "healthcheck"
+                | "backup"
+                | "check"
+                | "salvage"
+                | "manual"
         )
     }
 }
@@ -96,19 +110,29 @@ pub struct HealthcheckArgs {
     /// Where kew listens
     #[arg(long, value_name = "HOST:PORT", env = "KEW_LISTEN", value_delimiter = ',')]
     pub listen: Option<Vec<Listen>>,
+    /// The port, if kew was told only that
+    #[arg(long, value_name = "PORT", env = "KEW_PORT", value_delimiter = ',')]
+    pub port: Option<Vec<Port>>,
     /// The file of settings that kew was started with
     #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
     pub config: Option<PathBuf>,
+    /// The file of other software that kew was started with
+    #[arg(long, value_name = "FILE", env = "KEW_IMPORT")]
+    pub import: Option<PathBuf>,
+    /// Whether kew goes by LocalStack's variables
+    #[arg(long, env = "KEW_LOCALSTACK", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
+    pub localstack: Option<Switch>,
 }
 
 impl HealthcheckArgs {
     /// Where to ask: the first of the addresses at which kew listens.
     ///
     /// # Errors
-    /// As [`Settings::over_file`].
+    /// As [`settings::read`].
     pub fn address(self) -> Result<SocketAddr, String> {
-        let settings = Settings { listen: self.listen, config: self.config, ..Settings::default() };
-        let config = settings.over_file()?.into_config();
+        let HealthcheckArgs { listen, port, config, import, localstack } = self;
+        let given = Settings { listen, port, config, import, localstack, ..Settings::default() };
+        let config = settings::read(given)?.settings.into_config();
         Ok(config.listen.first().copied().unwrap_or(LISTEN_DEFAULT))
     }
 }

@@ -220,6 +220,8 @@ mod engine;
 mod error;
 mod histogram;
 mod http;
+#[cfg(feature = "bin")]
+mod import;
 mod metrics;
 mod server;
 mod store;
@@ -270,6 +272,10 @@ pub mod internals {
     }
     pub mod http {
         pub use crate::http::*;
+    }
+    #[cfg(feature = "bin")]
+    pub mod import {
+        pub use crate::import::*;
     }
     pub mod metrics {
         pub use crate::metrics::*;

@@ -9,7 +9,7 @@ use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
 use command::client::reachable;
 use command::signals::Signals;
 use command::start::start;
-use command::{alerts, control, environment, manual, output, report, run};
+use command::{alerts, control, environment, import, manual, output, report, run, settings};
 use kew::internals::clock::NetworkTime;
 use kew::internals::config::Settings;
 use kew::internals::store;
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Some(Command::Check(args)) => check(&args),
         Some(Command::Salvage(args)) => salvage(&args),
         Some(Command::Run(args)) => Ok(run::run(*args)),
+        Some(Command::Import(args)) => import::show(&args),
         Some(Command::Env(args)) => environment::show(&asking.target, &args, asking.json),
         Some(Command::Report(args)) => report::report(&asking.target, &args, asking.json),
         Some(Command::Control(what)) => control::control(&asking.target, what, asking.json),
@@ -61,10 +62,12 @@ fn main() -> ExitCode {
     })
 }
 
-fn serve(settings: Settings) -> Result<ExitCode, String> {
-    let settings = settings.over_file()?;
-    logging::start(settings.log_filter())?;
-    let config = settings.into_config();
+fn serve(given: Settings) -> Result<ExitCode, String> {
+    let told = settings::read(given)?;
+    logging::start(told.settings.log_filter())?;
+    told.log();
+    let scripts = told.scripts;
+    let config = told.settings.into_config();
     // Each connection takes a descriptor, and systems still begin with a soft limit of 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(%error, "the limit of open files stays as it is");
@@ -83,9 +86,16 @@ fn serve(settings: Settings) -> Result<ExitCode, String> {
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        greet(&server, &config);
+        let serve = async {
+            // As with LocalStack: who waits for `Ready.` finds what the scripts have made.
+            if let Some(scripts) = &scripts {
+                scripts.run(&server, &config.region).await;
+            }
+            greet(&server, &config);
+            trim().await
+        };
         tokio::select! {
-            never = trim() => match never {},
+            never = serve => match never {},
             () = signals.next() => {}
             failure = server.failed() => {
                 tracing::error!("the store has failed and nothing more is acknowledged: {failure}; stopping");

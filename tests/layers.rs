@@ -13,6 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("wire", &["api", "error"]),
     ("clock", &["engine"]),
     ("config", &["api", "error"]),
+    ("import", &["api", "config"]),
     ("store", &["config", "engine", "histogram"]),
     ("broker", &["api", "config", "engine", "store", "clock", "error", "histogram"]),
     ("actions", &["api", "broker", "config", "engine", "error"]),

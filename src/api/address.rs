@@ -23,9 +23,17 @@ fn looks_like_region(label: &str) -> bool {
         && all(number, u8::is_ascii_digit)
 }
 
+/// The region that hosts of the form `{region}.queue.HOST` leave out, as AWS's own do: `queue.amazonaws.com`.
+const REGION_LEFT_OUT: &str = "us-east-1";
+
 /// What queue URLs begin with, for one region and account: the external URL may name both in braces.
 pub fn fill_in(base_url: &str, region: &str, account: &str) -> String {
-    base_url.replace("{region}", region).replace("{account}", account)
+    let shorter = base_url.split_once("://{region}.queue.").filter(|_| region == REGION_LEFT_OUT);
+    match shorter {
+        Some((scheme, host)) => format!("{scheme}://queue.{host}"),
+        None => base_url.replace("{region}", region),
+    }
+    .replace("{account}", account)
 }
 
 /// What a queue URL says. Its scheme never matters, and its host only by the region in it.

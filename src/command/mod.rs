@@ -12,6 +12,9 @@
 //! | `report.rs` | `kew report`, and the report at the end of `kew run` |
 //! | `environment.rs` | `kew env`: the variables that point a client at a kew |
 //! | `alerts.rs` | `kew alerts` and `kew dashboard`: what Prometheus and Grafana need |
+//! | `import.rs` | `kew import`: other people's configuration; the layer of settings that `--import` makes of it |
+//! | `init_scripts.rs` | the scripts that run at the start, as LocalStack runs them |
+//! | `settings.rs` | all layers of settings together |
 //! | `manual.rs` | `kew manual`: manual pages and completions, for packages |
 //! | `start.rs` | a server on a thread of its own, with advice where it does not start |
 //! | `signals.rs` | the signals that end kew, and those that `kew run` passes on |
@@ -24,11 +27,14 @@ mod conditions;
 pub mod control;
 pub mod environment;
 mod faults;
+pub mod import;
+pub mod init_scripts;
 pub mod manual;
 pub mod output;
 pub mod report;
 mod request;
 pub mod run;
+pub mod settings;
 pub mod signals;
 pub mod start;
 mod time;

@@ -4,6 +4,7 @@ use super::client::{Failure, Target};
 use super::environment::{self, MISLEADING};
 use super::output;
 use super::report::{self, About, Level};
+use super::settings;
 use super::signals::PassedOn;
 use super::start::start;
 use clap::Args;
@@ -65,10 +66,12 @@ pub fn run(args: RunArgs) -> ExitCode {
 
 fn try_run(args: RunArgs) -> Result<u8, String> {
     let RunArgs { command, fail_on, ignore, report, settings } = args;
-    let settings = settings.over_file()?;
-    let quiet = settings.log.is_none();
-    crate::logging::start(if quiet { LOG_DEFAULT } else { settings.log_filter() })?;
-    let mut config = settings.into_config();
+    let told = settings::read(settings)?;
+    let quiet = told.settings.log.is_none();
+    crate::logging::start(if quiet { LOG_DEFAULT } else { told.settings.log_filter() })?;
+    told.log();
+    let scripts = told.scripts;
+    let mut config = told.settings.into_config();
     if config.listen.is_empty() {
         config.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
     }
@@ -80,6 +83,9 @@ fn try_run(args: RunArgs) -> Result<u8, String> {
         let mut variables = environment::variables(server.endpoint_url(), "test", &config.region);
         let own = [("KEW_URL", &target.url), ("KEW_CONTROL_TOKEN", &target.token)];
         variables.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
+        if let Some(scripts) = &scripts {
+            scripts.run(&server, &config.region).await;
+        }
         let code = match child(&command, variables).await {
             Ok(status) => code_of(status),
             Err(error) => return Ok(not_started(&command[0], &error)),

@@ -47,9 +47,19 @@ type Wrong = (Option<Range<usize>>, String);
 /// # Errors
 /// When the file cannot be read, is not TOML, or has a wrong key or value; the text says where and what would be right.
 pub fn read_file(path: &Path) -> Result<Settings, FileError> {
+    let text = std::fs::read_to_string(path);
+    let text =
+        text.map_err(|e| FileError { path: path.to_owned(), line: None, what: format!("cannot be read: {e}") })?;
+    read_text(path, &text)
+}
+
+/// Reads the text of a file, which is named in what is wrong with it.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_text(path: &Path, text: &str) -> Result<Settings, FileError> {
     let error = |line, what| FileError { path: path.to_owned(), line, what };
-    let text = std::fs::read_to_string(path).map_err(|e| error(None, format!("cannot be read: {e}")))?;
-    let mut settings = read(&text).map_err(|(span, what)| error(span.map(|span| line_of(&text, &span)), what))?;
+    let mut settings = read(text).map_err(|(span, what)| error(span.map(|span| line_of(text, &span)), what))?;
     for fault in &mut settings.faults {
         fault.place = format!("{}:{}", path.display(), fault.place);
     }

@@ -7,6 +7,7 @@
 //! | `values.rs` | the types of settings: each reads itself from a text, or says what would be right |
 //! | `file.rs` | the file, with errors that name the line (feature `bin`) |
 //! | `layers.rs` | what was given, over the file that it names (feature `bin`) |
+//! | `localstack.rs` | what LocalStack's environment variables say in kew's settings (feature `bin`) |
 //! | `queue.rs` `queue_json.rs` | queues that are there from the start: from code, a text or JSON |
 //! | `fault.rs` | rules about faults that are there from the start |
 //! | `browsers.rs` | which web pages may use the server, and by which names |
@@ -20,6 +21,8 @@ mod fault;
 mod file;
 #[cfg(feature = "bin")]
 mod layers;
+#[cfg(feature = "bin")]
+mod localstack;
 mod queue;
 mod queue_json;
 #[cfg(feature = "bin")]
@@ -30,12 +33,14 @@ pub use browsers::{Hosts, Origins};
 pub use error::SettingError;
 pub use fault::FaultConfig;
 #[cfg(feature = "bin")]
-pub use file::{FileError, read_file};
+pub use file::{FileError, read_file, read_text};
+#[cfg(feature = "bin")]
+pub use localstack::{Understood, go_by_localstack};
 pub use queue::{QueueConfig, parse_queues};
 #[cfg(feature = "bin")]
 pub use settings::{Queues, Settings};
 pub use values::{
-    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seconds, Seed, Switch,
+    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Port, Region, Seconds, Seed, Switch,
     Threads,
 };
 

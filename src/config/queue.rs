@@ -117,7 +117,7 @@ impl QueueConfig {
     ///
     /// # Errors
     /// A sentence that says what would be right.
-    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         if let Some(tag) = key.strip_prefix(TAG) {
             return self.set_tag(tag, value);
         }
@@ -139,7 +139,7 @@ impl QueueConfig {
     ///
     /// # Errors
     /// A sentence that says what would be right.
-    pub(super) fn set_tag(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub(crate) fn set_tag(&mut self, key: &str, value: &str) -> Result<(), String> {
         if !(1..=TAG_KEY_LENGTH_MAX).contains(&key.chars().count()) {
             return Err(format!("a tag needs a key of 1 to {TAG_KEY_LENGTH_MAX} characters, as in {TAG}team=shop"));
         }
@@ -151,7 +151,7 @@ impl QueueConfig {
     ///
     /// # Errors
     /// A sentence that says what would be right.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let name = &self.name;
         check_name(name)?;
         let is_fifo = name.ends_with(FIFO_SUFFIX);

@@ -4,8 +4,8 @@
 //! variable), the file is the layer below, and what no layer says has its default.
 
 use super::values::{
-    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Region, Seconds, Seed, Switch,
-    Threads,
+    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Port, Region, Scalar, Seconds, Seed,
+    Switch, Threads,
 };
 use super::{
     ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, FaultConfig,
@@ -15,6 +15,7 @@ use super::{
 use clap::Args;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -55,6 +56,11 @@ settings! {
         #[serde(deserialize_with = "list")]
         pub listen: Option<Vec<Listen>> = LISTEN_DEFAULT,
 
+        /// A port to listen on too, at the host of the first --listen, or alone at 127.0.0.1; may be given several times
+        #[arg(long, value_name = "PORT", env = "KEW_PORT", value_delimiter = ',', allow_negative_numbers = true)]
+        #[serde(deserialize_with = "ports")]
+        pub port: Option<Vec<Port>> = "none",
+
         /// A queue to have from the start, as in `orders`, `jobs.fifo` or
         /// `orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3,Tag.team=a`; may be given several times
         #[arg(long, value_name = "NAME[,ATTRIBUTE=VALUE...]", env = "KEW_QUEUE", value_parser = Queues::of_a_flag)]
@@ -70,6 +76,21 @@ settings! {
         #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
         #[serde(skip)]
         pub config: Option<PathBuf> = "none",
+
+        /// A file of other software that says queues: elasticmq.conf, answers of aws sqs, a template of CloudFormation, a
+        /// state of Terraform; `kew import FILE` shows what is taken over
+        #[arg(long, value_name = "FILE", env = "KEW_IMPORT")]
+        #[serde(skip)]
+        pub import: Option<PathBuf> = "none",
+
+        /// Go by LocalStack's variables: GATEWAY_LISTEN (port 4566 if it is not set), LOCALSTACK_HOST, SQS_ENDPOINT_STRATEGY,
+        /// DEBUG and LS_LOG
+        #[arg(long, env = "KEW_LOCALSTACK", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
+        pub localstack: Option<Switch> = Switch(false),
+
+        /// A directory of scripts (.sh, .py) to run at the start, as LocalStack runs those of /etc/localstack/init/ready.d
+        #[arg(long, value_name = "DIR", env = "KEW_INIT_SCRIPTS")]
+        pub init_scripts: Option<DataDir> = "none",
 
         /// A directory to keep everything in
         #[arg(long, value_name = "DIR", env = "KEW_DATA")]
@@ -206,6 +227,22 @@ where
     texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map(Some).map_err(serde::de::Error::custom)
 }
 
+/// Reads ports from the file: a list of numbers, or one.
+fn ports<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Port>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a number or a list of numbers is wanted, as in [4566, 9324]")]
+    enum Numbers {
+        One(Scalar),
+        Several(Vec<Scalar>),
+    }
+    let numbers = match Numbers::deserialize(from)? {
+        Numbers::One(number) => vec![number],
+        Numbers::Several(numbers) => numbers,
+    };
+    let ports = numbers.into_iter().map(|number| number.into_text().parse());
+    ports.collect::<Result<_, _>>().map(Some).map_err(serde::de::Error::custom)
+}
+
 /// Queues of the file are read with their lines, in `file.rs`; here they are a key like others.
 fn tables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Queues>, D::Error> {
     IgnoredAny::deserialize(from).map(|_| Vec::new())
@@ -242,11 +279,26 @@ impl Settings {
         self.log.as_ref().map_or(LOG_DEFAULT, |log| &log.0)
     }
 
+    /// Where to listen: at the addresses, and at the ports with the host of the first of them. Each place is there once, but for
+    /// free ports.
+    fn places(&self) -> Vec<SocketAddr> {
+        let addresses: Vec<SocketAddr> = self.listen.iter().flatten().map(|listen| listen.0).collect();
+        let host = addresses.first().map_or(LISTEN_DEFAULT.ip(), SocketAddr::ip);
+        let ports = self.port.iter().flatten().map(|port| SocketAddr::new(host, port.0));
+        let mut places: Vec<SocketAddr> = Vec::new();
+        for place in addresses.iter().copied().chain(ports) {
+            if place.port() == 0 || !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
+    }
+
     /// The configuration, with defaults where nothing was said.
     pub fn into_config(self) -> Config {
         let default = Config::default();
         let mut config = Config {
-            listen: self.listen.unwrap_or_default().into_iter().map(|listen| listen.0).collect(),
+            listen: self.places(),
             queues: Vec::new(),
             faults: self.faults,
             auto_create: self.auto_create.map_or(default.auto_create, |switch| switch.0),

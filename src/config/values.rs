@@ -45,6 +45,19 @@ impl FromStr for Listen {
     }
 }
 
+/// A port to listen on; 0 picks a free one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port(pub u16);
+
+impl FromStr for Port {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<Port, SettingError> {
+        let port = text.trim().parse().map(Port);
+        port.map_err(|_| SettingError::new(format!("`{text}` is not a port: a number from 0 to 65535")))
+    }
+}
+
 /// An account number: 12 digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account(pub String);

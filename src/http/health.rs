@@ -1,14 +1,18 @@
 //! What health checks ask for: whether the server runs.
 
-use super::answer::{Answering, fixed};
+use super::answer::{AnswerBody, Answering, fixed};
 use super::context::RequestContext;
 use super::service::Service;
 use bytes::Bytes;
+use hyper::StatusCode;
 use std::future::ready;
 
 /// What health checks of LocalStack's users look for.
 const LOCALSTACK: &str =
     concat!(r#"{"services":{"sqs":"running"},"edition":"kew","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+/// The path at which LocalStack tells of scripts, behind which there may be `/<stage>`.
+pub(super) const INIT_PATH: &str = "/_localstack/init";
 
 /// `/`: for a person who looks whether it is there.
 pub(super) fn greeting<'a>(_: &'a Service, _: &'a RequestContext<'a>, _: Bytes) -> Answering<'a> {
@@ -23,4 +27,17 @@ pub(super) fn health<'a>(_: &'a Service, _: &'a RequestContext<'a>, _: Bytes) ->
 /// `/_localstack/health`.
 pub(super) fn localstack<'a>(_: &'a Service, _: &'a RequestContext<'a>, _: Bytes) -> Answering<'a> {
     Box::pin(ready(fixed("application/json", LOCALSTACK)))
+}
+
+/// `/_localstack/init`, and `/_localstack/init/<stage>`.
+pub(super) fn init<'a>(service: &'a Service, context: &'a RequestContext<'a>, _: Bytes) -> Answering<'a> {
+    let stage = context.parts.uri.path().trim_start_matches(INIT_PATH).trim_matches('/');
+    let found = service.init_scripts().answer(Some(stage).filter(|stage| !stage.is_empty()));
+    let mut answer =
+        fixed("application/json", r#"{"error":"no such stage; there are boot, start, ready and shutdown"}"#);
+    match found {
+        Some(found) => *answer.body_mut() = AnswerBody::whole(found.to_string()),
+        None => *answer.status_mut() = StatusCode::NOT_FOUND,
+    }
+    Box::pin(ready(answer))
 }

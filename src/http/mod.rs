@@ -7,6 +7,7 @@
 //! | `context.rs` | a request as every route sees it |
 //! | `answer.rs` | what every answer has |
 //! | `host.rs` | which names of this server browsers may use |
+//! | `init_scripts.rs` | how far the scripts are that run at the start |
 //! | `service.rs` | [`Service`] and its options |
 //! | `body.rs` | reading bodies |
 //! | `sqs.rs` `control.rs` `devapi.rs` `metrics.rs` `health.rs` `console.rs` | requests to SQS: decoded, carried out, encoded; to the control API; LocalStack's look at messages; metrics; health checks; the files of the web console |
@@ -33,6 +34,7 @@ mod identity;
 mod idle_watch;
 #[cfg(feature = "aws-sdk")]
 mod in_process;
+mod init_scripts;
 mod limits;
 mod metrics;
 mod origin;
@@ -51,6 +53,7 @@ pub use identity::Identity;
 pub use idle_watch::IDLE_CHECKS;
 #[cfg(feature = "aws-sdk")]
 pub(crate) use in_process::{InProcess, Unanswered};
+pub use init_scripts::{InitScriptState, InitScripts};
 pub use limits::{
     BODY_TIME_LIMIT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_TIME_LIMIT, LINGER_TIME_LIMIT,
     READ_AHEAD_BYTES_MAX, SHUTDOWN_TIME_LIMIT, URL_BYTES_MAX,

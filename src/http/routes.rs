@@ -45,6 +45,8 @@ const ROUTES: &[Route] = &[
     Route { methods: READ, path: "/", query: false, access: Access::Open, handler: console::greeting },
     Route { methods: READ, path: "/health", query: true, access: Access::Open, handler: health::health },
     Route { methods: READ, path: "/_localstack/health", query: true, access: Access::Open, handler: health::localstack },
+    Route { methods: READ, path: health::INIT_PATH, query: true, access: Access::Guarded, handler: health::init },
+    Route { methods: READ, path: "/_localstack/init/*", query: true, access: Access::Guarded, handler: health::init },
     Route { methods: READ, path: "/metrics", query: true, access: Access::Guarded, handler: metrics::answer },
     Route { methods: &[Method::POST], path: "/_localstack/state/reset", query: true, access: Access::Control, handler: control::localstack_reset },
     Route { methods: READ_POST, path: devapi::PATH, query: true, access: Access::Control, handler: devapi::answer },

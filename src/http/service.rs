@@ -1,6 +1,7 @@
 //! What answers requests, and how it is set. How it answers is in `pipeline.rs`.
 
 use super::identity::Identity;
+use super::init_scripts::InitScripts;
 use crate::actions::Actions;
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
@@ -71,6 +72,7 @@ pub struct Service {
     hosts: Hosts,
     network_time: NetworkTime,
     in_process: Identity,
+    init_scripts: InitScripts,
 }
 
 impl Service {
@@ -82,7 +84,15 @@ impl Service {
         }
         let (control, in_process) = (Arc::new(control), Identity::default());
         let metrics = Metrics::new(MetricsOptions { data: options.data.clone() });
-        Service { control, metrics, options, hosts, network_time: NetworkTime::real(), in_process }
+        Service {
+            control,
+            metrics,
+            options,
+            hosts,
+            network_time: NetworkTime::real(),
+            in_process,
+            init_scripts: InitScripts::default(),
+        }
     }
 
     /// Goes by another time than the real one in what it grants clients on the network.
@@ -120,6 +130,11 @@ impl Service {
     /// Names by which browsers may reach the server, that of the external URL among them.
     pub(super) fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// The scripts that run at the start.
+    pub fn init_scripts(&self) -> &InitScripts {
+        &self.init_scripts
     }
 
     /// Who sends requests that come by no socket.

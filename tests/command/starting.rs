@@ -128,10 +128,14 @@ fn json_and_quoted_values_keep_their_commas_and_blanks() {
 }
 
 /// All variables, with nothing in them or a blank.
-const EMPTY: [(&str, &str); 25] = [
+const EMPTY: [(&str, &str); 29] = [
     ("KEW_LISTEN", ""),
+    ("KEW_PORT", ""),
     ("KEW_QUEUE", ""),
     ("KEW_CONFIG", ""),
+    ("KEW_IMPORT", ""),
+    ("KEW_LOCALSTACK", ""),
+    ("KEW_INIT_SCRIPTS", " "),
     ("KEW_DATA", ""),
     ("KEW_DURABILITY", ""),
     ("KEW_AUTO_CREATE", " "),
