@@ -110,6 +110,7 @@ error_table! {
     InvalidRequest:               GENERIC "InvalidRequest", "InvalidRequest", 400, Sender;
     RequestTooLarge:              GENERIC "RequestEntityTooLargeException", "RequestEntityTooLarge", 413, Sender;
     RequestHeaderTooLarge:        GENERIC "RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge", 431, Sender;
+    UnsupportedMediaType:         GENERIC "UnsupportedMediaTypeException", "UnsupportedMediaType", 415, Sender;
     RequestTimeout:               GENERIC "RequestTimeoutException", "RequestTimeout", 408, Sender;
 }
 

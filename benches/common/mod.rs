@@ -71,6 +71,7 @@ fn decode(protocol: Protocol, pattern: &str) -> Operation {
             query: None,
             content_type: Some(if json { JSON } else { FORM }),
             target: json.then_some("AmazonSQS.SendMessage"),
+            smithy_protocol: None,
             accept: None,
             authorization: Some(SIGNATURE),
         };

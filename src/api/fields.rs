@@ -156,8 +156,24 @@ pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Err
     from.deserialize_any(Integer)
 }
 
-/// A blob member: base64 text on the wire in both protocols.
+/// A blob member: bytes where the protocol has them, else base64 text.
 pub fn blob<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+    struct Bytes;
+    impl<'de> Visitor<'de> for Bytes {
+        type Value = Option<Vec<u8>>;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a byte string")
+        }
+        fn visit_byte_buf<E: de::Error>(self, v: Vec<u8>) -> Result<Self::Value, E> {
+            Ok(Some(v))
+        }
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+    if !from.is_human_readable() {
+        return from.deserialize_byte_buf(Bytes);
+    }
     struct Blob;
     impl<'de> Visitor<'de> for Blob {
         type Value = Option<Vec<u8>>;
@@ -177,9 +193,10 @@ pub fn blob<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Er
     from.deserialize_any(Blob)
 }
 
-/// Writes a blob member as base64.
+/// Writes a blob member, as bytes where the protocol has them.
 pub fn write_blob<S: Serializer>(blob: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
     match blob {
+        Some(bytes) if !to.is_human_readable() => to.serialize_bytes(bytes),
         Some(bytes) => to.serialize_str(&STANDARD.encode(bytes)),
         None => to.serialize_none(),
     }

@@ -24,7 +24,7 @@ pub type MessageAttributes = Named<MessageAttributeValue, { limits::MESSAGE_ATTR
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MessageAttributeValue {
-    /// Raw bytes (base64 on the wire); for `Binary` types.
+    /// Raw bytes (base64 in JSON and XML); for `Binary` types.
     #[serde(
         default,
         deserialize_with = "blob",

@@ -72,13 +72,19 @@ pub(super) enum AfterAnswer {
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
+pub(super) const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 
 /// Gives a reply the headers that all answers of SQS have.
 pub(super) fn of_reply(reply: Reply, request_id: &str, after: AfterAnswer) -> Answer {
     let mut answer = Response::new(AnswerBody::whole(reply.body));
     *answer.status_mut() = status(reply.status);
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    if !reply.content_type.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    }
+    if let Some(protocol) = reply.smithy_protocol {
+        headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static(protocol));
+    }
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -3,7 +3,7 @@
 use super::identity::Identity;
 use crate::actions::Presence;
 use crate::control::Served;
-use crate::wire::{Head, Method};
+use crate::wire::{Head, Method, rpc_path_parts};
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use std::net::SocketAddr;
@@ -50,16 +50,24 @@ impl<'a> RequestContext<'a> {
 
     /// What of the head matters to the protocols.
     pub(super) fn head(&self) -> Head<'a> {
+        let path = self.parts.uri.path();
+        let mut target = text(self.headers.target);
+        let mut smithy_protocol = None;
+        if rpc_path_parts(path).is_some() {
+            smithy_protocol = text(self.parts.headers.get("smithy-protocol"));
+            target = target.or_else(|| text(self.parts.headers.get("x-amzn-target")));
+        }
         Head {
             method: match self.parts.method {
                 hyper::Method::GET => Method::Get,
                 hyper::Method::POST => Method::Post,
                 _ => Method::Other,
             },
-            path: self.parts.uri.path(),
+            path,
             query: self.parts.uri.query(),
             content_type: text(self.headers.content_type),
-            target: text(self.headers.target),
+            target,
+            smithy_protocol,
             accept: text(self.headers.accept),
             authorization: text(self.headers.authorization),
         }

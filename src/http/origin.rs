@@ -40,7 +40,7 @@ const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-contro
 const SHOWN_BYTES_MAX: usize = 300;
 
 /// Headers of answers that a page may read beside the usual ones.
-const EXPOSED: &str = "x-amzn-requestid, x-amzn-query-error, date, content-length";
+const EXPOSED: &str = "x-amzn-requestid, x-amzn-query-error, smithy-protocol, date, content-length";
 
 impl Origins {
     /// Judges a request by its head, and by what the route shows that it asks for.

@@ -1,9 +1,13 @@
-//! How SQS speaks: requests out of bytes, answers into bytes, in AWS JSON 1.0 and in the older Query protocol.
+//! How SQS speaks: requests out of bytes, answers into bytes, in AWS JSON 1.0, in the older Query protocol, and in Smithy RPC v2
+//! CBOR.
 //!
 //! Invariant: nothing here knows a queue or a socket. [`decode`] finds the protocol, reads the members with one `serde`
-//! derive for both, and checks nothing but types; [`encode`] and [`encode_error`] write the whole answer into one
+//! derive for all, and checks nothing but types; [`encode`] and [`encode_error`] write the whole answer into one
 //! buffer.
 
+mod cbor;
+mod cbor_reader;
+mod cbor_writer;
 mod credential;
 mod json;
 mod query;
@@ -13,6 +17,8 @@ mod strict;
 mod verbatim;
 mod xml;
 
+pub use cbor::path_parts as rpc_path_parts;
+pub use cbor_reader::CBOR_DEPTH_MAX;
 pub use credential::Credential;
 pub use json::JSON_DEPTH_MAX;
 pub use query::{FORM_NAME_BYTES_MAX, FORM_PAIRS_MAX};
@@ -37,6 +43,8 @@ pub enum Protocol {
     Query,
     /// A Query request that asks for `application/json`; the answer is the XML's content as JSON.
     QueryAsJson,
+    /// Smithy RPC v2 CBOR: `POST` to a path that names the operation, with `smithy-protocol`.
+    Cbor,
 }
 
 /// The HTTP method, as far as it matters.
@@ -44,7 +52,7 @@ pub enum Protocol {
 pub enum Method {
     /// A Query request with its parameters in the URL.
     Get,
-    /// Either protocol.
+    /// Any protocol.
     Post,
     /// Any other, such as HEAD, which must change nothing: answered with [`not_found`].
     Other,
@@ -63,6 +71,8 @@ pub struct Head<'a> {
     pub content_type: Option<&'a str>,
     /// `X-Amz-Target`.
     pub target: Option<&'a str>,
+    /// `smithy-protocol`; looked up only where [`rpc_path_parts`] finds an operation in the path.
+    pub smithy_protocol: Option<&'a str>,
     /// `Accept`.
     pub accept: Option<&'a str>,
     /// `Authorization`.
@@ -92,7 +102,7 @@ pub enum Rejection {
         /// What to answer.
         error: Error,
     },
-    /// Not a request of either protocol: [`not_found`].
+    /// Not a request of any protocol: [`not_found`].
     NotFound,
 }
 
@@ -101,6 +111,7 @@ pub enum Rejection {
 enum Route {
     Json,
     Query,
+    Cbor,
     Nowhere,
 }
 
@@ -113,6 +124,7 @@ pub fn decode<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection> {
     match route(head, Some(body)) {
         Route::Json => decode_json(head, body),
         Route::Query => decode_query(head, body),
+        Route::Cbor => decode_cbor(head, body),
         Route::Nowhere => Err(Rejection::NotFound),
     }
 }
@@ -121,13 +133,17 @@ pub fn decode<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection> {
 pub fn protocol_of(head: &Head) -> Protocol {
     match route(head, None) {
         Route::Query => query_protocol(head),
+        Route::Cbor => Protocol::Cbor,
         Route::Json | Route::Nowhere => Protocol::Json,
     }
 }
 
-/// The content type decides first: a Perl client sends `X-Amz-Target` with a form body.
+/// Smithy's header says what it is. Else the content type decides first: a Perl client sends `X-Amz-Target` with a form body.
 fn route(head: &Head, body: Option<&[u8]>) -> Route {
-    let content_type = head.content_type.map(|t| t.split(';').next().unwrap_or(t).trim()).filter(|t| !t.is_empty());
+    if head.smithy_protocol == Some(cbor::SMITHY_PROTOCOL) && head.method == Method::Post {
+        return Route::Cbor;
+    }
+    let content_type = media_type(head);
     let form = content_type.is_some_and(|t| t.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
     let action_in_url = head.query.is_some_and(|q| has_action(q.as_bytes()));
     match head.method {
@@ -139,6 +155,11 @@ fn route(head: &Head, body: Option<&[u8]>) -> Route {
         Method::Post if content_type.is_none() && (action_in_url || body.is_some_and(has_action)) => Route::Query,
         Method::Post => Route::Nowhere,
     }
+}
+
+/// `Content-Type` without its parameters.
+fn media_type<'a>(head: &Head<'a>) -> Option<&'a str> {
+    head.content_type.map(|t| t.split(';').next().unwrap_or(t).trim()).filter(|t| !t.is_empty())
 }
 
 fn is_amz_json(content_type: &str) -> bool {
@@ -171,10 +192,24 @@ fn decode_json<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection> 
     let operation = action_of_target(head.target).map_err(fail)?;
     let mut request = json::decode(operation, body).map_err(fail)?;
     address_by_path(&mut request, head.path);
-    let credential = Credential::from_header(head.authorization)
+    Ok(Call { protocol, operation, request, credential: credential_of_head(head) })
+}
+
+/// The credential where the body has none: in the header, or in the URL.
+fn credential_of_head<'a>(head: &Head<'a>) -> Credential<'a> {
+    Credential::from_header(head.authorization)
         .or_else(|| head.query.and_then(|q| Form::parse(Some(q), b"").ok()?.take_credential()))
-        .unwrap_or_default();
-    Ok(Call { protocol, operation, request, credential })
+        .unwrap_or_default()
+}
+
+fn decode_cbor<'a>(head: &Head<'a>, body: &[u8]) -> Result<Call<'a>, Rejection> {
+    let protocol = Protocol::Cbor;
+    let fail = |error| Rejection::Error { protocol, error };
+    let parts = rpc_path_parts(head.path).ok_or(Rejection::NotFound)?;
+    let operation = cbor::operation(parts).ok_or_else(|| fail(Error::unknown_action(shown(parts.1))))?;
+    cbor::check_head(media_type(head), head.target, !body.is_empty()).map_err(fail)?;
+    let request = cbor::decode(operation, body).map_err(fail)?;
+    Ok(Call { protocol, operation, request, credential: credential_of_head(head) })
 }
 
 fn action_of_target(target: Option<&str>) -> Result<Operation, Error> {
@@ -242,6 +277,7 @@ mod tests {
         query: None,
         content_type: None,
         target: None,
+        smithy_protocol: None,
         accept: None,
         authorization: None,
     };

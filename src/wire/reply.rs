@@ -1,6 +1,6 @@
 //! Answers as bytes: status, content type and body, for results and for errors.
 
-use super::{Protocol, json, query_json, xml};
+use super::{Protocol, cbor, json, query_json, xml};
 use crate::api::Response;
 use crate::error::Error;
 
@@ -18,10 +18,12 @@ const ANSWER_BYTES_TYPICAL: usize = 256;
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// `Content-Type`; also when the body is empty.
+    /// `Content-Type`, also when the body is empty; but empty itself then in CBOR, where no such header goes out.
     pub content_type: &'static str,
-    /// `x-amzn-query-error`: the Query protocol's code and whose fault it is. Errors of the JSON protocol only.
+    /// `x-amzn-query-error`: the Query protocol's code and whose fault it is. Errors of the JSON and CBOR protocols only.
     pub query_error: Option<String>,
+    /// `smithy-protocol`. Answers of the CBOR protocol only.
+    pub smithy_protocol: Option<&'static str>,
     /// All of the body.
     pub body: Vec<u8>,
 }
@@ -46,8 +48,14 @@ pub fn encode(protocol: Protocol, response: &Response, request_id: &str) -> Repl
             query_json::result(&mut body, response, request_id);
             PLAIN_JSON
         }
+        Protocol::Cbor if !response.has_output() => "",
+        Protocol::Cbor => {
+            body.reserve(expected_size(response));
+            cbor::encode(response, &mut body);
+            cbor::MEDIA_TYPE
+        }
     };
-    Reply { status: 200, content_type, query_error: None, body }
+    Reply { status: 200, content_type, query_error: None, smithy_protocol: smithy_protocol(protocol), body }
 }
 
 /// Writes an error.
@@ -74,13 +82,23 @@ pub fn encode_error(protocol: Protocol, error: &Error, request_id: &str) -> Repl
             query_json::error(&mut body, error, request_id);
             PLAIN_JSON
         }
+        Protocol::Cbor => {
+            cbor::encode_error(error, &mut body);
+            query_error = Some(format!("{code};{fault}"));
+            cbor::MEDIA_TYPE
+        }
     };
-    Reply { status: error.status(), content_type, query_error, body }
+    Reply { status: error.status(), content_type, query_error, smithy_protocol: smithy_protocol(protocol), body }
+}
+
+fn smithy_protocol(protocol: Protocol) -> Option<&'static str> {
+    (protocol == Protocol::Cbor).then_some(cbor::SMITHY_PROTOCOL)
 }
 
 /// The answer to a request that is not SQS's at all, in one format for all clients.
 pub fn not_found() -> Reply {
-    Reply { status: 404, content_type: XML, query_error: None, body: b"<UnknownOperationException/>".to_vec() }
+    let body = b"<UnknownOperationException/>".to_vec();
+    Reply { status: 404, content_type: XML, query_error: None, smithy_protocol: None, body }
 }
 
 fn expected_size(response: &Response) -> usize {

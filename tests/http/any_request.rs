@@ -1,6 +1,7 @@
 //! Any request at all, without a socket: no panic, no 500, and a well-formed answer.
 
 use crate::answers::{answer, check};
+use crate::support::cbor;
 use crate::support::hostile::{any_member, any_text, any_value, operations};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -31,8 +32,23 @@ struct Any {
 
 fn call() -> impl Strategy<Value = Any> {
     let action = actions;
-    let object = prop::collection::vec((any_member(), any_value()), 0..6);
-    let in_json = (action(), object, prop::bool::ANY).prop_map(|(action, members, on_queue)| {
+    let object = || prop::collection::vec((any_member(), any_value()), 0..6);
+    let in_cbor = (action(), object(), prop::bool::ANY).prop_map(|(action, members, on_queue)| {
+        let mut members: serde_json::Map<String, Value> = members.into_iter().collect();
+        if on_queue {
+            members.insert("QueueUrl".to_owned(), json!("q"));
+        }
+        Any {
+            method: "POST",
+            target: format!("/service/AmazonSQS/operation/{action}"),
+            headers: vec![
+                ("content-type", "application/cbor".to_owned()),
+                ("smithy-protocol", "rpc-v2-cbor".to_owned()),
+            ],
+            body: cbor::body(&Value::from(members)),
+        }
+    });
+    let in_json = (action(), object(), prop::bool::ANY).prop_map(|(action, members, on_queue)| {
         let mut members: serde_json::Map<String, Value> = members.into_iter().collect();
         if on_queue {
             members.insert("QueueUrl".to_owned(), json!("q"));
@@ -64,13 +80,14 @@ fn call() -> impl Strategy<Value = Any> {
         headers: if as_json { vec![("accept", "application/json".to_owned())] } else { vec![] },
         body: Vec::new(),
     });
-    prop_oneof![3 => in_json, 3 => form, 1 => url]
+    prop_oneof![3 => in_json, 3 => in_cbor, 3 => form, 1 => url]
 }
 
 /// Bytes that nobody meant, under headers that somebody might have.
 fn noise() -> impl Strategy<Value = Any> {
     let methods = prop::sample::select(vec!["GET", "HEAD", "POST", "PUT", "OPTIONS", "XYZ"]);
-    let kinds = vec!["application/x-amz-json-1.0", "application/x-www-form-urlencoded", "text/plain", ""];
+    let kinds =
+        vec!["application/x-amz-json-1.0", "application/x-www-form-urlencoded", "application/cbor", "text/plain", ""];
     let header = prop_oneof![
         prop::sample::select(kinds).prop_map(|kind| ("content-type", kind.to_owned())),
         actions().prop_map(|action| ("x-amz-target", format!("AmazonSQS.{action}"))),
@@ -79,8 +96,12 @@ fn noise() -> impl Strategy<Value = Any> {
         any_text().prop_map(|text| ("accept", text)),
         any_text().prop_map(|text| ("x-amzn-trace-id", text)),
         any_text().prop_map(|text| ("x-amz-target", text)),
+        Just(("smithy-protocol", "rpc-v2-cbor".to_owned())),
     ];
-    let target = "[/?&=%a-zA-Z0-9._:;@+*-]{0,60}".prop_map(|rest| format!("/{rest}"));
+    let target = prop_oneof![
+        2 => "[/?&=%a-zA-Z0-9._:;@+*-]{0,60}".prop_map(|rest| format!("/{rest}")),
+        1 => actions().prop_map(|action| format!("/service/AmazonSQS/operation/{action}")),
+    ];
     (methods, target, prop::collection::vec(header, 0..5), prop::collection::vec(any::<u8>(), 0..200))
         .prop_map(|(method, target, headers, body)| Any { method, target, headers, body })
 }

@@ -1,6 +1,8 @@
-//! The requests that 28 real clients wrote, replayed to a server as it runs: each is answered as its scenario expects.
+//! The requests that 28 real clients wrote, replayed to a server as it runs, as they are and said again in CBOR: each is answered as
+//! its scenario expects.
 
 use crate::answers::answer;
+
 use crate::support::*;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -84,17 +86,18 @@ struct Session {
     fresh: HashMap<String, VecDeque<String>>,
     /// Our handle for each captured one.
     known: HashMap<String, String>,
+    in_cbor: bool,
 }
 
 impl Session {
-    fn new(client: &str) -> Session {
+    fn new(client: &str, in_cbor: bool) -> Session {
         let mut builder = Server::builder().manual_clock().account(ACCOUNT);
         if client == GIVES_NAME_AS_ATTRIBUTE {
             builder = builder.queue("slsq");
         }
         let server = builder.start().unwrap();
         let client = Peer::of(&server);
-        Session { server, client, fresh: HashMap::new(), known: HashMap::new() }
+        Session { server, client, fresh: HashMap::new(), known: HashMap::new(), in_cbor }
     }
 
     /// Sends one captured request, with our handles in it, and gives its answer.
@@ -107,21 +110,15 @@ impl Session {
             target = target.replace(&captured, &ours);
             body = String::from_utf8(body).unwrap().replace(&captured, &ours).into_bytes();
         }
-        let answer = self.ask(raw, &target, &body, &queue);
+        let bytes = if self.in_cbor { in_cbor(raw, &target, body) } else { as_it_is(raw, &target, &body) };
+        let answer = self.ask(raw, bytes, &queue);
         if raw.operation() == "ReceiveMessage" {
             self.fresh.entry(queue).or_default().extend(handles_in(&answer));
         }
         answer
     }
 
-    fn ask(&mut self, raw: &Raw, target: &str, body: &[u8], queue: &str) -> Answer {
-        let mut bytes = format!("{} {target} HTTP/1.1\r\n", raw.method).into_bytes();
-        for (name, value) in &raw.headers {
-            let value = if name == "content-length" { body.len().to_string() } else { value.clone() };
-            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(body);
+    fn ask(&mut self, raw: &Raw, bytes: Vec<u8>, queue: &str) -> Answer {
         self.client.send(bytes);
         if raw.operation() == "ReceiveMessage" {
             let_it_work(&self.server);
@@ -153,6 +150,33 @@ impl Session {
         self.known.insert(captured.to_owned(), ours.clone());
         ours
     }
+}
+
+fn as_it_is(raw: &Raw, target: &str, body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("{} {target} HTTP/1.1\r\n", raw.method).into_bytes();
+    for (name, value) in &raw.headers {
+        let value = if name == "content-length" { body.len().to_string() } else { value.clone() };
+        bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// The same members to the same host.
+fn in_cbor(raw: &Raw, target: &str, body: Vec<u8>) -> Vec<u8> {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query.to_owned())));
+    let (client, name) = (raw.client.clone(), raw.name.clone());
+    let (method, path, headers) = (raw.method.clone(), path.to_owned(), raw.headers.clone());
+    let replayed = Raw { client, name, method, path, query, headers, body };
+    let request = replayed.decode().request;
+    let body = cbor::body(&flatten::members(&flatten::of_request(&request)));
+    let target = format!("/service/AmazonSQS/operation/{}", raw.operation());
+    let mut headers = vec![("smithy-protocol", "rpc-v2-cbor"), ("Content-Type", "application/cbor")];
+    if let Some(authorization) = raw.header("authorization") {
+        headers.push(("authorization", authorization));
+    }
+    request_to(raw.header("host").unwrap_or_default(), "POST", &target, &headers, body)
 }
 
 fn queue_of(raw: &Raw) -> String {
@@ -196,7 +220,11 @@ fn encoded(text: &str) -> String {
 
 /// Status and code of an answer, after a look at its shape.
 fn outcome(raw: &Raw, answer: &Answer) -> (u16, String) {
-    let text = answer.text();
+    let text = if answer.header("smithy-protocol").is_some() && !answer.body.is_empty() {
+        &answer.json().to_string()
+    } else {
+        answer.text()
+    };
     if answer.status == 200 {
         // A batch may fail in part behind a 200.
         assert!(!text.contains("BatchResultErrorEntry") && !text.contains("\"Failed\""), "{} {text}", raw.name);
@@ -219,7 +247,7 @@ fn every_captured_request_is_answered_as_its_scenario_expects() {
     let mut replayed = 0;
     let mut wrong = Vec::new();
     for (client, requests) in &by_client {
-        let mut session = Session::new(client);
+        let mut session = Session::new(client, false);
         for raw in requests {
             let answer = session.replay(raw);
             let found = outcome(raw, &answer);
@@ -236,6 +264,57 @@ fn every_captured_request_is_answered_as_its_scenario_expects() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(replayed, 479);
+}
+
+/// An answer's content, without what no two answers have alike.
+fn comparable(answer: &Answer) -> serde_json::Value {
+    fn blank(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(members) => {
+                for (name, value) in members {
+                    match name.as_str() {
+                        "MessageId" | "ReceiptHandle" | "SequenceNumber" | "TaskHandle" => *value = "".into(),
+                        _ => blank(value),
+                    }
+                }
+            }
+            serde_json::Value::Array(list) => list.iter_mut().for_each(blank),
+            _ => {}
+        }
+    }
+    if answer.body.is_empty() {
+        return serde_json::Value::Null;
+    }
+    let mut content = answer.json();
+    blank(&mut content);
+    content
+}
+
+#[test]
+fn every_captured_request_is_answered_alike_in_cbor() {
+    let mut by_client = BTreeMap::<String, Vec<Raw>>::new();
+    for raw in captures() {
+        by_client.entry(raw.client.clone()).or_default().push(raw);
+    }
+    let (mut replayed, mut compared) = (0, 0);
+    for (client, requests) in &by_client {
+        let (mut plain, mut in_cbor) = (Session::new(client, false), Session::new(client, true));
+        for raw in requests {
+            let (expected, answer) = (plain.replay(raw), in_cbor.replay(raw));
+            let name = format!("{client}/{}", raw.name);
+            assert_eq!(outcome(raw, &answer), outcome(raw, &expected), "{name}");
+            assert_eq!(answer.header("smithy-protocol"), Some("rpc-v2-cbor"), "{name}");
+            let kind = if answer.body.is_empty() { None } else { Some("application/cbor") };
+            assert_eq!(answer.header("content-type"), kind, "{name}");
+            if raw.is_json() {
+                assert_eq!(comparable(&answer), comparable(&expected), "{name}");
+                compared += 1;
+            }
+            replayed += 1;
+        }
+    }
+    assert_eq!(replayed, 479);
+    assert!(compared > 200, "{compared}");
 }
 
 /// What containers, clusters, networks with a DNS of their own and people call a server.

@@ -2,6 +2,7 @@
 
 mod any_request;
 mod captures;
+mod cbor;
 mod cors;
 mod garbage;
 mod half_close;

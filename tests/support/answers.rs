@@ -32,8 +32,12 @@ pub fn answer(service: &Service, request: Request<Full<Bytes>>) -> Response<Answ
 pub fn check(answer: Response<AnswerBody>) {
     let status = answer.status().as_u16();
     assert!(status < 500, "{status}");
+    let is_cbor = answer.headers().contains_key("smithy-protocol");
     let kind = answer.headers().get("content-type").map(|value| value.as_bytes().to_owned());
     let body = body_of(answer);
+    if is_cbor {
+        return assert_cbor(status, kind.as_deref(), &body);
+    }
     let text = std::str::from_utf8(&body).expect("UTF-8");
     match kind.as_deref() {
         Some(b"text/xml") => assert_xml(text),
@@ -50,6 +54,16 @@ pub fn check(answer: Response<AnswerBody>) {
         None => assert_eq!((status, text), (302, "")),
         other => panic!("content type {other:?}"),
     }
+}
+
+/// Actions without a result have neither body nor content type.
+fn assert_cbor(status: u16, kind: Option<&[u8]>, mut body: &[u8]) {
+    if kind.is_none() {
+        return assert_eq!((status, body.len()), (200, 0));
+    }
+    assert_eq!(kind, Some(&b"application/cbor"[..]));
+    let item: ciborium::Value = ciborium::from_reader(&mut body).expect("CBOR");
+    assert!(item.is_map() && body.is_empty(), "{item:?}");
 }
 
 fn body_of(answer: Response<AnswerBody>) -> Bytes {

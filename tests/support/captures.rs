@@ -59,6 +59,7 @@ impl Raw {
             query: self.query.as_deref(),
             content_type: self.header("content-type"),
             target: self.header("x-amz-target"),
+            smithy_protocol: self.header("smithy-protocol"),
             accept: self.header("accept"),
             authorization: self.header("authorization"),
         }
@@ -104,6 +105,7 @@ const POST: Head<'_> = Head {
     query: None,
     content_type: None,
     target: None,
+    smithy_protocol: None,
     accept: None,
     authorization: None,
 };
@@ -113,6 +115,14 @@ pub fn json_request(operation: Operation, body: &str) -> Result<Request, Rejecti
     let target = format!("AmazonSQS.{}", operation.name());
     let head = Head { content_type: Some("application/x-amz-json-1.0"), target: Some(&target), ..POST };
     decode(&head, body.as_bytes()).map(|call| call.request)
+}
+
+/// Decodes a CBOR body.
+pub fn cbor_request(operation: Operation, body: &[u8]) -> Result<Request, Rejection> {
+    let path = format!("/service/AmazonSQS/operation/{}", operation.name());
+    let head =
+        Head { path: &path, content_type: Some("application/cbor"), smithy_protocol: Some("rpc-v2-cbor"), ..POST };
+    decode(&head, body).map(|call| call.request)
 }
 
 /// Decodes a form to `/`.

@@ -247,7 +247,11 @@ impl Answer {
         std::str::from_utf8(&self.body).unwrap()
     }
 
+    /// The body's content, which is JSON or CBOR.
     pub fn json(&self) -> serde_json::Value {
+        if self.header("content-type") == Some("application/cbor") {
+            return super::cbor::json(&self.body);
+        }
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
 
@@ -332,6 +336,17 @@ pub fn json_with(action: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>)
     let target = format!("AmazonSQS.{action}");
     let all = [&[("Content-Type", AMZ_JSON), ("X-Amz-Target", target.as_str())], headers].concat();
     request("POST", "/", &all, body)
+}
+
+/// A request in Smithy RPC v2 CBOR.
+pub fn cbor(action: &str, members: &serde_json::Value) -> Vec<u8> {
+    cbor_with(action, &[("Content-Type", "application/cbor")], super::cbor::body(members))
+}
+
+/// The same with other headers and any body.
+pub fn cbor_with(action: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let all = [&[("smithy-protocol", "rpc-v2-cbor"), ("Accept", "application/cbor")], headers].concat();
+    request("POST", &format!("/service/AmazonSQS/operation/{action}"), &all, body)
 }
 
 /// A request in the Query protocol.

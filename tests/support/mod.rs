@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `http.rs` | an HTTP connection that is nothing but a socket, requests byte for byte, answers read strictly |
 //! | `client.rs` | an SQS client on such a connection, for servers that are killed |
+//! | `cbor.rs` | CBOR for the JSON members of a request, and JSON for an answer in CBOR |
+//! | `flatten.rs` | the members of a request as a flat list, read in three independent ways |
 //! | `query.rs` | the form of the Query protocol for the JSON members of a request |
 //! | `answers.rs` | requests at the HTTP service without a socket, and what every answer has to be |
 //! | `captures.rs` | the requests that real clients wrote, and decoding of requests by hand |
@@ -12,7 +14,9 @@
 
 pub mod answers;
 pub mod captures;
+pub mod cbor;
 pub mod client;
+pub mod flatten;
 pub mod hostile;
 pub mod http;
 pub mod query;

@@ -1,5 +1,6 @@
-//! The exact bytes of every action's answer, in both protocols and in the JSON that Query requests may ask for.
+//! The exact bytes of every action's answer, in JSON and XML, the same members in CBOR, and the JSON that Query requests may ask for.
 
+use crate::support::cbor;
 use kew::internals::api::*;
 use kew::internals::wire::{Protocol, Reply, encode, not_found};
 
@@ -9,14 +10,27 @@ fn text(reply: &Reply) -> &str {
     std::str::from_utf8(&reply.body).unwrap()
 }
 
-/// Asserts both protocols' answers; `xml` is what stands between the envelope's tag and the metadata.
+/// Asserts all protocols' answers; `xml` is what stands between the envelope's tag and the metadata.
 fn check(response: Response, json: &str, xml: &str) {
     let action = response.operation().name();
 
     let reply = encode(Protocol::Json, &response, ID);
     assert_eq!(text(&reply), json, "{action}");
     assert_eq!((reply.status, reply.content_type), (200, "application/x-amz-json-1.0"), "{action}");
-    assert_eq!(reply.query_error, None, "{action}");
+    assert_eq!((&reply.query_error, reply.smithy_protocol), (&None, None), "{action}");
+
+    let reply = encode(Protocol::Cbor, &response, ID);
+    if json.is_empty() {
+        assert_eq!((reply.content_type, reply.body.len()), ("", 0), "{action}");
+    } else {
+        assert_eq!(cbor::json(&reply.body), serde_json::from_str::<serde_json::Value>(json).unwrap(), "{action}");
+        assert_eq!(reply.content_type, "application/cbor", "{action}");
+    }
+    assert_eq!(
+        (reply.status, &reply.query_error, reply.smithy_protocol),
+        (200, &None, Some("rpc-v2-cbor")),
+        "{action}"
+    );
 
     let reply = encode(Protocol::Query, &response, ID);
     let expected = [
@@ -213,7 +227,7 @@ fn message() -> ReceivedMessage {
     }
 }
 
-fn full_message() -> ReceivedMessage {
+pub fn full_message() -> ReceivedMessage {
     let value = |data_type: &str, text: Option<&str>, bytes: Option<&[u8]>| MessageAttributeValue {
         data_type: Some(data_type.to_owned()),
         string_value: text.map(str::to_owned),

@@ -1,5 +1,6 @@
-//! The exact bytes of every error, in both protocols, against a table of its own.
+//! Every error in every protocol, in JSON and XML its exact bytes, against a table of its own.
 
+use crate::support::cbor;
 use kew::internals::error::{Error, ErrorKind};
 use kew::internals::wire::{Protocol, encode_error};
 
@@ -49,6 +50,7 @@ pub const ERRORS: &[(&str, &str, u16, &str)] = &[
     ("com.amazon.coral.service#InvalidRequest", "InvalidRequest", 400, "Sender"),
     ("com.amazon.coral.service#RequestEntityTooLargeException", "RequestEntityTooLarge", 413, "Sender"),
     ("com.amazon.coral.service#RequestHeaderFieldsTooLargeException", "RequestHeaderFieldsTooLarge", 431, "Sender"),
+    ("com.amazon.coral.service#UnsupportedMediaTypeException", "UnsupportedMediaType", 415, "Sender"),
     ("com.amazon.coral.service#RequestTimeoutException", "RequestTimeout", 408, "Sender"),
 ];
 
@@ -60,7 +62,7 @@ pub fn line(kind: ErrorKind) -> &'static (&'static str, &'static str, u16, &'sta
 }
 
 #[test]
-fn every_error_in_both_protocols() {
+fn every_error_in_every_protocol() {
     assert_eq!(ErrorKind::ALL.len(), ERRORS.len());
     for &kind in ErrorKind::ALL {
         let &(shape, code, status, fault) = line(kind);
@@ -70,6 +72,12 @@ fn every_error_in_both_protocols() {
         let json = format!(r#"{{"__type":"{shape}","message":"Value \"<é>\" & more.\r\n"}}"#);
         assert_eq!(String::from_utf8(reply.body).unwrap(), json);
         assert_eq!((reply.status, reply.content_type), (status, "application/x-amz-json-1.0"), "{shape}");
+        assert_eq!(reply.query_error, Some(format!("{code};{fault}")), "{shape}");
+
+        let reply = encode_error(Protocol::Cbor, &error, "r");
+        let value = serde_json::json!({ "__type": shape, "message": "Value \"<é>\" & more.\r\n" });
+        assert_eq!(cbor::json(&reply.body), value);
+        assert_eq!((reply.status, reply.content_type), (status, "application/cbor"), "{shape}");
         assert_eq!(reply.query_error, Some(format!("{code};{fault}")), "{shape}");
 
         let reply = encode_error(Protocol::Query, &error, "69f5dd0f-1dad-5e64-b31d-8c772ac97209");

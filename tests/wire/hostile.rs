@@ -1,7 +1,7 @@
 //! Damaged requests: any bytes get an answer, and it can be written.
 
-use crate::support::captures;
-use kew::internals::wire::{Head, Method, Rejection, decode, encode_error};
+use crate::support::{captures, cbor, flatten};
+use kew::internals::wire::{Head, Method, Protocol, Rejection, decode, encode_error};
 
 /// A small generator of the same numbers on every run.
 struct Numbers(u64);
@@ -16,8 +16,25 @@ impl Numbers {
 fn answer(head: &Head, body: &[u8]) {
     if let Err(Rejection::Error { protocol, error }) = decode(head, body) {
         let reply = encode_error(protocol, &error, "r");
-        assert!(std::str::from_utf8(&reply.body).is_ok());
+        if protocol == Protocol::Cbor {
+            assert!(cbor::json(&reply.body)["__type"].is_string());
+        } else {
+            assert!(std::str::from_utf8(&reply.body).is_ok());
+        }
         assert!(reply.status >= 400 && reply.status < 500, "{error}");
+    }
+}
+
+fn cbor_head(path: &str) -> Head<'_> {
+    Head {
+        method: Method::Post,
+        path,
+        query: None,
+        content_type: Some("application/cbor"),
+        target: None,
+        smithy_protocol: Some("rpc-v2-cbor"),
+        accept: None,
+        authorization: None,
     }
 }
 
@@ -26,8 +43,10 @@ fn damaged_captures_are_answered() {
     let mut numbers = Numbers(1);
     let spice = b"\"{}[]:,\\u%&=.+-0123456789eE\0\xff\xc3\xed\xa0 \r\nntf<>/;";
     for raw in captures() {
-        for _ in 0..20 {
-            let mut body = raw.body.clone();
+        let rpc_path = format!("/service/AmazonSQS/operation/{}", raw.operation());
+        let in_cbor = cbor::body(&flatten::members(&flatten::of_request(&raw.decode().request)));
+        for round in 0..30 {
+            let mut body = if round < 20 { raw.body.clone() } else { in_cbor.clone() };
             for _ in 0..=numbers.below(3) {
                 if body.is_empty() {
                     break;
@@ -39,6 +58,10 @@ fn damaged_captures_are_answered() {
                     2 => body.insert(at, spice[numbers.below(spice.len())]),
                     _ => body.drain(..at).for_each(drop),
                 }
+            }
+            if round >= 20 {
+                answer(&cbor_head(&rpc_path), &body);
+                continue;
             }
             answer(&raw.head(), &body);
             // The same bytes where the other protocol expects its own.
@@ -65,10 +88,12 @@ fn odd_heads_are_answered() {
                     query: some,
                     content_type: some,
                     target: some,
+                    smithy_protocol: None,
                     accept: some,
                     authorization: some,
                 };
                 answer(&head, text.as_bytes());
+                answer(&Head { smithy_protocol: Some("rpc-v2-cbor"), ..head }, text.as_bytes());
                 answer(&Head { content_type: None, ..head }, text.as_bytes());
                 answer(&Head { content_type: Some("application/x-amz-json-1.0"), ..head }, text.as_bytes());
             }

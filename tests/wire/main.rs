@@ -2,8 +2,8 @@
 
 mod answers;
 mod captures;
+mod cbor;
 mod errors;
-mod flatten;
 mod hostile;
 mod members;
 mod model;

@@ -1,7 +1,6 @@
-//! No member of a real client's request is lost, and the two protocols say the same.
+//! No member of a real client's request is lost, and all protocols say the same.
 
-use crate::flatten;
-use crate::support::{Raw, captures};
+use crate::support::{Raw, captures, cbor, cbor_request, flatten};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kew::internals::api::Request;
@@ -23,6 +22,17 @@ fn every_member_of_every_capture_is_decoded_and_nothing_else() {
         assert_eq!(flatten::of_request(&raw.decode().request), expected, "{}/{}", raw.client, raw.name);
     }
     assert!(count > 1200, "only {count} members");
+}
+
+#[test]
+fn every_capture_means_the_same_in_cbor() {
+    for raw in captures() {
+        let call = raw.decode();
+        let body = cbor::body(&flatten::members(&flatten::of_request(&call.request)));
+        let again =
+            cbor_request(call.operation, &body).unwrap_or_else(|e| panic!("{}/{}: {e:?}", raw.client, raw.name));
+        assert_eq!(flatten::of_request(&again), flatten::of_request(&call.request), "{}/{}", raw.client, raw.name);
+    }
 }
 
 /// What differs from run to run becomes the same: host and account of a queue's URL, and the receipt handle.

@@ -179,6 +179,54 @@ pub fn of_json(body: &[u8]) -> Leaves {
     leaves
 }
 
+/// The members of a request in JSON, put together again.
+pub fn members(leaves: &Leaves) -> Value {
+    /// Puts a text where the path says; a number where the member is one.
+    fn put(place: &mut Value, path: &str, text: &str) {
+        if path.is_empty() {
+            *place = text.into();
+            return;
+        }
+        if let Some(key_and_rest) = path.strip_prefix('{') {
+            // Keys may have any characters but those that end one in the paths of the captures.
+            let (key, rest) = key_and_rest.split_once('}').expect("the end of a key");
+            return put(&mut place[key], rest.trim_start_matches('.'), text);
+        }
+        if let Some(number_and_rest) = path.strip_prefix('[') {
+            let (number, rest) = number_and_rest.split_once(']').expect("the end of a number");
+            let number: usize = number.parse().unwrap();
+            if place.is_null() {
+                *place = Value::Array(Vec::new());
+            }
+            let list = place.as_array_mut().expect("a list");
+            list.resize(list.len().max(number + 1), Value::Null);
+            return put(&mut list[number], rest.trim_start_matches('.'), text);
+        }
+        let end = path.find(['.', '[', '{']).unwrap_or(path.len());
+        let (name, rest) = path.split_at(end);
+        if rest.is_empty() && INTEGERS.contains(&name) {
+            place[name] = text.parse::<i64>().unwrap().into();
+        } else {
+            put(&mut place[name], rest.trim_start_matches('.'), text);
+        }
+    }
+    let mut members = Value::Object(Default::default());
+    for (path, text) in leaves {
+        put(&mut members, path, text);
+    }
+    members
+}
+
+/// Members that are numbers.
+const INTEGERS: &[&str] = &[
+    "DelaySeconds",
+    "MaxNumberOfMessages",
+    "MaxNumberOfMessagesPerSecond",
+    "MaxResults",
+    "VisibilityTimeout",
+    "WaitTimeSeconds",
+];
+
 /// Parameters that belong to the protocol or the signature.
 const ENVELOPE: &[&str] = &["Action", "Version", "Timestamp", "AWSAccessKeyId"];
 
