@@ -117,10 +117,10 @@ flips: ## flips bits of a closed and of a killed store, one in each round: make 
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --test store flips -- --nocapture
 
 fuzz: $(CARGO_FUZZ) ## any bytes at SQS, and any calls of test control, for a bounded time each: make fuzz SECONDS=600
-	$(call fuzz,http_service,tests/fixtures/captures)
+	$(call fuzz,http_service,tests/fixtures/captures fuzz/seeds/http_service)
 	$(call fuzz,control,fuzz/seeds/control)
 
-# The fuzzer keeps what it finds in the first folder, and begins with that and the second.
+# The fuzzer keeps what it finds in the first folder, and begins with that and the others.
 define fuzz
 	mkdir -p fuzz/corpus/$(1)
 	PATH="$(abspath $(VENV)/bin):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none $(1) fuzz/corpus/$(1) $(2) -- \

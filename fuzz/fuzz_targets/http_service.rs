@@ -1,7 +1,7 @@
 //! Any bytes at the HTTP service: no panic, no answer that blames the server, and a well-formed body.
 //!
 //! What begins with `/_kew/` is left to the target `control`: there a body may be without an end, and a fault may be asked for. The
-//! recorded requests of `tests/fixtures/captures` are a corpus as they stand.
+//! recorded requests of `tests/fixtures/captures` are a corpus as they stand; `fuzz/seeds/http_service` has some in CBOR.
 
 #![no_main]
 

@@ -49,7 +49,9 @@ pub fn check(answer: Response<AnswerBody>) {
         Some(b"text/plain" | b"text/plain; version=0.0.4; charset=utf-8") => assert_eq!(status, 200),
         // A selection of metrics that there is not.
         Some(b"text/plain; charset=utf-8") => assert_eq!(status, 400),
-        Some(kind) if kind.starts_with(b"application/openmetrics-text;") => assert!(text.ends_with("# EOF\n"), "{text}"),
+        Some(kind) if kind.starts_with(b"application/openmetrics-text;") => {
+            assert!(text.ends_with("# EOF\n"), "{text}")
+        }
         // A browser is led to the console.
         None => assert_eq!((status, text), (302, "")),
         other => panic!("content type {other:?}"),
