@@ -212,6 +212,7 @@
 
 mod actions;
 mod api;
+mod auth;
 mod broker;
 mod clock;
 mod config;
@@ -251,6 +252,9 @@ pub mod internals {
     }
     pub mod api {
         pub use crate::api::*;
+    }
+    pub mod auth {
+        pub use crate::auth::*;
     }
     pub mod broker {
         pub use crate::broker::*;

@@ -10,18 +10,22 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("histogram", &[]),
     ("api", &["error"]),
+    ("auth", &["api", "error"]),
     ("wire", &["api", "error"]),
     ("clock", &["engine"]),
     ("config", &["api", "error"]),
     ("import", &["api", "config"]),
     ("store", &["config", "engine", "histogram"]),
     ("broker", &["api", "config", "engine", "store", "clock", "error", "histogram"]),
-    ("actions", &["api", "broker", "config", "engine", "error"]),
+    ("actions", &["api", "auth", "broker", "config", "engine", "error"]),
     ("control", &["actions", "api", "broker", "clock", "config", "engine", "error"]),
     ("metrics", &["api", "broker", "clock", "control", "engine", "error", "histogram", "store"]),
     ("ui", &[]),
-    ("http", &["config", "control", "metrics", "ui", "wire", "actions", "api", "broker", "clock", "engine", "error"]),
-    ("server", &["actions", "api", "broker", "clock", "config", "control", "error", "http", "store"]),
+    (
+        "http",
+        &["auth", "config", "control", "metrics", "ui", "wire", "actions", "api", "broker", "clock", "engine", "error"],
+    ),
+    ("server", &["actions", "api", "auth", "broker", "clock", "config", "control", "error", "http", "store"]),
 ];
 
 /// The files of the command, a crate of its own above this one.

@@ -2,6 +2,7 @@
 
 use super::fate::Fate;
 use super::presence::Presence;
+use crate::auth::Identity;
 use crate::broker::By;
 
 /// The caller of an action: its account and region, and how it came in.
@@ -9,6 +10,8 @@ use crate::broker::By;
 pub struct Caller<'a> {
     /// The caller's account.
     pub account: &'a str,
+    /// Who signed the request; none where no credentials are configured, and everything is allowed.
+    pub identity: Option<&'a Identity>,
     /// The region the caller signed for.
     pub region: &'a str,
     /// What queue URLs begin with, without a slash at the end; `{region}` and `{account}` in it stand for those of the queue.

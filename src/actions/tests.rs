@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 const CALLER: Caller<'static> = Caller {
     account: "000000000000",
+    identity: None,
     region: "us-east-1",
     base_url: "http://kew",
     trace_header: None,

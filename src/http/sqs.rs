@@ -65,6 +65,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let client = space.history().map_or(0, |history| identity.number(history, headers.user_agent, account, peer));
     let caller = Caller {
         account,
+        identity: None,
         region: region.unwrap_or(&options.region),
         base_url: &base_url,
         trace_header: text(headers.trace_id),

@@ -41,6 +41,7 @@ impl Subject {
         let fate = Fate::new(None, None);
         let caller = Caller {
             account: "000000000000",
+            identity: None,
             region: "us-east-1",
             base_url: "",
             trace_header: None,

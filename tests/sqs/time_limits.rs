@@ -150,6 +150,7 @@ async fn fill(kew: &Kew, queue: &str) {
     let actions = kew.server.service().actions();
     let caller = Caller {
         account: ACCOUNT,
+        identity: None,
         region: "us-east-1",
         base_url: "",
         trace_header: None,
