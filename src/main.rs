@@ -7,7 +7,7 @@ mod logging;
 
 use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
 use command::client::reachable;
-use command::signals::Signals;
+use command::signals::{Hangups, Signals};
 use command::start::start;
 use command::{alerts, control, environment, import, manual, output, report, run, settings};
 use kew::internals::clock::NetworkTime;
@@ -77,6 +77,8 @@ fn serve(given: Settings) -> Result<ExitCode, String> {
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
+        let mut hangups = Hangups::new(config.credentials.is_some());
+        let hangups = hangups.as_mut().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let server = tokio::select! {
             biased;
             started = start(config.clone()) => started?,
@@ -96,6 +98,7 @@ fn serve(given: Settings) -> Result<ExitCode, String> {
         };
         tokio::select! {
             never = serve => match never {},
+            never = reload(&server, hangups) => match never {},
             () = signals.next() => {}
             failure = server.failed() => {
                 tracing::error!("the store has failed and nothing more is acknowledged: {failure}; stopping");
@@ -111,6 +114,17 @@ fn serve(given: Settings) -> Result<ExitCode, String> {
             () = signals.next() => std::process::exit(CUT_OFF.into()),
         }
     })
+}
+
+/// Reads again at each SIGHUP what may change while the server runs.
+async fn reload(server: &Server, hangups: &mut Hangups) -> Infallible {
+    loop {
+        hangups.next().await;
+        match server.reload() {
+            Ok(()) => tracing::info!("read again: the credentials"),
+            Err(error) => tracing::error!("the credentials stay as they were: {error}"),
+        }
+    }
 }
 
 /// Gives memory that is free back to the system, after a purge for example.
@@ -138,7 +152,10 @@ fn greet(server: &Server, config: &Config) {
     // Standard output may be closed; the server runs on all the same.
     let _ = writeln!(out, "kew {} on {}. Ready.", env!("CARGO_PKG_VERSION"), places.join(" and "));
     let _ = writeln!(out, "\n  export AWS_ENDPOINT_URL={url}");
-    let _ = writeln!(out, "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test");
+    match &config.credentials {
+        None => drop(writeln!(out, "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test")),
+        Some(file) => drop(writeln!(out, "  # requests are signed with the keys of {}", file.display())),
+    }
     let _ = writeln!(out, "  export AWS_DEFAULT_REGION={region} AWS_REGION={region}");
     if let Some(token) = server.control_token() {
         let _ = writeln!(out, "  export KEW_CONTROL_TOKEN={token}");

@@ -1,32 +1,10 @@
 //! The keys that are known: each with its secret, what it stands for, and when it ends.
 
 use super::identity::Principal;
-use sha2::{Digest, Sha256};
+use super::secret::Secret;
+use super::signature::SigningKeys;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
-
-/// A secret access key or a session token. Nothing prints it.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a secret.
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
-    }
-
-    /// Whether what a client sent is the secret. The time that takes tells nothing about it: digests are compared.
-    pub fn is(&self, given: &str) -> bool {
-        Sha256::digest(given) == Sha256::digest(&self.0)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// What is known of an access key.
 #[derive(Debug)]
@@ -41,6 +19,8 @@ pub struct Key {
     pub is_disabled: bool,
     /// Who it stands for.
     pub principal: Arc<Principal>,
+    /// What its secret gave for days, regions and services.
+    pub signing_keys: SigningKeys,
 }
 
 /// All keys that are known, by access key id.
@@ -65,6 +45,16 @@ impl Credentials {
         self.keys.get(access_key)
     }
 
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// All principals, one for each key.
     pub fn principals(&self) -> impl Iterator<Item = &Arc<Principal>> {
         self.keys.values().map(|key| &key.principal)
@@ -76,27 +66,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_prints_a_secret() {
-        let principal = Principal {
-            access_key: "AKIDEXAMPLE".to_owned(),
-            account: "123456789012".to_owned(),
-            arn: "arn:aws:iam::123456789012:root".to_owned(),
-            is_session: true,
-            policies: Vec::new(),
-        };
-        let secret = |text| Secret::new(text);
-        let key = Key {
-            secret: secret("hidden-one"),
-            session_token: Some(secret("hidden-two")),
+    fn nothing_prints_a_secret_and_no_key_is_there_twice() {
+        let key = || Key {
+            secret: Secret::new("hidden-one"),
+            session_token: Some(Secret::new("hidden-two")),
             expires_s: None,
             is_disabled: false,
-            principal: Arc::new(principal),
+            principal: Arc::new(Principal {
+                access_key: "AKIDEXAMPLE".to_owned(),
+                account: "123456789012".to_owned(),
+                arn: "arn:aws:iam::123456789012:root".to_owned(),
+                is_session: true,
+                policies: Vec::new(),
+            }),
+            signing_keys: SigningKeys::default(),
         };
         let mut credentials = Credentials::default();
-        assert!(credentials.add(key));
+        assert!(credentials.add(key()) && !credentials.add(key()));
         let shown = format!("{credentials:?}{credentials:#?}");
         assert!(shown.contains("AKIDEXAMPLE") && !shown.contains("hidden"), "{shown}");
-        assert!(credentials.get("AKIDEXAMPLE").unwrap().secret.is("hidden-one"));
-        assert!(!credentials.get("AKIDEXAMPLE").unwrap().secret.is("hidden-two"));
     }
 }

@@ -47,6 +47,44 @@ impl Signals {
     }
 }
 
+/// SIGHUP, at which files are read again.
+pub struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
+    /// From now on the signal does not end the process by itself, if there is something to read again.
+    ///
+    /// # Errors
+    /// If the system does not let it be listened for.
+    #[cfg(unix)]
+    pub fn new(are_wanted: bool) -> std::io::Result<Hangups> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Hangups { signal: are_wanted.then(|| signal(SignalKind::hangup())).transpose()? })
+    }
+
+    /// There is no such signal.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(unix))]
+    pub fn new(_are_wanted: bool) -> std::io::Result<Hangups> {
+        Ok(Hangups {})
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
 /// The signals that a child process gets in place of kew.
 #[cfg(unix)]
 pub struct PassedOn {

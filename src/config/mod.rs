@@ -40,8 +40,8 @@ pub use queue::{QueueConfig, parse_queues};
 #[cfg(feature = "bin")]
 pub use settings::{Queues, Settings};
 pub use values::{
-    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Port, Region, Seconds, Seed, Switch,
-    Threads,
+    Account, ControlToken, Count, CredentialsPath, DataDir, ExternalUrl, Limit, Listen, LogFilter, Port, Region,
+    Seconds, Seed, Switch, Threads,
 };
 
 use crate::api::attributes::name;
@@ -144,6 +144,8 @@ pub struct Config {
     /// What queue URLs begin with, if not with the `Host` of the request; `{region}` and `{account}` in it stand for those of the
     /// queue.
     pub external_url: Option<String>,
+    /// The file with the keys that requests have to be signed with; signatures are not looked at if absent.
+    pub credentials: Option<PathBuf>,
     /// Web pages that may use the server.
     pub cors: Origins,
     /// Names by which browsers may reach the server, beside those that no page of the Internet can have.
@@ -188,6 +190,7 @@ impl Default for Config {
             account: ACCOUNT_DEFAULT.to_owned(),
             region: REGION_DEFAULT.to_owned(),
             external_url: None,
+            credentials: None,
             cors: Origins::none(),
             allow_host: Hosts::none(),
             control: None,

@@ -4,8 +4,8 @@
 //! variable), the file is the layer below, and what no layer says has its default.
 
 use super::values::{
-    Account, ControlToken, Count, DataDir, ExternalUrl, Limit, Listen, LogFilter, Port, Region, Scalar, Seconds, Seed,
-    Switch, Threads,
+    Account, ControlToken, Count, CredentialsPath, DataDir, ExternalUrl, Limit, Listen, LogFilter, Port, Region,
+    Scalar, Seconds, Seed, Switch, Threads,
 };
 use super::{
     ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, FaultConfig,
@@ -128,6 +128,10 @@ settings! {
         /// What queue URLs begin with; {region} and {account} in it are filled in
         #[arg(long, value_name = "URL", env = "KEW_EXTERNAL_URL")]
         pub external_url: Option<ExternalUrl> = "from the Host header",
+
+        /// A file with the keys that requests have to be signed with, in TOML or as ~/.aws/credentials; read again at SIGHUP
+        #[arg(long, value_name = "FILE", env = "KEW_CREDENTIALS")]
+        pub credentials: Option<CredentialsPath> = "none: signatures are not looked at",
 
         /// A web page's origin that may use the server, as in http://localhost:3000, or * for all; may be given several times
         #[arg(long, value_name = "ORIGIN", env = "KEW_CORS", value_delimiter = ',')]
@@ -308,6 +312,7 @@ impl Settings {
             account: self.account.map_or(default.account, |account| account.0),
             region: self.region.map_or(default.region, |region| region.0),
             external_url: self.external_url.map(|url| url.0),
+            credentials: self.credentials.map(|file| file.0),
             cors: self.cors.unwrap_or_default().into_iter().collect(),
             allow_host: self.allow_host.unwrap_or_default().into_iter().collect(),
             control: self.control,

@@ -233,6 +233,21 @@ impl FromStr for DataDir {
     }
 }
 
+/// The name of a credentials file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialsPath(pub PathBuf);
+
+impl FromStr for CredentialsPath {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<CredentialsPath, SettingError> {
+        match text {
+            "" => wrong("a file is wanted, as in /etc/kew/credentials.toml"),
+            _ => Ok(CredentialsPath(PathBuf::from(text))),
+        }
+    }
+}
+
 /// What to log: a level, or `target=level` pairs with commas between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFilter(pub String);
@@ -373,7 +388,7 @@ macro_rules! read_as_text {
 }
 
 read_as_text! {
-    Account ControlMode ControlToken Count DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode Region Seconds Seed Switch
+    Account ControlMode ControlToken Count CredentialsPath DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode Region Seconds Seed Switch
     Threads
 }
 

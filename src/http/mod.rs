@@ -10,6 +10,7 @@
 //! | `init_scripts.rs` | how far the scripts are that run at the start |
 //! | `service.rs` | [`Service`] and its options |
 //! | `body.rs` | reading bodies |
+//! | `identify.rs` | who signed a request, where credentials are configured |
 //! | `sqs.rs` `control.rs` `devapi.rs` `metrics.rs` `health.rs` `console.rs` | requests to SQS: decoded, carried out, encoded; to the control API; LocalStack's look at messages; metrics; health checks; the files of the web console |
 //! | `routes.rs` | the table of routes; all that no row takes is for SQS |
 //! | `origin.rs` | which web pages may use the server |
@@ -30,6 +31,7 @@ mod control;
 mod devapi;
 mod health;
 mod host;
+mod identify;
 mod identity;
 mod idle_watch;
 #[cfg(feature = "aws-sdk")]

@@ -3,6 +3,7 @@
 use super::identity::Identity;
 use super::init_scripts::InitScripts;
 use crate::actions::Actions;
+use crate::auth::Credentials;
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
 use crate::config::{Config, Hosts, Origins};
@@ -10,7 +11,7 @@ use crate::control::Control;
 use crate::metrics::{Metrics, MetricsOptions};
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// How the HTTP server is set.
 #[derive(Clone, Debug)]
@@ -73,6 +74,8 @@ pub struct Service {
     network_time: NetworkTime,
     in_process: Identity,
     init_scripts: InitScripts,
+    /// The keys that requests are signed with; without them signatures are not looked at.
+    credentials: Option<RwLock<Arc<Credentials>>>,
 }
 
 impl Service {
@@ -92,6 +95,7 @@ impl Service {
             network_time: NetworkTime::real(),
             in_process,
             init_scripts: InitScripts::default(),
+            credentials: None,
         }
     }
 
@@ -100,6 +104,26 @@ impl Service {
     pub fn network_time(mut self, time: NetworkTime) -> Service {
         self.network_time = time;
         self
+    }
+
+    /// Has requests signed with these keys.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Option<Credentials>) -> Service {
+        self.credentials = credentials.map(|credentials| RwLock::new(Arc::new(credentials)));
+        self
+    }
+
+    /// Has requests from now on signed with other keys, if they are signed at all.
+    pub fn replace_credentials(&self, credentials: Credentials) {
+        if let Some(current) = &self.credentials {
+            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
+        }
+    }
+
+    /// The keys that requests are signed with.
+    pub(super) fn known_credentials(&self) -> Option<Arc<Credentials>> {
+        let current = self.credentials.as_ref()?;
+        Some(current.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// The spaces, and what tests control of them.

@@ -3,9 +3,11 @@
 use super::answer::{self, AfterAnswer, Answer};
 use super::context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId, text};
 use super::host::split_host;
+use super::identify;
 use super::service::Service;
 use crate::actions::{Caller, Fate, Presence};
 use crate::api::{Operation, region_of_host};
+use crate::auth::Identity;
 use crate::broker::By;
 use crate::control::{Access, Serves, Space};
 use crate::engine::Time;
@@ -22,6 +24,17 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let began_us = metrics.request_begins();
     let head = context.head();
     let decoded = wire::decode(&head, &body);
+    let signer = match service.known_credentials() {
+        None => None,
+        Some(credentials) => match identify::identify(service, &credentials, context, &decoded, &body) {
+            Ok(signer) => signer,
+            Err((protocol, error)) => {
+                metrics.request_ends(decoded.ok().map(|call| call.operation), Some(error.kind));
+                let rejection = Rejection::Error { protocol, error };
+                return answer::of_reply(refused(rejection, request_id), request_id, AfterAnswer::KeepAlive);
+            }
+        },
+    };
     // A parked ReceiveMessage must not hold what it was read from.
     drop(body);
     let Call { protocol, operation, mut request, credential } = match decoded {
@@ -34,11 +47,16 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         }
     };
     let (options, headers) = (service.options(), &context.headers);
-    let access_key = credential.access_key.as_deref().filter(|key| is_account(key));
+    // The account that the caller's key stands for, or else one that it names.
+    let principal = signer.as_ref().and_then(Identity::principal);
+    let named = match principal {
+        Some(principal) => Some(&*principal.account),
+        None => credential.access_key.as_deref().filter(|key| is_account(key)),
+    };
     let namespaces = service.control().namespaces();
     let mut chosen = None;
     if !namespaces.are_unused() {
-        match Box::pin(namespaces.choose(access_key, context.connection.port)).await {
+        match Box::pin(namespaces.choose(named, context.connection.port)).await {
             Ok(space) => chosen = Some(space),
             Err(error) => {
                 metrics.request_ends(Some(operation), Some(error.kind));
@@ -60,12 +78,12 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     // The region that was signed for, or else the one that the host names.
     let region = credential.region.as_deref().or_else(|| region_of_host(headers.host()?));
     let fate = fate(service, space, headers);
-    let account = if own_port { &space.account } else { access_key.unwrap_or(&options.account) };
+    let account = if own_port { &space.account } else { named.unwrap_or(&options.account) };
     let ConnectionInfo { identity, peer, .. } = context.connection;
     let client = space.history().map_or(0, |history| identity.number(history, headers.user_agent, account, peer));
     let caller = Caller {
         account,
-        identity: None,
+        identity: signer.as_ref(),
         region: region.unwrap_or(&options.region),
         base_url: &base_url,
         trace_header: text(headers.trace_id),

@@ -6,11 +6,13 @@
 //! | `error.rs` | [`StartError`]: why a server did not start |
 //! | `auto.rs` `control.rs` `expect.rs` | test control from Rust: clock, faults, history, namespaces, report; what is expected of a queue |
 //! | `sdk.rs` `in_process.rs` | an AWS SDK that is set up for the server; one that needs no socket (feature `aws-sdk`) |
+//! | `credentials.rs` | the keys that requests have to be signed with, read from their file |
 //! | `start.rs` | what is done before it serves: who may control it, and the store is loaded |
 
 mod auto;
 mod builder;
 mod control;
+mod credentials;
 mod error;
 mod expect;
 #[cfg(feature = "aws-sdk")]
@@ -28,12 +30,13 @@ pub use expect::{Count, Expect, NotMet};
 use crate::api::fill_in;
 use crate::broker::{Broker, By};
 use crate::clock::{Clock, NetworkTime};
-use crate::config::{Config, LISTEN_DEFAULT};
+use crate::config::{Config, LISTEN_DEFAULT, SettingError};
 use crate::control::{Access, Control, NotDeclared, Space};
 use crate::http::{self, HttpOptions, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +59,8 @@ pub struct Server {
     url: String,
     account: String,
     region: String,
+    /// The file with the keys that requests have to be signed with.
+    credentials: Option<PathBuf>,
 }
 
 impl fmt::Debug for Server {
@@ -89,6 +94,7 @@ impl Server {
     fn start_at(config: &Config, clock: Clock, time: NetworkTime) -> Result<Server, StartError> {
         let config = &config.checked().map_err(|(name, source)| StartError::Setting { name, source })?;
         let addresses = if config.listen.is_empty() { &[LISTEN_DEFAULT][..] } else { &config.listen };
+        let keys = credentials::load(config).map_err(|source| StartError::Setting { name: "credentials", source })?;
         // Before a store is loaded, so that a port in use is found at once.
         let bound = addresses.iter().copied().map(http::Bound::new).collect::<Result<Vec<_>, _>>();
         let bound = bound.map_err(StartError::of_http)?;
@@ -106,7 +112,7 @@ impl Server {
             .map_err(|NotDeclared { queue: name, reason }| StartError::Queue { name, reason })?;
         start::add_faults(&home, config)?;
         let control = Control::new(home, start::control_access(config, addresses));
-        let service = Arc::new(Service::new(control, HttpOptions::of(config)).network_time(time));
+        let service = Arc::new(Service::new(control, HttpOptions::of(config)).network_time(time).credentials(keys));
         let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();
         let listeners = listeners.map_err(StartError::of_http)?;
         let running = Running::start(service, listeners).map_err(StartError::of_http)?;
@@ -114,7 +120,8 @@ impl Server {
             Some(url) => fill_in(url, &config.region, &config.account),
             None => reachable_url(running.addresses()),
         };
-        Ok(Server { running, broker, url, account: config.account.clone(), region: config.region.clone() })
+        let (account, region) = (config.account.clone(), config.region.clone());
+        Ok(Server { running, broker, url, account, region, credentials: config.credentials.clone() })
     }
 
     /// What SDKs take as the endpoint: `http://127.0.0.1:<port>`.
@@ -136,6 +143,19 @@ impl Server {
     #[doc(hidden)]
     pub fn is_controlled(&self) -> bool {
         !matches!(self.service().control().access(), Access::Off)
+    }
+
+    /// Reads again what the configuration names and may change while the server runs: the credentials file. If that is wrong
+    /// everything stays as it is.
+    ///
+    /// # Errors
+    /// What is wrong, with the file and the line.
+    #[doc(hidden)]
+    pub fn reload(&self) -> Result<(), SettingError> {
+        if let Some(path) = &self.credentials {
+            self.service().replace_credentials(credentials::read(path, &self.account)?);
+        }
+        Ok(())
     }
 
     /// What ids and faults are drawn from: as it was said, or made up at the start.
