@@ -42,7 +42,7 @@ SECONDS ?= 60
 ROUNDS  ?= 50
 RUNS    ?= 100
 
-.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core crash queue-audit flips fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core crash queue-audit flips signatures fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
@@ -115,6 +115,9 @@ queue-audit: ## nothing lost, nothing twice, order kept, with threads, dead lett
 
 flips: ## flips bits of a closed and of a killed store, one in each round: make flips ROUNDS=10000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --test store flips -- --nocapture
+
+signatures: ## every byte of every captured request turned, and its signature wrong
+	$(CARGO) test --test auth -- --include-ignored captures
 
 fuzz: $(CARGO_FUZZ) ## any bytes at SQS, and any calls of test control, for a bounded time each: make fuzz SECONDS=600
 	$(call fuzz,http_service,tests/fixtures/captures fuzz/seeds/http_service)

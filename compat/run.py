@@ -7,6 +7,7 @@
     compat/run.py --core              those with `core = true`, which CI runs on every change
     compat/run.py --list              their ids
     compat/run.py --data              gives each kew a data directory, to show that it changes nothing
+    compat/run.py --signed            gives each kew a credentials file: every request is verified
     compat/run.py --no-matrix         leaves README.md as it is
     compat/run.py --install-apt       may install missing Debian packages (CI=true implies it); needs root
 
@@ -250,7 +251,16 @@ def what_is_missing(client, may_install):
     return next(iter(missing + lacking), None)
 
 
-def run_client(client, binary, may_install, durable):
+def credentials_file(folder):
+    """A file with the key of `client_environment`, which only this user can read."""
+    path = folder / "credentials"
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        file.write("[compat]\naws_access_key_id = test\naws_secret_access_key = test\n")
+    return path
+
+
+def run_client(client, binary, may_install, durable, signed):
     missing = what_is_missing(client, may_install)
     if missing:
         return Outcome(None, f"not run: no {missing}")
@@ -262,8 +272,10 @@ def run_client(client, binary, may_install, durable):
         return Outcome(False, "**fail**: set-up")
     data = logs / "data"
     shutil.rmtree(data, ignore_errors=True)
+    arguments = [*client.kew, *(["--data", data] if durable else [])]
+    arguments += ["--credentials", credentials_file(logs)] if signed else []
     try:
-        kew = Kew(binary, [*client.kew, *(["--data", data] if durable else [])], logs / "kew.log")
+        kew = Kew(binary, arguments, logs / "kew.log")
     except RuntimeError as error:
         report(client, str(error), logs / "kew.log")
         return Outcome(False, "**fail**: kew does not start")
@@ -323,6 +335,7 @@ def main():
     parser.add_argument("--core", action="store_true", help="only the clients that CI runs on every change")
     parser.add_argument("--install-apt", action="store_true", help="install missing Debian packages")
     parser.add_argument("--data", action="store_true", help="give each kew a data directory")
+    parser.add_argument("--signed", action="store_true", help="give each kew a credentials file, and leave README.md as it is")
     parser.add_argument("--no-matrix", action="store_true", help="leave README.md as it is")
     parser.add_argument("--list", action="store_true", help="print the ids of the clients and stop")
     options = parser.parse_args()
@@ -337,9 +350,9 @@ def main():
     outcomes = {}
     for client in chosen:
         print(f"{client.id:<24} ", end="", flush=True)
-        outcomes[client.id] = outcome = run_client(client, binary, options.install_apt or CI, options.data)
+        outcomes[client.id] = outcome = run_client(client, binary, options.install_apt or CI, options.data, options.signed)
         print(f"{outcome.result} {outcome.time}", flush=True)
-        if not options.no_matrix:
+        if not (options.no_matrix or options.signed):
             write_matrix(clients, outcomes)
     passed = [id for id, outcome in outcomes.items() if outcome.ok]
     failed = [id for id, outcome in outcomes.items() if outcome.ok is False]
