@@ -127,6 +127,8 @@ pub struct Error {
     status: Option<u16>,
     /// Another one at fault than the table says.
     fault: Option<Fault>,
+    /// The uid of the queue that the request was addressed to, for the history; never sent to the client.
+    queue: Option<u64>,
 }
 
 /// Bytes of an error's text.
@@ -157,7 +159,7 @@ pub fn shown(text: &str) -> &str {
 impl Error {
     /// An error of the table with a text; of more than [`TEXT_BYTES_MAX`] the beginning.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
-        Error { kind, message: bounded(message.into()), detail: None, status: None, fault: None }
+        Error { kind, message: bounded(message.into()), detail: None, status: None, fault: None, queue: None }
     }
 
     /// The same error with a remark for the log.
@@ -178,6 +180,18 @@ impl Error {
     pub fn with_fault(mut self, fault: Fault) -> Error {
         self.fault = Some(fault);
         self
+    }
+
+    /// The same error of a request that was addressed to the queue of this uid.
+    #[must_use]
+    pub fn with_queue(mut self, queue: Option<u64>) -> Error {
+        self.queue = queue;
+        self
+    }
+
+    /// The uid of the queue that the request was addressed to, if it was found.
+    pub fn queue(&self) -> Option<u64> {
+        self.queue
     }
 
     /// The HTTP status.

@@ -29,6 +29,11 @@ impl Context<'_> {
         self.queue.as_ref().ok_or_else(Error::no_queue)
     }
 
+    /// An error of the request, which says what queue that was addressed to.
+    pub(super) fn failed(&self, error: Error) -> Error {
+        error.with_queue(self.queue.as_ref().map(|queue| queue.uid))
+    }
+
     /// Opens a queue on behalf of the caller.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ macro_rules! act {
             $(Request::$name(r) => match call!($function($context, r) $($waits)?) {
                 // What changes something is told when it is as durable as was asked for.
                 Ok(pending) => pending.durable().await.map(Response::$name),
-                Err(error) => Err(error),
+                Err(error) => Err($context.failed(error)),
             },)*
         }
     };
@@ -89,7 +89,7 @@ async fn act(context: &Context<'_>, request: Request) -> Result<Response, Error>
 async fn act_with(hook: &dyn Hook, mut context: Context<'_>, request: Request) -> Result<Response, Error> {
     let operation = request.operation();
     context.points = hook.points();
-    let ticket = hook.permit(&context, &request).await?;
+    let ticket = hook.permit(&context, &request).await.map_err(|error| context.failed(error))?;
     let outcome = act(&context, request).await;
-    hook.answer(&context, operation, ticket, outcome).await
+    hook.answer(&context, operation, ticket, outcome).await.map_err(|error| context.failed(error))
 }

@@ -108,6 +108,25 @@ fn a_request_that_failed_is_an_event_with_its_error() {
     assert!(event["text"].as_str().is_some_and(|text| !text.is_empty()) && event["by"]["requestId"].is_string());
     let (_, text) = kew.text("GET", "/history?type=requestFailed");
     assert!(text.contains("SendMessage with QueueDoesNotExist"), "{text}");
+    // Who looks for it can read what was asked for, though there is no queue to name.
+    assert!(
+        event["queue"].is_null() && event["detail"].as_str().is_some_and(|text| text.contains("nothing")),
+        "{event}"
+    );
+}
+
+#[test]
+fn a_request_that_failed_names_the_queue_that_it_was_addressed_to() {
+    let kew = Kew::start();
+    let (status, _) = kew.sqs("DeleteMessage", json!({"QueueUrl": "orders", "ReceiptHandle": "wrong"}));
+    assert_eq!(status, 404);
+    kew.post("/faults", json!({"fault": "throttle", "on": {"queue": "orders"}, "when": {"nth": [1]}}));
+    let (status, _) = kew.sqs("SendMessage", json!({"QueueUrl": "orders", "MessageBody": "x"}));
+    assert_eq!(status, 403);
+    let (_, answer) = kew.get("/history?type=requestFailed&queue=orders");
+    let actions: Vec<_> = answer["events"].as_array().unwrap().iter().map(|event| &event["action"]).collect();
+    assert_eq!(actions, ["DeleteMessage", "SendMessage"], "{answer}");
+    assert_eq!(kew.get("/history?type=requestFailed&queue=orders-dead").1["events"], json!([]));
 }
 
 #[test]

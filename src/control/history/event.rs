@@ -82,6 +82,8 @@ pub enum Detail {
         code: &'static str,
         /// The beginning of its text.
         text: String,
+        /// What the client was not told, like the name of a queue that there is not; at most the beginning.
+        detail: Option<String>,
     },
     /// `arrived` under a new id.
     Renewed {
@@ -138,10 +140,13 @@ impl Event {
                 put("action", (*action).into());
                 put("code", code.as_str().into());
             }
-            Some(Detail::Request { action, code, text }) => {
+            Some(Detail::Request { action, code, text, detail }) => {
                 put("action", (*action).into());
                 put("code", (*code).into());
                 put("text", text.as_str().into());
+                if let Some(detail) = detail {
+                    put("detail", detail.as_str().into());
+                }
             }
             Some(Detail::Renewed { from }) => put("renewedFrom", from.to_string().into()),
         }
@@ -201,7 +206,7 @@ impl Event {
             (_, Some(Detail::Fault { rule, fault })) => format!("{fault} ({rule})"),
             (_, Some(Detail::Control { what })) => what.clone(),
             (_, Some(Detail::Entry { action, code, .. })) => format!("{action} with {code}"),
-            (_, Some(Detail::Request { action, code, text })) => format!("{action} with {code}: {text}"),
+            (_, Some(Detail::Request { action, code, text, .. })) => format!("{action} with {code}: {text}"),
             (_, Some(Detail::Renewed { from })) => format!("under a new id; was {from}"),
             _ => String::new(),
         }

@@ -279,9 +279,14 @@ impl History {
 
     /// Takes down that a request was answered with an error.
     pub fn record_failure(&self, action: &'static str, error: &Error, by: By) -> u64 {
-        let text = error.message.chars().take(ERROR_CHARACTERS_MAX).collect();
-        let detail = Detail::Request { action, code: error.kind.json_type().1, text };
-        self.record(Kind::RequestFailed, None, None, by, detail)
+        let beginning = |text: &str| text.chars().take(ERROR_CHARACTERS_MAX).collect();
+        let detail = Detail::Request {
+            action,
+            code: error.kind.json_type().1,
+            text: beginning(&error.message),
+            detail: error.detail.as_deref().map(beginning),
+        };
+        self.record(Kind::RequestFailed, error.queue(), None, by, detail)
     }
 
     fn record(&self, kind: Kind, queue: Option<u64>, message: Option<MessageId>, by: By, detail: Detail) -> u64 {
