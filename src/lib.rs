@@ -80,6 +80,7 @@
 //! | `control/` | the hand of a test: clock, awaits, faults, history, namespaces, over HTTP and from Rust |
 //! | `histogram.rs` | histograms, plain and shared by threads |
 //! | `metrics/` | metrics for Prometheus: the table of all, and what puts them together when somebody reads |
+//! | `ui/` | the web console: the files that a browser loads, embedded as they are written |
 //! | `http/` | connections, routes, limits, which names and web pages may, threads |
 //! | `server/` | [`Server`] and its [`ServerBuilder`], which put the rooms together |
 //! | `main.rs` `cli.rs` `logging.rs` `command/` | the command: arguments and environment to a [`Config`], the subcommands that ask a running kew, `kew run`, signals, the log, and all that is printed |
@@ -99,10 +100,11 @@
 //! | a header of every answer | `http/answer.rs` |
 //! | who watches what happens | `Observer` of `broker/observer.rs` |
 //! | an endpoint of the control API | a row in `control/endpoints/` |
+//! | a page of the console | `ui/` |
 //! | a metric | a row of `metrics/aws.rs` or `metrics/own.rs`; what is counted of a queue is in `broker/tally.rs` |
 //!
 //! Who may know whom, checked by `tests/layers.rs` (which also finds circles of files, of which there are none):
-//! `main -> server -> http -> {wire, control, metrics, actions}`, `metrics -> {control, broker, store}`, `control -> {actions, broker}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,
+//! `main -> server -> http -> {wire, control, metrics, ui, actions}`, `metrics -> {control, broker, store}`, `control -> {actions, broker}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,
 //! `store -> engine`, `engine ->` nothing.
 //!
 //! # Four walks

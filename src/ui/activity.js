@@ -1,7 +1,7 @@
 // What happens, as it happens: the events of the history, and requests that failed.
 
 import { follow, kew } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h, heading, muted, queueLink, spring } from "./dom.js";
 import { count, time } from "./format.js";
 import { about, clientOf, EVENTS, KINDS } from "./message.js";
 import { badge, button, empty, HINTS, select, trouble } from "./widgets.js";
@@ -45,10 +45,8 @@ export async function activityPage(main, view) {
       { "aria-label": "Events", class: "events" },
       h(
         "thead",
-        null,
         h(
           "tr",
-          null,
           ["Time", "Event", "Queue", "Message", "Client"].map((text, at) =>
             h("th", { scope: "col", class: ["", "", "", "w1", "w2"][at] }, text),
           ),
@@ -81,15 +79,8 @@ export async function activityPage(main, view) {
   };
   fill(
     main,
-    h(
-      "header",
-      { class: "head" },
-      h("h1", null, "Activity"),
-      h("span", { class: "spring" }),
-      button("Export JSONL", save),
-      pause,
-    ),
-    h("div", { class: "bar" }, queue, kinds, client, h("span", { class: "spring" }), sum),
+    heading("Activity", button("Export JSONL", save), pause),
+    h("div", { class: "bar" }, queue, kinds, client, spring(), sum),
     place,
   );
   const say = () => fill(sum, paused ? `paused, ${count(held.length)} wait` : `${count(shown.length)} events`);
@@ -103,11 +94,7 @@ export async function activityPage(main, view) {
         place,
         empty(
           "Nothing has happened",
-          h(
-            "p",
-            null,
-            "Send a message, or run your program: each event is listed here as it happens, and each request that failed with what helps.",
-          ),
+          "Send a message, or run your program: each event is listed here as it happens, and each request that failed with what helps.",
         ),
       );
     if (frame.parentElement !== place) fill(place, frame);
@@ -156,17 +143,19 @@ function rowOf(view, event) {
   const hint = failed ? HINTS[event.code] : "";
   return h(
     "tr",
-    null,
     h("td", { class: "muted" }, time(event.at)),
     h(
       "td",
-      null,
       badge(KINDS[event.type] ?? "", EVENTS[event.type] ?? event.type),
       " ",
       about(event),
-      failed && h("p", { class: "muted" }, event.text, hint && h("span", { class: "hint" }, hint)),
+      failed &&
+        muted(
+          event.text,
+          [event.detail, hint].map((text) => text && h("span", { class: "hint" }, text)),
+        ),
     ),
-    h("td", null, event.queue && h("a", { href: view.link(`queues/${encodeURIComponent(event.queue)}`) }, event.queue)),
+    h("td", event.queue && queueLink(view, event.queue)),
     h(
       "td",
       { class: "w1" },

@@ -205,7 +205,9 @@ export function poll(look, signal, failed, ms = POLL_MS_MIN) {
 
 /** @param {AbortSignal} signal @returns {Promise<void>} */
 const ended = (signal) =>
-  new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
+  new Promise((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
 
 /**
  * Follows the events of the history while the page can be seen, from a position on.

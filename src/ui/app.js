@@ -102,8 +102,8 @@ async function route() {
         h(
           "section",
           { class: "empty" },
-          h("h2", null, "There is no such page"),
-          h("p", null, h("a", { href: link("") }, "Queues")),
+          h("h2", "There is no such page"),
+          h("p", h("a", { href: link("") }, "Queues")),
         ),
       );
     } else {
@@ -190,7 +190,7 @@ keeper.ask = () =>
       submit: "Use it",
       cancel: "Not now",
       content: [
-        h("p", null, "It was printed when kew was started, or set with --control-token. It is kept in this tab only."),
+        h("p", "It was printed when kew was started, or set with --control-token. It is kept in this tab only."),
         input,
       ],
     });
@@ -216,16 +216,15 @@ function shortcuts() {
     [...keys].map(([key, { text }]) =>
       h(
         "tr",
-        null,
         h(
           "th",
           { scope: "row" },
           key
             .split(" ")
-            .map((one) => [h("kbd", null, one), " "])
+            .map((one) => [h("kbd", one), " "])
             .flat(),
         ),
-        h("td", null, text),
+        h("td", text),
       ),
     );
   dialog({
@@ -237,16 +236,14 @@ function shortcuts() {
         { class: "keys", "aria-label": "Shortcuts" },
         h(
           "tbody",
-          null,
           rows(pageKeys),
           rows(KEYS),
           h(
             "tr",
-            null,
-            h("th", { scope: "row" }, h("kbd", null, "Ctrl"), " ", h("kbd", null, "Enter")),
-            h("td", null, "Do what a dialog is for"),
+            h("th", { scope: "row" }, h("kbd", "Ctrl"), " ", h("kbd", "Enter")),
+            h("td", "Do what a dialog is for"),
           ),
-          h("tr", null, h("th", { scope: "row" }, h("kbd", null, "Esc")), h("td", null, "Close a dialog")),
+          h("tr", h("th", { scope: "row" }, h("kbd", "Esc")), h("td", "Close a dialog")),
         ),
       ),
     ],

@@ -1,6 +1,6 @@
 // Bodies of messages: as JSON, as text, as bytes; long ones folded. They are hostile text and stay text.
 
-import { fill, h } from "./dom.js";
+import { fill, h, inRow, muted, spring } from "./dom.js";
 import { bytes } from "./format.js";
 import { button, copy } from "./widgets.js";
 
@@ -66,17 +66,15 @@ export function bodyView(body, length) {
   return h(
     "section",
     { class: "card", "aria-label": "Body" },
-    h(
-      "div",
-      { class: "row" },
-      h("h2", null, "Body"),
+    inRow(
+      h("h2", "Body"),
       h("span", { class: "muted" }, bytes(length)),
-      h("span", { class: "spring" }),
+      spring(),
       button("Copy", () => copy(body, "the body"), { class: "small" }),
       tabs,
     ),
     encoded.length < length &&
-      h("p", { class: "muted" }, `Only the first ${bytes(encoded.length)} are known: the message has left its queue.`),
+      muted(`Only the first ${bytes(encoded.length)} are known: the message has left its queue.`),
     shown,
     more,
   );

@@ -1,7 +1,7 @@
 // The clock of the namespace: how it stands, what is next, what holds auto-advance, and turning it.
 
 import { kew, poll, space } from "./api.js";
-import { fill, h, setText } from "./dom.js";
+import { card, fill, h, heading, messageLink, muted, queueLink, setText } from "./dom.js";
 import { span, time } from "./format.js";
 import { about } from "./message.js";
 import { badge, button, dialog, field, notice, perform, trouble } from "./widgets.js";
@@ -53,13 +53,7 @@ export function clockPage(main, view) {
     button("To what is next", () => turn({ to: "next" }, "At what was next."), { class: "primary" }),
     button("Turn…", () => turnTo(() => hurry())),
   );
-  fill(
-    main,
-    h("header", { class: "head" }, h("h1", null, "Clock")),
-    h("section", { class: "card" }, now, day, modes, turns, next),
-    auto,
-    jumps,
-  );
+  fill(main, heading("Clock"), h("section", { class: "card" }, now, day, modes, turns, next), auto, jumps);
   modes.append(...MODES.map(([mode, text, title]) => button(text, () => setMode(mode), { class: "tab", title })));
   const setMode = async (/** @type {string} */ mode) => {
     if (mode === "auto") return autoDialog(() => hurry());
@@ -72,7 +66,6 @@ export function clockPage(main, view) {
         content: [
           h(
             "p",
-            null,
             `Time does not go back by itself. The clock of the namespace ${space.name || "default"} is real again, and all its
             queues and messages are deleted, for their times are ahead; queues that kew was started with come back empty.`,
           ),
@@ -105,13 +98,10 @@ export function clockPage(main, view) {
         ahead
           ? [
               "Next, in ",
-              h("strong", null, ahead.in),
+              h("strong", ahead.in),
               `: ${WHY[ahead.why] ?? ahead.why} in `,
-              h("a", { href: view.link(`queues/${encodeURIComponent(ahead.queue)}`) }, ahead.queue),
-              ahead.messageId && [
-                " for ",
-                h("a", { class: "mono", href: view.link(`messages/${ahead.messageId}`) }, ahead.messageId.slice(0, 8)),
-              ],
+              queueLink(view, ahead.queue),
+              ahead.messageId && [" for ", messageLink(view, ahead.messageId)],
               ahead.waiting ? `; ${ahead.waiting} waiting.` : "; nobody waits there.",
             ]
           : "Nothing is ahead: no message is delayed or in flight.",
@@ -126,16 +116,14 @@ export function clockPage(main, view) {
       }).catch(() => ({ events: [] }));
       fill(
         jumps,
-        h("h2", null, "Jumps"),
+        h("h2", "Jumps"),
         events.length
           ? h(
               "ul",
               { class: "plain" },
-              events.reverse().map((/** @type {Json} */ event) => h("li", null, time(event.real), " ", about(event))),
+              events.reverse().map((/** @type {Json} */ event) => h("li", time(event.real), " ", about(event))),
             )
-          : h(
-              "p",
-              { class: "muted" },
+          : muted(
               "It was not turned yet. A frozen or running clock can be: delays and visibility timeouts end at once.",
             ),
       );
@@ -151,11 +139,9 @@ function showAuto(place, state, view) {
   if (state.mode !== "auto" && !auto.awaits && !auto.stopped) return fill(place);
   fill(
     place,
-    h(
-      "section",
-      { class: "card" },
-      h("h2", null, "Auto-advance"),
-      h("p", null, `${auto.jumps} ${auto.jumps === 1 ? "jump" : "jumps"}; quiet for ${auto.quietFor}.`),
+    card(
+      "Auto-advance",
+      h("p", `${auto.jumps} ${auto.jumps === 1 ? "jump" : "jumps"}; quiet for ${auto.quietFor}.`),
       auto.stopped &&
         h(
           "p",
@@ -166,17 +152,16 @@ function showAuto(place, state, view) {
           auto.stopped.hint && h("span", { class: "hint" }, auto.stopped.hint),
         ),
       auto.heldBy.length === 0
-        ? state.mode === "auto" && h("p", { class: "muted" }, "Nothing holds it.")
+        ? state.mode === "auto" && muted("Nothing holds it.")
         : h(
             "ul",
             { class: "plain" },
             auto.heldBy.map((/** @type {Json} */ held) =>
               h(
                 "li",
-                null,
                 badge("warn", `held: ${held.why}`),
                 " ",
-                held.queue && h("a", { href: view.link(`queues/${encodeURIComponent(held.queue)}`) }, held.queue),
+                held.queue && queueLink(view, held.queue),
                 [held.count && ` ${held.count}`, held.for && ` for ${held.for}`].filter(Boolean).join(""),
                 held.hint && h("span", { class: "hint" }, held.hint),
               ),
@@ -223,7 +208,6 @@ function autoDialog(then) {
     content: [
       h(
         "p",
-        null,
         "The clock jumps to what is next as soon as no request is under way and no message is in flight. Of queues whose consumers are declared, messages in flight do not hold it while all these consumers wait in a receive.",
       ),
       field("Consumers", consumers, "QUEUE=NUMBER, with commas between; none if in doubt."),

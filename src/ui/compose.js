@@ -2,7 +2,7 @@
 
 import { kew } from "./api.js";
 import { pretty } from "./body.js";
-import { h, setText } from "./dom.js";
+import { h, inRow, openQueue, setText } from "./dom.js";
 import { bytes } from "./format.js";
 import { placeOf } from "./manage.js";
 import { button, dialog, field, notice, select, tick } from "./widgets.js";
@@ -128,9 +128,7 @@ export async function compose(view, queue, { like, from, then }) {
     content: [
       like ? field("To", target) : null,
       h("div", { class: "field" }, h("label", { for: "compose-body" }, "Body"), body, note),
-      h(
-        "div",
-        { class: "row" },
+      inRow(
         button("From a file…", () => file.click(), { class: "small" }),
         button("Indent JSON", () => ((body.value = pretty(body.value) ?? body.value), look()), { class: "small" }),
         button("Add attribute", () => attributes.append(attributeRow()), { class: "small" }),
@@ -140,7 +138,7 @@ export async function compose(view, queue, { like, from, then }) {
       h(
         "details",
         { open: queue.type === "fifo" },
-        h("summary", null, "Group, deduplication, delay"),
+        h("summary", "Group, deduplication, delay"),
         h("div", { class: "content inset" }, fifoFields, delayField),
       ),
       like && from ? tick(`Delete the original from ${from}`, original) : null,
@@ -148,7 +146,7 @@ export async function compose(view, queue, { like, from, then }) {
     done: (_, done) => {
       notice(`Sent to ${target.value}.`, {
         act: done,
-        link: { text: `Open ${target.value}`, href: view.link(`queues/${encodeURIComponent(target.value)}`) },
+        link: openQueue(view, target.value),
       });
       then();
     },
@@ -197,7 +195,7 @@ export async function move(view, from, message, then) {
     done: (_, act) => {
       notice(`Moved to ${to.value}.`, {
         act,
-        link: { text: `Open ${to.value}`, href: view.link(`queues/${encodeURIComponent(to.value)}`) },
+        link: openQueue(view, to.value),
       });
       then();
     },

@@ -6,20 +6,21 @@
 
 /**
  * An element. `on…` members are listeners; `class`, `aria-…`, `data-…` and the like are attributes; `value`, `checked` and what
- * else an input has are properties. Children that are texts stay texts.
+ * else an input has are properties, which may all be left out. Children that are texts stay texts.
  * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Props | null} [props] @param {...Child} children
+ * @param {K} tag @param {Props | Child} [props] @param {...Child} children
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function h(tag, props, ...children) {
   const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(props ?? {})) {
+  const has = Object.prototype.toString.call(props) === "[object Object]";
+  for (const [name, value] of Object.entries(has ? /** @type {Props} */ (props) : {})) {
     if (name.startsWith("on") && typeof value === "function") node.addEventListener(name.slice(2), value);
     else if (PROPERTIES.has(name)) /** @type {any} */ (node)[name] = value;
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, String(value));
   }
-  node.append(.../** @type {(Node | string)[]} */ (shown(children)));
+  node.append(...shown(/** @type {Child[]} */ (has ? children : [props, ...children])));
   return node;
 }
 
@@ -100,7 +101,44 @@ export function table(label, heads, props) {
   const node = h(
     "div",
     { class: "frame", tabindex: 0 },
-    h("table", { ...props, "aria-label": label }, h("thead", null, h("tr", null, cells)), body),
+    h("table", { ...props, "aria-label": label }, h("thead", h("tr", cells)), body),
   );
   return { node, body };
 }
+
+/** What takes the room that is left in a row. */
+export const spring = () => h("span", { class: "spring" });
+
+/** The head of a page. @param {string} title @param {...Child} rest */
+export const heading = (title, ...rest) => h("header", { class: "head" }, h("h1", title), spring(), rest);
+
+/** A part of a page. @param {string} title @param {...Child} rest */
+export const card = (title, ...rest) => h("section", { class: "card" }, h("h2", title), rest);
+
+/** Side by side, as far as there is room. @param {...Child} rest */
+export const inRow = (...rest) => h("div", { class: "row" }, rest);
+
+/** A text that is quieter than others. @param {...Child} rest */
+export const muted = (...rest) => h("p", { class: "muted" }, rest);
+
+/** Names, each with what there is to say. @param {[string, Child][]} pairs */
+export const facts = (pairs) =>
+  h(
+    "dl",
+    { class: "facts" },
+    pairs.map(([name, value]) => [h("dt", name), h("dd", value)]),
+  );
+
+/** @typedef {{ link: (path: string) => string }} Linker what knows the addresses of pages: a view */
+
+/** @param {Linker} view @param {string} name */
+const queueAddress = (view, name) => view.link(`queues/${encodeURIComponent(name)}`);
+
+/** A link to a queue. @param {Linker} view @param {string} name */
+export const queueLink = (view, name) => h("a", { href: queueAddress(view, name) }, name);
+
+/** The same for a notice. @param {Linker} view @param {string} name */
+export const openQueue = (view, name) => ({ text: `Open ${name}`, href: queueAddress(view, name) });
+
+/** A link to a message. @param {Linker} view @param {string} id */
+export const messageLink = (view, id) => h("a", { class: "mono", href: view.link(`messages/${id}`) }, id.slice(0, 8));

@@ -1,7 +1,7 @@
 // Failures on purpose: presets, the rules, and how often each matched and fired.
 
 import { carryOut, kew, poll } from "./api.js";
-import { fill, h, keyed, setText, table } from "./dom.js";
+import { card, fill, h, heading, keyed, muted, setText, spring, table } from "./dom.js";
 import { newRule } from "./fault.js";
 import { ask, badge, button, empty, menu, notice, perform, setCount, trouble, wrong } from "./widgets.js";
 
@@ -86,28 +86,17 @@ export function faultsPage(main, view) {
     );
   fill(
     main,
-    h(
-      "header",
-      { class: "head" },
-      h("h1", null, "Faults"),
-      h("span", { class: "spring" }),
-      seed,
-      button("Remove all…", clear),
-      button("Add a fault", fresh, { class: "primary" }),
-    ),
+    heading("Faults", seed, button("Remove all…", clear), button("Add a fault", fresh, { class: "primary" })),
     h(
       "div",
       { class: "cards" },
       PRESETS.map(([name, text, rule]) =>
-        h(
-          "section",
-          { class: "card" },
-          h("h2", null, name),
-          h("p", { class: "muted" }, text),
-          h("span", { class: "spring" }),
+        card(
+          name,
+          muted(text),
+          spring(),
           h(
             "div",
-            null,
             button("Switch on", () => add(rule, name), { class: "small", "aria-label": `Switch on: ${name}` }),
           ),
         ),
@@ -127,11 +116,7 @@ export function faultsPage(main, view) {
           place,
           empty(
             "No faults",
-            h(
-              "p",
-              null,
-              "All goes well here, better than on AWS. Switch one on and see what your program does; each firing is an event of the message it hit.",
-            ),
+            "All goes well here, better than on AWS. Switch one on and see what your program does; each firing is an event of the message it hit.",
           ),
         );
       if (frame.parentElement !== place) fill(place, frame);
@@ -181,15 +166,13 @@ function ruleRow(rule, again) {
   );
   const node = h(
     "tr",
-    null,
     h(
       "td",
-      null,
       h(
         "label",
         { class: "tick" },
         box,
-        h("span", null, h("strong", null, rule.fault), " ", badge("plain", rule.id), more && h("small", null, more)),
+        h("span", h("strong", rule.fault), " ", badge("plain", rule.id), more && h("small", more)),
       ),
     ),
     h("td", { class: "w1" }, onText(rule.on)),

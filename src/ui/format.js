@@ -7,6 +7,9 @@ const whole = new Intl.NumberFormat("en-US");
 /** @param {number | null | undefined} value */
 export const count = (value) => (value === null || value === undefined ? "–" : whole.format(value));
 
+/** So many a second. @param {number | undefined} value */
+export const perSecond = (value) => (value && value < 10 ? value.toFixed(1) : count(value && Math.round(value)));
+
 /** A length of time in one or two units. @param {number | null | undefined} ms */
 export function span(ms) {
   if (ms === null || ms === undefined || Number.isNaN(ms)) return "–";

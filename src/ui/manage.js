@@ -52,13 +52,12 @@ export function connect(queue) {
     content: [
       h(
         "p",
-        null,
         space.name
           ? `The access key leads to the namespace ${space.name}. Any secret will do.`
           : "SDKs read these lines; any credentials will do.",
       ),
       snippet(exports(), "the environment"),
-      h("p", null, "A first program:"),
+      h("p", "A first program:"),
       chooser,
       shown,
     ],

@@ -4,7 +4,7 @@ import { kew, poll } from "./api.js";
 import { bodyView } from "./body.js";
 import { asAws, asCurl } from "./commands.js";
 import { compose, fixture, inputOf, move, pathOf } from "./compose.js";
-import { fill, h, keyed } from "./dom.js";
+import { fill, h, inRow, keyed, muted, queueLink, spring } from "./dom.js";
 import { span, time } from "./format.js";
 import { deleteOne } from "./messages.js";
 import { placeOf } from "./manage.js";
@@ -126,11 +126,11 @@ export async function messagePage(main, view) {
       "div",
       { class: "two" },
       bodyView(message.body, message.bodyBytes),
-      h("section", { class: "card", "aria-label": "What is known" }, h("h2", null, "Message"), facts),
+      h("section", { class: "card", "aria-label": "What is known" }, h("h2", "Message"), facts),
     ),
     story,
   );
-  fill(story, h("div", { class: "row" }, h("h2", null, "Timeline")), timeline);
+  fill(story, inRow(h("h2", "Timeline")), timeline);
   let shown = "";
 
   const show = () => {
@@ -139,7 +139,7 @@ export async function messagePage(main, view) {
     const now = JSON.stringify([queue, state, living?.receiveCount, life.events?.length]);
     if (now === shown) return;
     shown = now;
-    const to = () => queue && h("a", { href: view.link(`queues/${encodeURIComponent(queue)}`) }, queue);
+    const to = () => queue && queueLink(view, queue);
     fill(crumb, h("a", { href: view.link("") }, "Queues"), queue && " / ", to(), " /");
     const row = async () => /** @type {Json} */ (await kew("GET", `/queues/${encodeURIComponent(queue)}`));
     const source = living?.deadLetterSource?.split(":").pop();
@@ -150,9 +150,9 @@ export async function messagePage(main, view) {
     });
     fill(
       head,
-      h("h1", null, "Message"),
+      h("h1", "Message"),
       badge(living ? state : "plain", living ? STATES[state] : (EVENTS[state]?.toLowerCase() ?? "gone")),
-      h("span", { class: "spring" }),
+      spring(),
       living &&
         state !== "visible" &&
         button("Release now", () =>
@@ -214,7 +214,7 @@ export async function messagePage(main, view) {
       facts,
       known
         .filter(([, value]) => value !== undefined && value !== null && value !== false && value !== "")
-        .map(([name, value]) => [h("dt", null, name), h("dd", null, value)]),
+        .map(([name, value]) => [h("dt", name), h("dd", value)]),
     );
     const events = /** @type {Json[]} */ (life.events ?? []);
     if (events.length === 0)
@@ -222,10 +222,9 @@ export async function messagePage(main, view) {
         timeline,
         h(
           "li",
-          null,
           empty(
             "Nothing is known of its life",
-            h("p", null, "The history is off, or its events were dropped. Start kew with --history 100000."),
+            "The history is off, or its events were dropped. Start kew with --history 100000.",
           ),
         ),
       );
@@ -260,18 +259,14 @@ function entry(view, event, first) {
     h("span", { class: "when" }, event === first ? time(event.at) : `+${span(at - new Date(first.at).getTime())}`),
     h(
       "div",
-      null,
       h(
         "p",
-        null,
-        h("strong", null, EVENTS[event.type] ?? event.type),
+        h("strong", EVENTS[event.type] ?? event.type),
         " ",
-        h("span", null, about(event)),
-        event.queue && [" in ", h("a", { href: view.link(`queues/${encodeURIComponent(event.queue)}`) }, event.queue)],
+        h("span", about(event)),
+        event.queue && [" in ", queueLink(view, event.queue)],
       ),
-      h(
-        "p",
-        { class: "muted" },
+      muted(
         [
           who,
           turned ? ["real time ", time(event.real)] : "",

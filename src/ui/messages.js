@@ -2,7 +2,7 @@
 
 import { kew } from "./api.js";
 import { compose, inputOf, move, pathOf } from "./compose.js";
-import { fill, h, keyed, setText, table } from "./dom.js";
+import { fill, h, keyed, setText, spring, table } from "./dom.js";
 import { count, span } from "./format.js";
 import { connect, placeOf } from "./manage.js";
 import { redrive } from "./settings.js";
@@ -41,7 +41,7 @@ export function messagesOf(under, view, rowOf, again) {
     "|act",
   ]);
   const [place, below, found] = [h("div"), h("div", { class: "pager" }), h("span", { class: "row" })];
-  fill(under, h("div", { class: "bar" }, state, kind, text, h("span", { class: "spring" }), found), place);
+  fill(under, h("div", { class: "bar" }, state, kind, text, spring(), found), place);
   /** Where the pages before this one began. @type {number[]} */
   let pages = [0];
   let next = /** @type {number | null} */ (null);
@@ -91,12 +91,12 @@ export function messagesOf(under, view, rowOf, again) {
         searched || pages.length > 1
           ? empty(
               "No message is like that",
-              h("p", null, "Looking receives nothing: what is in flight or delayed is found too."),
+              "Looking receives nothing: what is in flight or delayed is found too.",
               turn,
             )
           : empty(
               "No messages",
-              h("p", null, "Send one here, or with a program."),
+              "Send one here, or with a program.",
               h(
                 "p",
                 { class: "row center" },
@@ -117,11 +117,7 @@ export function messagesOf(under, view, rowOf, again) {
       below,
       (pages.length > 1 || next) && [
         button("Back", () => (pages.pop(), again()), { disabled: pages.length < 2 }),
-        h(
-          "span",
-          null,
-          `Page ${pages.length}, about ${count(Math.max(1, Math.ceil(row.messages / MESSAGES_PER_PAGE)))}`,
-        ),
+        h("span", `Page ${pages.length}, about ${count(Math.max(1, Math.ceil(row.messages / MESSAGES_PER_PAGE)))}`),
         button("Next", () => (pages.push(/** @type {number} */ (next)), again()), { disabled: !next }),
       ],
     );
@@ -136,7 +132,6 @@ function messageRow(view, queue, first, rowOf, again) {
   const text = first.body.replace(/\s+/g, " ").slice(0, 160);
   const node = h(
     "tr",
-    null,
     h(
       "td",
       { class: "message" },

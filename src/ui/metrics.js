@@ -1,8 +1,8 @@
 // The last quarter of an hour in lines: what came and went a second, how much waits, how old the oldest is, what was dead-lettered.
 
 import { kew, poll, space } from "./api.js";
-import { fill, h, setText } from "./dom.js";
-import { count, span } from "./format.js";
+import { fill, h, heading, muted, setText, spring } from "./dom.js";
+import { count, perSecond, span } from "./format.js";
 import { select, sparkline, trouble } from "./widgets.js";
 
 /** @typedef {import("./api.js").Json} Json */
@@ -25,15 +25,12 @@ const rate = (name) => (samples, at) => {
   return ms === 0 ? 0 : (Math.max(0, samples[at][name] - samples[from][name]) * 1000) / ms;
 };
 
-/** @param {number} value */
-const perSecond = (value) => (value > 0 && value < 10 ? value.toFixed(1) : count(Math.round(value)));
-
 /**
  * What is drawn: its name, what it is, its value at a sample, and how that is written.
  * @type {[string, string, (samples: Sample[], at: number) => number, (value: number) => string][]}
  */
 const DRAWN = [
-  ["In /s", "sent, and arrived from other queues", rate("in"), perSecond],
+  ["In /s", "sent, or arrived from elsewhere", rate("in"), perSecond],
   ["Received /s", "handed to consumers, each time", rate("out"), perSecond],
   ["Deleted /s", "processed, as far as SQS knows", rate("deleted"), perSecond],
   ["Depth", "visible, in flight and delayed", (samples, at) => samples[at].depth, count],
@@ -43,7 +40,8 @@ const DRAWN = [
 
 /** @param {Json[]} rows @returns {Sample} */
 function sampleOf(rows) {
-  const sum = (/** @type {(row: Json) => number | undefined} */ of) => rows.reduce((all, row) => all + (of(row) ?? 0), 0);
+  const sum = (/** @type {(row: Json) => number | undefined} */ of) =>
+    rows.reduce((all, row) => all + (of(row) ?? 0), 0);
   return {
     at: performance.now(),
     in: sum((row) => row.totals && row.totals.sent + row.totals.arrived),
@@ -64,22 +62,24 @@ export async function metricsPage(main, view) {
   const since = h("p", { class: "sum" });
   const cards = DRAWN.map(([name, what]) => {
     const [now, drawing, most] = [h("p", { class: "figure" }), h("div"), h("small")];
-    const card = h("section", { class: "card metric" }, h("h2", null, name), h("small", null, what), now, drawing, most);
+    const card = h("section", { class: "card metric" }, h("h2", name), h("small", what), now, drawing, most);
     return { card, now, drawing, most };
   });
-  const place = h("div", { class: "cards" }, cards.map(({ card }) => card));
+  const place = h(
+    "div",
+    { class: "cards" },
+    cards.map(({ card }) => card),
+  );
   fill(
     main,
-    h("header", { class: "head" }, h("h1", null, "Metrics")),
-    h("div", { class: "bar" }, queue, h("span", { class: "spring" }), since),
+    heading("Metrics"),
+    h("div", { class: "bar" }, queue, spring(), since),
     place,
-    h(
-      "p",
-      { class: "muted" },
+    muted(
       "The lines begin when this page was first opened and are of fifteen minutes at most; nothing is read while it is not looked at. ",
       h("a", { href: "/metrics" }, "/metrics"),
       " has all of it for Prometheus, under CloudWatch's names too; ",
-      h("code", null, "kew alerts"),
+      h("code", "kew alerts"),
       " prints rules that go with it.",
     ),
   );
@@ -97,7 +97,9 @@ export async function metricsPage(main, view) {
     const counted = rows.every((row) => row.totals);
     setText(
       since,
-      counted ? `the last ${span(sample.at - samples[0].at)}` : "what comes and goes is not counted: the history is off",
+      counted
+        ? `the last ${span(sample.at - samples[0].at)}`
+        : "what comes and goes is not counted: the history is off",
     );
     DRAWN.forEach(([name, , valueAt, text], index) => {
       const values = samples.map((_, at) => valueAt(samples, at));

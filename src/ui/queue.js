@@ -2,11 +2,11 @@
 
 import { kew, poll, sqs } from "./api.js";
 import { compose } from "./compose.js";
-import { fill, h, keyed, setText, table } from "./dom.js";
-import { count, span } from "./format.js";
+import { fill, h, keyed, messageLink, openQueue, queueLink, setText, spring, table } from "./dom.js";
+import { count, perSecond, span } from "./format.js";
 import { connect, placeOf, purge, remove } from "./manage.js";
 import { messagesOf } from "./messages.js";
-import { rates } from "./queues.js";
+import { keyOf, rates } from "./queues.js";
 import { redrive, settings } from "./settings.js";
 import { badge, button, empty, menu, notice, setCount, sparkline, trouble, wrong } from "./widgets.js";
 
@@ -68,8 +68,8 @@ export async function queuePage(main, view) {
   view.keys.set("r", { text: "Receive one message", act: () => receive(view, row, again) });
 
   const numbers = ["Visible", "In flight", "Delayed", "Oldest", "In /s", "Out /s", "Parked receives"].map((label) => {
-    const value = h("dd", null, "–");
-    stats.append(h("div", null, h("dt", null, label), value));
+    const value = h("dd", "–");
+    stats.append(h("div", h("dt", label), value));
     return value;
   });
 
@@ -81,26 +81,24 @@ export async function queuePage(main, view) {
       const per = rates(row);
       [visible, inFlight, delayed].forEach((value, at) => setCount(numbers[at], value));
       setText(numbers[3], oldestAgeMs === null ? "–" : span(Math.floor(oldestAgeMs / 1000) * 1000));
-      [per?.in, per?.out].forEach((value, at) =>
-        setText(numbers[4 + at], value === undefined ? "–" : Number(value.toFixed(value < 10 ? 1 : 0))),
-      );
+      [per?.in, per?.out].forEach((value, at) => setText(numbers[4 + at], perSecond(value)));
       setCount(numbers[6], parked);
-      const depth = [...(depths.get(name) ?? []), row.messages].slice(-DRAWN_MAX);
-      depths.set(name, depth);
+      const depth = [...(depths.get(keyOf(row)) ?? []), row.messages].slice(-DRAWN_MAX);
+      depths.set(keyOf(row), depth);
       if (depth.length > 2)
         fill(
           drawing,
           sparkline(depth, `Messages since the console was opened: ${count(row.messages)} now`),
-          h("small", null, "messages"),
+          h("small", "messages"),
         );
       const now = JSON.stringify([row.deadLetterQueue, row.maxReceiveCount, row.deadLetterSources]);
       if (now !== shown) {
         shown = now;
         fill(
           head,
-          h("h1", null, name),
+          h("h1", name),
           row.type === "fifo" && badge("plain", "FIFO"),
-          h("span", { class: "spring" }),
+          spring(),
           button("Receive", () => receive(view, row, again), {
             title: "As a consumer does: the message is in flight then",
           }),
@@ -112,8 +110,7 @@ export async function queuePage(main, view) {
             ["Delete…", () => remove(row, () => view.go("")), "bad"],
           ]),
         );
-        const to = (/** @type {string} */ queue) =>
-          h("a", { href: view.link(`queues/${encodeURIComponent(queue)}`) }, queue);
+        const to = (/** @type {string} */ queue) => queueLink(view, queue);
         const sources = /** @type {string[]} */ (row.deadLetterSources ?? []);
         fill(
           line,
@@ -161,7 +158,7 @@ async function receive(view, row, then) {
         hint: dead
           ? `What was received ${row.maxReceiveCount} times goes to ${dead} instead.`
           : "Messages that are in flight or delayed are hidden.",
-        ...(dead ? { link: { text: `Open ${dead}`, href: view.link(`queues/${encodeURIComponent(dead)}`) } } : {}),
+        ...(dead ? { link: openQueue(view, dead) } : {}),
       });
   } catch (error) {
     const { text, hint } = wrong(error);
@@ -188,11 +185,7 @@ function groupsOf(under, view) {
         under,
         empty(
           "No message groups",
-          h(
-            "p",
-            null,
-            "Messages with a MessageGroupId are listed here: in FIFO queues what locks each group, in standard queues which are noisy.",
-          ),
+          "Messages with a MessageGroupId are listed here: in FIFO queues what locks each group, in standard queues which are noisy.",
         ),
       );
     if (frame.parentElement !== under) fill(under, frame);
@@ -203,7 +196,7 @@ function groupsOf(under, view) {
       () => {
         const cells = ["name", "num", "num", "num", ""].map((kind) => h("td", { class: kind }));
         return {
-          node: h("tr", null, cells),
+          node: h("tr", cells),
           update: (/** @type {Json} */ group) => {
             setText(cells[0], group.group);
             [group.visible, group.inFlight, group.delayed].forEach((value, at) => setCount(cells[at + 1], value));
@@ -212,7 +205,7 @@ function groupsOf(under, view) {
               group.noisy && badge("warn", "noisy", "Its messages wait for those of quiet groups"),
               group.lockedBy && [
                 "locked by ",
-                h("a", { class: "mono", href: view.link(`messages/${group.lockedBy}`) }, group.lockedBy.slice(0, 8)),
+                messageLink(view, group.lockedBy),
                 group.lockedUntil &&
                   ` for ${span(Math.max(0, new Date(group.lockedUntil).getTime() - new Date(group.now).getTime()))}`,
               ],

@@ -2,8 +2,8 @@
 
 import { kew, poll } from "./api.js";
 import { exports } from "./commands.js";
-import { fill, h, keyed, setText, table } from "./dom.js";
-import { count, span } from "./format.js";
+import { fill, h, heading, keyed, queueLink, setText, spring, table } from "./dom.js";
+import { count, perSecond, span } from "./format.js";
 import { connect, create, purge, remove } from "./manage.js";
 import { badge, button, empty, menu, setCount, snippet, trouble } from "./widgets.js";
 
@@ -32,10 +32,6 @@ export function rates(row) {
   const each = 1000 / (now - first.at);
   return { in: Math.max(0, sample.sent - first.sent) * each, out: Math.max(0, sample.gone - first.gone) * each };
 }
-
-/** @param {number | undefined} value */
-const rate = (value) =>
-  value === undefined ? "–" : value > 0 && value < 10 ? value.toFixed(1) : count(Math.round(value));
 
 /** @param {HTMLElement} main @param {View} view */
 export async function queuesPage(main, view) {
@@ -67,11 +63,8 @@ export async function queuesPage(main, view) {
   let first = 0;
   fill(
     main,
-    h(
-      "header",
-      { class: "head" },
-      h("h1", null, "Queues"),
-      h("span", { class: "spring" }),
+    heading(
+      "Queues",
       button("Connect", () => connect("orders")),
       button("Create queue", () => create(view), { class: "primary" }),
     ),
@@ -79,8 +72,8 @@ export async function queuesPage(main, view) {
       "div",
       { class: "bar" },
       search,
-      h("label", { class: "tick" }, filled, h("span", null, "Only non-empty")),
-      h("span", { class: "spring" }),
+      h("label", { class: "tick" }, filled, h("span", "Only non-empty")),
+      spring(),
       sum,
     ),
     place,
@@ -110,7 +103,6 @@ export async function queuesPage(main, view) {
       return [
         h(
           "p",
-          null,
           isId
             ? h("a", { href: view.link(`messages/${text}`) }, "Open the message of this id")
             : "No queue is like that.",
@@ -123,7 +115,6 @@ export async function queuesPage(main, view) {
       button("Back", turn(-1), { disabled: first === 0 }),
       h(
         "span",
-        null,
         `${count(first + 1)} to ${count(Math.min(wanted.length, first + ROWS_PER_PAGE))} of ${count(wanted.length)}`,
       ),
       button("Next", turn(1), { disabled: first + ROWS_PER_PAGE >= wanted.length }),
@@ -160,7 +151,7 @@ function rowOf(view, again, sources, faults) {
     h("td", { class: kind }),
   );
   const acts = h("td", { class: "act" });
-  const node = h("tr", null, name, cells, oldest, into, out, parked, dead, acts);
+  const node = h("tr", name, cells, oldest, into, out, parked, dead, acts);
   let shown = "";
   /** @param {Json} row */
   const update = (row) => {
@@ -173,7 +164,7 @@ function rowOf(view, again, sources, faults) {
       [out, per?.out],
     ].forEach(([cell, value]) => {
       const c = /** @type {HTMLElement} */ (cell);
-      setText(c, rate(/** @type {number | undefined} */ (value)));
+      setText(c, perSecond(/** @type {number | undefined} */ (value)));
       c.classList.toggle("zero", !value);
     });
     setCount(parked, row.parked);
@@ -192,13 +183,8 @@ function rowOf(view, again, sources, faults) {
     );
     fill(
       dead,
-      row.deadLetterQueue && [
-        "after ",
-        String(row.maxReceiveCount),
-        " to ",
-        h("a", { href: view.link(`queues/${encodeURIComponent(row.deadLetterQueue)}`) }, row.deadLetterQueue),
-      ],
-      source && ["of ", h("a", { href: view.link(`queues/${encodeURIComponent(source)}`) }, source)],
+      row.deadLetterQueue && ["after ", String(row.maxReceiveCount), " to ", queueLink(view, row.deadLetterQueue)],
+      source && ["of ", queueLink(view, source)],
     );
     fill(
       acts,
@@ -216,11 +202,7 @@ function rowOf(view, again, sources, faults) {
 const nothing = (view) =>
   empty(
     "No queues yet",
-    h(
-      "p",
-      null,
-      "Create one here, or point your program at this server: unmodified SQS code works, with these lines before it.",
-    ),
+    "Create one here, or point your program at this server: unmodified SQS code works, with these lines before it.",
     snippet(exports(), "the environment"),
     h(
       "p",

@@ -2,7 +2,7 @@
 
 import { download } from "./activity.js";
 import { kew, poll } from "./api.js";
-import { fill, h, setText } from "./dom.js";
+import { fill, h, heading, inRow, messageLink, muted, queueLink, setText, spring } from "./dom.js";
 import { count } from "./format.js";
 import { badge, button, empty, trouble } from "./widgets.js";
 
@@ -17,11 +17,8 @@ export function reportPage(main, view) {
     download(await kew("GET", "/report", { query: { format }, text: true }), type, name);
   fill(
     main,
-    h(
-      "header",
-      { class: "head" },
-      h("h1", null, "Report"),
-      h("span", { class: "spring" }),
+    heading(
+      "Report",
       button("JUnit", save("junit", "application/xml", "kew-report.xml"), { title: "Download" }),
       button("SARIF", save("sarif", "application/sarif+json", "kew-report.sarif"), { title: "Download" }),
       button("Text", save("text", "text/plain", "kew-report.txt"), { title: "Download" }),
@@ -45,44 +42,37 @@ export function reportPage(main, view) {
         clean && findings.length === 0
           ? empty(
               "Nothing to complain about",
-              h(
-                "p",
-                null,
-                "Mistakes of consumers and producers that tests overlook are listed here: work that outlives the visibility timeout, deletions that come too late, failed entries nobody looked at, queues without a dead-letter queue.",
-              ),
+              "Mistakes of consumers and producers that tests overlook are listed here: work that outlives the visibility timeout, deletions that come too late, failed entries nobody looked at, queues without a dead-letter queue.",
             )
           : findings.map((/** @type {Json} */ one) =>
               h(
                 "section",
                 { class: `card finding ${one.severity}` },
-                h(
-                  "div",
-                  { class: "row" },
+                inRow(
                   badge(one.severity, one.severity),
-                  h("h2", null, one.title),
+                  h("h2", one.title),
                   h(
                     "span",
                     { class: "muted" },
                     `${one.code}, ${count(one.count)} ${one.count === 1 ? "time" : "times"}`,
                   ),
-                  h("span", { class: "spring" }),
-                  one.queue && h("a", { href: view.link(`queues/${encodeURIComponent(one.queue)}`) }, one.queue),
+                  spring(),
+                  one.queue && queueLink(view, one.queue),
                 ),
-                h("p", null, one.summary),
+                h("p", one.summary),
                 (one.examples ?? []).length > 0 &&
                   h(
                     "details",
-                    null,
-                    h("summary", null, "Examples"),
+                    h("summary", "Examples"),
                     h(
                       "ul",
                       { class: "plain" },
                       one.examples.map((/** @type {any} */ example) =>
-                        h("li", null, typeof example === "string" ? example : linked(view, example)),
+                        h("li", typeof example === "string" ? example : linked(view, example)),
                       ),
                     ),
                   ),
-                one.advice && h("p", { class: "muted" }, [one.advice].flat().join(" ")),
+                one.advice && muted([one.advice].flat().join(" ")),
               ),
             ),
       );
@@ -96,8 +86,5 @@ export function reportPage(main, view) {
 /** An example, with its message as a link. @param {View} view @param {Json} example */
 function linked(view, example) {
   const id = example.messageId ?? example.id;
-  return [
-    id && [h("a", { class: "mono", href: view.link(`messages/${id}`) }, String(id).slice(0, 8)), " "],
-    example.text ?? example.summary ?? JSON.stringify(example),
-  ];
+  return [id && [messageLink(view, id), " "], example.text ?? example.summary ?? JSON.stringify(example)];
 }

@@ -1,7 +1,7 @@
 // What a queue is set to, changing it, and sending dead letters back.
 
 import { kew, sqs } from "./api.js";
-import { fill, h } from "./dom.js";
+import { card, facts, fill, h, inRow, muted, spring } from "./dom.js";
 import { count, time } from "./format.js";
 import { placeOf } from "./manage.js";
 import { button, dialog, field, notice, perform, select } from "./widgets.js";
@@ -40,24 +40,15 @@ export async function settings(under, view, row, again) {
   const at = (/** @type {string} */ name, /** @type {any} */ value) =>
     name.endsWith("Timestamp") ? time(Number(value) * 1000, true) : String(value);
   const list = (/** @type {[string, any][]} */ pairs) =>
-    h(
-      "dl",
-      { class: "facts" },
-      pairs.map(([name, value]) => [
-        h("dt", null, name),
-        h("dd", { class: /[{]/.test(value) ? "mono" : "" }, at(name, value)),
-      ]),
-    );
+    facts(pairs.map(([name, value]) => [name, h("span", { class: /[{]/.test(value) ? "mono" : "" }, at(name, value))]));
   fill(
     under,
     h(
       "section",
       { class: "card" },
-      h(
-        "div",
-        { class: "row" },
-        h("h2", null, "Attributes"),
-        h("span", { class: "spring" }),
+      inRow(
+        h("h2", "Attributes"),
+        spring(),
         button("Change…", () => change(row, attributes, reload), { class: "small" }),
       ),
       list(Object.entries(attributes).filter(([name]) => !name.startsWith("Approximate"))),
@@ -65,23 +56,17 @@ export async function settings(under, view, row, again) {
     h(
       "section",
       { class: "card" },
-      h(
-        "div",
-        { class: "row" },
-        h("h2", null, "Tags"),
-        h("span", { class: "spring" }),
+      inRow(
+        h("h2", "Tags"),
+        spring(),
         button("Add…", () => tag(row, reload), { class: "small" }),
       ),
       Object.keys(tags).length
-        ? h(
-            "dl",
-            { class: "facts" },
+        ? facts(
             Object.entries(tags).map(([name, value]) => [
-              h("dt", null, name),
-              h(
-                "dd",
-                { class: "row" },
-                h("span", null, String(value)),
+              name,
+              inRow(
+                h("span", String(value)),
                 button(
                   "×",
                   () =>
@@ -94,13 +79,11 @@ export async function settings(under, view, row, again) {
               ),
             ]),
           )
-        : h("p", { class: "muted" }, "None."),
+        : muted("None."),
     ),
     (tasks.Results ?? []).length > 0 &&
-      h(
-        "section",
-        { class: "card" },
-        h("h2", null, "Message move tasks"),
+      card(
+        "Message move tasks",
         tasks.Results.map((/** @type {Json} */ task) =>
           h(
             "p",
@@ -193,7 +176,6 @@ export async function redrive(view, row, filter, then) {
     content: [
       h(
         "p",
-        null,
         searched
           ? "Only messages that the search finds, in whatever state."
           : `All ${count(row.visible)} visible messages, by a message move task of SQS. They get new ids.`,

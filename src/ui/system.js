@@ -2,7 +2,7 @@
 
 import { kew, kewPath, poll, space } from "./api.js";
 import { exports } from "./commands.js";
-import { fill, h, keyed, setText, table } from "./dom.js";
+import { card, facts, fill, h, heading, keyed, muted, setText, table } from "./dom.js";
 import { count, span, time } from "./format.js";
 import { badge, button, dialog, empty, field, menu, notice, snippet, tick, trouble } from "./widgets.js";
 
@@ -24,16 +24,11 @@ export function namespacesPage(main, view) {
   const again = () => (hurry(), void view.listSpaces());
   fill(
     main,
-    h(
-      "header",
-      { class: "head" },
-      h("h1", null, "Namespaces"),
-      h("span", { class: "spring" }),
+    heading(
+      "Namespaces",
       button("Create namespace", () => newSpace(again), { class: "primary" }),
     ),
-    h(
-      "p",
-      { class: "muted" },
+    muted(
       "A kew of its own inside kew for each test: its queues, clock, faults and history are nobody else's. Clients choose it by their access key.",
     ),
     place,
@@ -46,7 +41,7 @@ export function namespacesPage(main, view) {
           place,
           empty(
             "Only the default namespace",
-            h("p", null, "Tests that run at once want one each. Create one here, or as the first thing a test does:"),
+            "Tests that run at once want one each. Create one here, or as the first thing a test does:",
             snippet(
               `curl -fs -X POST ${location.origin}/_kew/ns -d '{"name": "test-1", "queues": [{"name": "orders"}]}'`,
               "the command",
@@ -68,9 +63,7 @@ export function namespacesPage(main, view) {
               title: `Delete ${one.name}?`,
               submit: `Delete ${one.name}`,
               danger: true,
-              content: [
-                h("p", null, `The namespace ${one.name} ends with its queues and messages; its report is told.`),
-              ],
+              content: [h("p", `The namespace ${one.name} ends with its queues and messages; its report is told.`)],
               act: () => ({ method: "DELETE", path: `/ns/${encodeURIComponent(one.name)}` }),
               done: (answer, act) => {
                 notice(`${one.name} is deleted; ${count(answer.messages)} messages were left in it.`, {
@@ -86,7 +79,6 @@ export function namespacesPage(main, view) {
             });
           const node = h(
             "tr",
-            null,
             h(
               "td",
               { class: "name" },
@@ -174,8 +166,7 @@ export async function aboutPage(main, view) {
     ...about.endpoints.map((/** @type {Json} */ row) =>
       h(
         "tr",
-        null,
-        h("td", null, badge("plain", row.method)),
+        h("td", badge("plain", row.method)),
         h("td", { class: "mono" }, row.path),
         h("td", { class: "w1" }, row.summary),
       ),
@@ -183,53 +174,41 @@ export async function aboutPage(main, view) {
   );
   fill(
     main,
-    h("header", { class: "head" }, h("h1", null, `kew ${about.version}`)),
+    heading(`kew ${about.version}`),
     h(
       "section",
       { class: "card" },
-      h(
-        "dl",
-        { class: "facts" },
+      facts([
+        ["Seed", String(about.seed)],
+        ["Endpoint", about.endpoint],
+        ["Account", about.account],
+        ["Clock", time(about.now, true)],
         [
-          ["Seed", String(about.seed)],
-          ["Endpoint", about.endpoint],
-          ["Account", about.account],
-          ["Clock", time(about.now, true)],
-          [
-            "History",
-            about.position === undefined ? "off; start kew with --history 100000" : `at event ${count(about.position)}`,
-          ],
-          ["Control API", about.token ? "with a token" : "for all that reach the server"],
-          ["Namespace", space.name || "default"],
-        ].map(([name, value]) => [h("dt", null, name), h("dd", null, value)]),
-      ),
+          "History",
+          about.position === undefined ? "off; start kew with --history 100000" : `at event ${count(about.position)}`,
+        ],
+        ["Control API", about.token ? "with a token" : "for all that reach the server"],
+        ["Namespace", space.name || "default"],
+      ]),
     ),
-    h("section", { class: "card" }, h("h2", null, "Connect a program"), snippet(exports(), "the environment")),
-    h(
-      "section",
-      { class: "card" },
-      h("h2", null, "Limits of SQS, which hold here too"),
-      h(
-        "dl",
-        { class: "facts" },
-        [
-          ["A message, a batch", "1 MiB"],
-          ["In flight", "120,000 messages of a queue"],
-          ["Delay", "15 min"],
-          ["Visibility timeout", "12 h"],
-          ["Retention", "1 min to 14 d"],
-          ["Long poll", "20 s"],
-          ["Deduplication", "5 min"],
-        ].map(([name, value]) => [h("dt", null, name), h("dd", null, value)]),
-      ),
+    card("Connect a program", snippet(exports(), "the environment")),
+    card(
+      "Limits of SQS, which hold here too",
+      facts([
+        ["A message, a batch", "1 MiB"],
+        ["In flight", "120,000 messages of a queue"],
+        ["Delay", "15 min"],
+        ["Visibility timeout", "12 h"],
+        ["Retention", "1 min to 14 d"],
+        ["Long poll", "20 s"],
+        ["Deduplication", "5 min"],
+      ]),
     ),
     h(
       "section",
       { class: "content" },
-      h("h2", null, "The control API"),
-      h(
-        "p",
-        { class: "muted" },
+      h("h2", "The control API"),
+      muted(
         "All that this console does a script can do. ",
         h("a", { href: kewPath("/openapi.json") }, "OpenAPI document"),
       ),

@@ -2,7 +2,7 @@
 
 import { carryOut } from "./api.js";
 import { asAws, asCurl } from "./commands.js";
-import { $, fill, h, svg } from "./dom.js";
+import { $, fill, h, spring, svg } from "./dom.js";
 import { count } from "./format.js";
 
 /** @typedef {import("./api.js").Act} Act */
@@ -38,7 +38,7 @@ export async function copy(text, what) {
 function showText(what, text) {
   const field = h("textarea", { readonly: true, rows: 8, "aria-label": what, class: "mono" });
   field.value = text;
-  dialog({ title: `Copy ${what}`, content: [h("p", null, "Press Ctrl+C or ⌘C."), field], cancel: "Close" });
+  dialog({ title: `Copy ${what}`, content: [h("p", "Press Ctrl+C or ⌘C."), field], cancel: "Close" });
   field.select();
 }
 
@@ -78,8 +78,7 @@ export function notice(text, { kind = "", hint = "", act, link } = {}) {
     { class: `notice ${kind}`, role: kind === "bad" ? "alert" : "status" },
     h(
       "div",
-      null,
-      h("p", null, text),
+      h("p", text),
       hint && h("p", { class: "hint" }, hint),
       (act || link) &&
         h("p", { class: "row" }, link && h("a", { href: link.href }, link.text), act && copiers(() => act)),
@@ -145,10 +144,9 @@ export function dialog({ title, content, submit, cancel = "Cancel", danger, wide
     alert,
     h(
       "footer",
-      null,
       act ? h("span", { class: "row" }, copiers(act)) : null,
       extra,
-      h("span", { class: "spring" }),
+      spring(),
       button(cancel, () => box.close(), { class: "quiet" }),
       ok,
     ),
@@ -186,7 +184,7 @@ export function dialog({ title, content, submit, cancel = "Cancel", danger, wide
 export function ask(title, text, submit, act, done, then) {
   dialog({
     title,
-    content: [h("p", null, text)],
+    content: [h("p", text)],
     submit,
     danger: true,
     act: () => act,
@@ -212,7 +210,7 @@ export function field(label, control, hint) {
 /** A labelled box to tick. @param {string} label @param {HTMLInputElement} box @param {string} [hint] */
 export function tick(label, box, hint) {
   const told = tied(box, hint);
-  return h("div", { class: "tick" }, box, h("div", null, h("label", { for: box.id }, label), told));
+  return h("div", { class: "tick" }, box, h("div", h("label", { for: box.id }, label), told));
 }
 
 /** @param {[string, string][]} options value and text @param {Record<string, any>} [props] */
@@ -258,13 +256,13 @@ export const snippet = (text, what) =>
     button("Copy", () => copy(text, what), { class: "small" }),
   );
 
-/** What to show where there is nothing. @param {string} title @param {...any} rest */
-export const empty = (title, ...rest) => h("section", { class: "empty" }, h("h2", null, title), rest);
+/** What to show where there is nothing. @param {string} title @param {string} text @param {...any} rest */
+export const empty = (title, text, ...rest) => h("section", { class: "empty" }, h("h2", title), h("p", text), rest);
 
 /** Something went wrong with the page as a whole. @param {any} error */
 export function trouble(error) {
   const { text, hint } = wrong(error);
-  return h("section", { class: "empty", role: "alert" }, h("h2", null, text), hint && h("p", null, hint));
+  return h("section", { class: "empty", role: "alert" }, h("h2", text), hint && h("p", hint));
 }
 
 /** Values over time as a line. @param {number[]} values @param {string} label */
@@ -277,7 +275,13 @@ export function sparkline(values, label) {
   );
   return svg(
     "svg",
-    { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", class: "spark", role: "img", "aria-label": label },
+    {
+      viewBox: `0 0 ${width} ${height}`,
+      preserveAspectRatio: "none",
+      class: "spark",
+      role: "img",
+      "aria-label": label,
+    },
     svg("polyline", { points: points.join(" "), fill: "none" }),
   );
 }
