@@ -11,18 +11,22 @@ happens to both. A budget that is not met is marked, and that is all: times on a
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from http.client import HTTPConnection
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BODY = 256
@@ -281,6 +285,74 @@ def awaits(bench):
             [stream.close() for stream in others]
 
 
+class Traffic(threading.Thread):
+    """A message sent, received and deleted, again and again, in each queue in turn, so many requests a second on one connection."""
+
+    def __init__(self, address, queues, rate):
+        super().__init__(daemon=True)
+        self.connection, self.queues, self.pause = HTTPConnection(address), queues, 3 / rate
+        self.requests, self.ended = 0, threading.Event()
+
+    def sqs(self, action, **members):
+        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"AmazonSQS.{action}"}
+        self.connection.request("POST", "/", json.dumps(members), headers)
+        self.requests += 1
+        return json.loads(self.connection.getresponse().read() or "{}")
+
+    def run(self):
+        due = time.perf_counter()
+        for queue in itertools.cycle(self.queues):
+            if self.ended.is_set():
+                return
+            self.sqs("SendMessage", QueueUrl=queue, MessageBody="x" * BODY)
+            for message in self.sqs("ReceiveMessage", QueueUrl=queue).get("Messages", []):
+                self.sqs("DeleteMessage", QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            due += self.pause
+            time.sleep(max(0, due - time.perf_counter()))
+
+
+def console(bench):
+    """What one open console costs a server whose thousand queues are all busy."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        print("  left out: it needs Playwright and chromium, as `make console-test` does", flush=True)
+        return
+    rounds, seconds = (3, 6) if bench.quick else (5, 20)
+    queues = [f"queue-{number:04}" for number in range(1_000)]
+    with bench.server() as kew, sync_playwright() as playwright:
+        traffic = Traffic(kew.address, queues, 800)
+        [traffic.sqs("CreateQueue", QueueName=queue) for queue in queues]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page, looks = browser.new_page(), []
+        page.on("requestfinished", lambda request: looks.append(request) if "/_kew/" in request.url else None)
+        traffic.start()
+
+        def share(address):
+            """Processor time of kew in percent of a core while the browser shows a page, and the requests a second beside it."""
+            page.goto(address)
+            page.wait_for_timeout(2000)
+            looks.clear()
+            cpu, requests, began = kew.cpu_seconds(), traffic.requests, time.perf_counter()
+            page.wait_for_timeout(seconds * 1000)
+            took = time.perf_counter() - began
+            percent = (kew.cpu_seconds() - cpu) / took * 100
+            return {"percent": percent, "rate": (traffic.requests - requests) / took, "looks": len(looks) / took}
+
+        paths = ("queues", ""), ("metrics", "metrics"), ("activity", "activity")
+        addresses = ["about:blank"] + [f"http://{kew.address}/_kew/ui/#/{path}" for _, path in paths]
+        runs = [lambda address=address: share(address) for address in addresses]
+        closed, *opened = bench.in_turn(runs, rounds)
+        print(f"  without: {median(closed, 'percent'):.2f} % at {median(closed, 'rate'):.0f} requests a second", flush=True)
+        for (name, _), results in zip(paths, opened):
+            more = [one["percent"] - none["percent"] for one, none in zip(results, closed)]
+            text = f"{statistics.median(more):.2f} % of a core ({min(more):.2f} to {max(more):.2f}; it asks {median(results, 'looks'):.2f} times a second)"
+            bench.row(f"a console open at its page {name}, 1,000 busy queues", text, "2 %", statistics.median(more) <= 2)
+        traffic.ended.set()
+        traffic.join()
+        browser.close()
+
+
 def start(bench):
     """From nothing to the first answer."""
     times = []
@@ -339,7 +411,7 @@ def durable(bench):
         bench.row("one connection, synced to disk", text, "a sync and little more", full <= process + 1.5 * sync)
 
 
-PARTS = [cycle, connections, depth, memory, polls, awaits, start, durable]
+PARTS = [cycle, connections, depth, memory, polls, awaits, console, start, durable]
 
 
 def build():
