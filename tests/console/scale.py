@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import time
 
 from playwright.sync_api import expect
@@ -11,6 +12,7 @@ from support import Tab, running
 QUEUES, MESSAGES = 1_000, 100_000
 # Short enough to be batches of ten in one request each.
 BATCH = 10
+LOADS = 20
 
 
 def fill(kew):
@@ -22,10 +24,17 @@ def fill(kew):
         kew.sqs("SendMessageBatch", "many", Entries=entries)
 
 
-def first_paint(page):
-    """Milliseconds from the beginning of the navigation to the first paint with content, as the browser measures them."""
-    entries = page.evaluate("performance.getEntriesByType('paint').map(e => [e.name, e.startTime])")
-    return dict(entries).get("first-contentful-paint")
+def first_paints(page):
+    """Milliseconds from the beginning of a navigation to the first paint with content, as the browser measures them, of many."""
+    times = []
+    for _ in range(LOADS):
+        page.reload()
+        page.locator("tbody tr").first.wait_for()
+        # It is told a moment after it took place.
+        page.wait_for_timeout(100)
+        entries = page.evaluate("performance.getEntriesByType('paint').map(e => [e.name, e.startTime])")
+        times.append(dict(entries)["first-contentful-paint"])
+    return times
 
 
 def cpu_seconds(pid):
@@ -48,9 +57,8 @@ def much_stays_usable(browser):
         expect(page.get_by_text("No queue is like that.")).to_be_visible()
         page.get_by_role("searchbox").fill("0998")
         expect(rows).to_have_count(1)
-        page.reload()
+        painted = first_paints(page)
         expect(rows).to_have_count(100)
-        painted = first_paint(page)
         # What an open console costs the server: processor time over ten looks. Shown, and not asserted.
         began, before = time.monotonic(), cpu_seconds(kew.process.pid)
         asked = []
@@ -66,7 +74,8 @@ def much_stays_usable(browser):
             expect(page.get_by_text(f"Page {number}, about 2,000")).to_be_visible()
         page.get_by_label("Search messages").fill('"n": 99999')
         expect(rows).to_have_count(1)
-        print(f"    first paint {painted:.0f} ms with {QUEUES:,} queues; an open console takes {share:.1%} of a core of the server")
+        print(f"    first paint {statistics.median(painted):.0f} ms, {max(painted):.0f} ms at worst, with {QUEUES:,} queues and "
+              f"{MESSAGES:,} messages; an open console takes {share:.1%} of a core of the server")
         return tab.close()
 
 
