@@ -116,6 +116,9 @@ def follow(name, folder):
         finally:
             kew.terminate()
             kew.wait()
+    for written in project.glob("kew.toml"):
+        printed = subprocess.run([KEW, "import", "elasticmq.conf"], cwd=project, stdout=subprocess.PIPE, check=True, text=True)
+        assert printed.stdout == written.read_text(), printed.stdout
     texts = [file.read_text() for file in project.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
     return [block for language, block in blocks(page) if language != "sh" and not is_shown(language, block, texts)]
 

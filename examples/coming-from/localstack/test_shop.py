@@ -1,6 +1,7 @@
 """Against the server that is at port 4566, be it LocalStack or kew."""
 
 import json
+import time
 from urllib.request import Request, urlopen
 
 import pytest
@@ -11,6 +12,13 @@ SERVER = "http://localhost:4566"
 
 def ask(path, method="GET"):
     return json.load(urlopen(Request(SERVER + path, headers={"Accept": "application/json"}, method=method)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ready():
+    """Init scripts run when the server answers already."""
+    while not ask("/_localstack/init/ready")["completed"]:
+        time.sleep(0.1)
 
 
 @pytest.fixture(autouse=True)
