@@ -15,10 +15,20 @@ const FIFO_SUFFIX: &str = ".fifo";
 const NODE_HOST_DEFAULT: &str = "localhost";
 const PORT_DEFAULT: &str = "9324";
 
+/// What a file of ElasticMQ has, and no other.
+const SECTIONS: [&str; 6] =
+    ["queues", "rest-sqs", "node-address", "queues-storage", "messages-storage", "auto-create-queues"];
+
 /// Whether a file may be one of ElasticMQ's.
 pub fn looks_like_it(root: &Node) -> bool {
-    let keys = ["queues", "rest-sqs", "node-address", "queues-storage", "messages-storage", "auto-create-queues"];
-    keys.iter().any(|key| root.get(key).is_some())
+    SECTIONS.iter().any(|key| root.get(key).is_some())
+}
+
+/// Whether a key means something to ElasticMQ. Others may be there only for substitutions to stand for them.
+fn is_a_section(key: &str) -> bool {
+    SECTIONS.contains(&key)
+        || matches!(key, "aws" | "generate-node-address" | "elasticmq")
+        || OF_THE_RUNTIME.contains(&key)
 }
 
 /// Takes over what a file says.
@@ -33,7 +43,9 @@ pub fn take_over(document: &Document, draft: &mut Draft) -> Result<(), Remark> {
         }
     }
     for entry in document.root.entries() {
-        section(&document.root, entry, draft)?;
+        if is_a_section(&entry.key) || !document.referred.contains(&entry.key) {
+            section(&document.root, entry, draft)?;
+        }
     }
     Ok(())
 }

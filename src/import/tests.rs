@@ -95,9 +95,10 @@ queues-storage { enabled = true, path = \"/data/q.conf\" }
 messages-storage { enabled = true, uri = \"jdbc:h2:/data/x\" }
 auto-create-queues { enabled = false, template { delay = 1 s } }
 pekko.loglevel = DEBUG
-nonsense = 1
+nonsense = ${sense}
 elasticmq.debug = true
-node-address { host = a, hosts = b }";
+node-address { host = a, hosts = b }
+sense = 1";
     let found = remarks("e.conf", text);
     for (at, expected) in [
         "[1] include \"more.conf\": other files are not read; import that one by itself",

@@ -17,6 +17,7 @@ mod scan;
 pub use parse::Include;
 
 use super::tree::{Node, Remark};
+use std::collections::BTreeSet;
 
 /// A file, with its substitutions filled in.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Document {
     pub root: Node,
     /// The other files that it asks for.
     pub includes: Vec<Include>,
+    /// The first keys of the paths that substitutions ask for.
+    pub referred: BTreeSet<String>,
 }
 
 /// Reads a file of HOCON. Substitutions that no path of the file answers are looked up among variables.
@@ -32,8 +35,8 @@ pub struct Document {
 /// # Errors
 /// The first thing that is wrong.
 pub fn read(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Document, Remark> {
-    let (fields, includes) = parse::file(text)?;
-    Ok(Document { root: resolve::resolve(fields, variable)?, includes })
+    let parse::File { fields, includes, referred } = parse::file(text)?;
+    Ok(Document { root: resolve::resolve(fields, variable)?, includes, referred })
 }
 
 /// Reads JSON: one value, or several one after the other as several runs of a command write them.

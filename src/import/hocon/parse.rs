@@ -2,6 +2,7 @@
 
 use super::super::tree::{DEPTH_MAX, Remark, shortened};
 use super::scan::Scanner;
+use std::collections::BTreeSet;
 
 /// A value by its key.
 #[derive(Debug)]
@@ -45,9 +46,17 @@ pub struct Include {
     pub what: String,
 }
 
+/// A whole file.
+pub struct File {
+    pub fields: Vec<Field>,
+    pub includes: Vec<Include>,
+    /// The first keys of the paths of its substitutions.
+    pub referred: BTreeSet<String>,
+}
+
 /// Reads a whole file: an object, whose braces may be left out.
-pub fn file(text: &str) -> Result<(Vec<Field>, Vec<Include>), Remark> {
-    let mut parser = Parser { scanner: Scanner::new(text), includes: Vec::new(), depth: 0 };
+pub fn file(text: &str) -> Result<File, Remark> {
+    let mut parser = Parser::new(text);
     parser.scanner.blanks_and_lines();
     let fields = if parser.scanner.take("{") {
         let fields = parser.fields(Some('}'))?;
@@ -58,7 +67,7 @@ pub fn file(text: &str) -> Result<(Vec<Field>, Vec<Include>), Remark> {
     };
     parser.scanner.blanks_and_lines();
     match parser.scanner.peek() {
-        None => Ok((fields, parser.includes)),
+        None => Ok(File { fields, includes: parser.includes, referred: parser.referred }),
         Some(_) => {
             parser.scanner.wrong(format!("{} does not belong here; is a brace missing?", parser.scanner.shown()))
         }
@@ -67,7 +76,7 @@ pub fn file(text: &str) -> Result<(Vec<Field>, Vec<Include>), Remark> {
 
 /// Reads objects and lists of JSON, one after the other.
 pub fn json(text: &str) -> Result<Vec<Parts>, Remark> {
-    let mut parser = Parser { scanner: Scanner::new(text), includes: Vec::new(), depth: 0 };
+    let mut parser = Parser::new(text);
     let mut values = Vec::new();
     loop {
         parser.scanner.blanks_and_lines();
@@ -83,10 +92,15 @@ pub fn json(text: &str) -> Result<Vec<Parts>, Remark> {
 struct Parser<'a> {
     scanner: Scanner<'a>,
     includes: Vec<Include>,
+    referred: BTreeSet<String>,
     depth: usize,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Parser<'a> {
+        Parser { scanner: Scanner::new(text), includes: Vec::new(), referred: BTreeSet::new(), depth: 0 }
+    }
+
     /// What comes next fits nowhere.
     fn unexpected<T>(&self) -> Result<T, Remark> {
         let why =
@@ -281,6 +295,7 @@ impl Parser<'_> {
         let is_optional = self.scanner.take("?");
         self.scanner.blanks();
         let path = self.path(&['}'])?;
+        self.referred.extend(path.first().cloned());
         match self.scanner.take("}") {
             true => Ok(Part::Substitution { path, line, is_optional }),
             false => self.scanner.wrong("a substitution ends with `}` on its line"),
