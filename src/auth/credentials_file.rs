@@ -5,8 +5,9 @@ use super::credentials::{Credentials, Key};
 use super::credentials_profiles;
 #[cfg(feature = "bin")]
 use super::credentials_toml;
-use super::identity::{PolicyText, Principal};
+use super::identity::Principal;
 use super::key_entry::{Entry, ReadFile, Wrong, check, principal_of};
+use super::policy::Policy;
 use super::secret::Secret;
 use super::signature::SigningKeys;
 use std::collections::HashMap;
@@ -56,7 +57,7 @@ impl CredentialsFile<'_> {
     }
 
     fn keys(&self, entries: Vec<Entry>) -> Result<Credentials, Wrong> {
-        let mut of_principal: HashMap<String, Vec<PolicyText>> = HashMap::new();
+        let mut of_principal: HashMap<String, Vec<Policy>> = HashMap::new();
         let mut principals = Vec::with_capacity(entries.len());
         for entry in &entries {
             let wrong = |what| (Some(entry.line), what);

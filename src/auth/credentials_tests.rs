@@ -4,7 +4,8 @@ use super::*;
 
 fn read(text: &str) -> Result<Credentials, String> {
     let read_file = |path: &str| match path {
-        "send.json" => Ok("{\"from\":\"file\"}".to_owned()),
+        "send.json" => Ok(r#"{"Statement":{"Effect":"Allow","Action":"sqs:SendMessage","Resource":"*"}}"#.to_owned()),
+        "bad.json" => Ok("{}".to_owned()),
         _ => Err("No such file".to_owned()),
     };
     CredentialsFile { name: "keys", text, account: "000000000000", read_file: &read_file }.read()
@@ -118,7 +119,7 @@ policy-file = "send.json"
 access-key = "AKIANEW"
 secret = "new"
 principal = "arn:aws:iam::123456789012:user/anna"
-policy = '{"in":"place"}'
+policy = '{"Statement":{"Effect":"Deny","Action":"sqs:*","Resource":"*"}}'
 
 [[key]]
 access-key = "AKIAROOT"
@@ -132,7 +133,7 @@ secret = "s"
 session-token = "t"
 expires = "2026-12-31"
 principal = "arn:aws:sts::123456789012:assumed-role/worker/one"
-policy = { Version = "2012-10-17" }
+policy = { Version = "2012-10-17", Statement = { Effect = "Allow", Action = "sqs:*", Resource = "*" } }
 "#;
 
     #[test]
@@ -140,8 +141,12 @@ policy = { Version = "2012-10-17" }
         let credentials = read(KEYS).unwrap();
         assert_eq!(credentials.len(), 4);
         let (old, new) = (principal(&credentials, "AKIAOLD"), principal(&credentials, "AKIANEW"));
-        let policy = |text: &str, place: &str| PolicyText { text: text.to_owned(), place: place.to_owned() };
-        assert_eq!(old.policies, [policy("{\"from\":\"file\"}", "send.json"), policy("{\"in\":\"place\"}", "keys:13")]);
+        let policy = |effect: &str, action: &str, place: &str| {
+            let text = format!(r#"{{"Statement":{{"Effect":"{effect}","Action":"{action}","Resource":"*"}}}}"#);
+            crate::auth::policy::Policy::parse(&text, crate::auth::policy::Kind::Identity).unwrap().at(place)
+        };
+        let expected = [policy("Allow", "sqs:SendMessage", "send.json"), policy("Deny", "sqs:*", "keys:13")];
+        assert_eq!(old.policies, expected);
         assert_eq!(old.policies, new.policies);
         assert_eq!((&*old.arn, &*old.account), ("arn:aws:iam::123456789012:user/anna", "123456789012"));
         assert!(!old.is_root());
@@ -150,7 +155,7 @@ policy = { Version = "2012-10-17" }
         assert!(root.is_disabled && root.principal.is_root() && root.principal.account == "999988887777");
         let role = credentials.get("ASIAROLE").unwrap();
         assert!(role.session_token.as_ref().unwrap().is("t") && role.expires_s == Some(1_798_675_200));
-        assert_eq!(role.principal.policies[0].text, "{\"Version\":\"2012-10-17\"}");
+        assert_eq!(role.principal.policies, [policy("Allow", "sqs:*", "keys:27")]);
     }
 
     #[test]
@@ -184,6 +189,14 @@ policy = { Version = "2012-10-17" }
             (
                 "[[key]]\naccess-key = \"A\"\nsecret = \"hidden\"\npolicy-file = \"none\"\n",
                 "keys:4: the policy none cannot be read: No such file",
+            ),
+            (
+                "[[key]]\naccess-key = \"A\"\nsecret = \"hidden\"\npolicy-file = \"bad.json\"\n",
+                "keys:4: bad.json: there is no Statement",
+            ),
+            (
+                "[[key]]\naccess-key = \"A\"\nsecret = \"hidden\"\npolicy = '{\"Statement\":{\"Effect\":\"Maybe\"}}'\n",
+                "keys:4: Statement 1, Effect: it is Allow or Deny",
             ),
             (
                 "[[key]]\naccess-key = \"A\"\nsecret = \"hidden\"\npolicy = 1\n",

@@ -1,7 +1,7 @@
 //! The `[[key]]` tables of a credentials file in TOML.
 
-use super::identity::PolicyText;
 use super::key_entry::{Entry, ReadFile, Wrong, expiry};
+use super::policy::{Kind, Policy};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::{Spanned, Value};
@@ -58,7 +58,10 @@ impl Source<'_> {
     }
 
     fn set(&self, entry: &mut Entry, name: &str, value: &Value, line: usize) -> Result<(), String> {
-        let policy = |text: String| PolicyText { text, place: format!("{}:{line}", self.name) };
+        let policy = |text: &str| {
+            let read = Policy::parse(text, Kind::Identity).map_err(|error| error.to_string())?;
+            Ok::<_, String>(read.at(format!("{}:{line}", self.name)))
+        };
         match (name, value) {
             ("access-key", Value::String(text)) => entry.access_key = text.clone(),
             ("secret", Value::String(text)) => entry.secret = text.clone(),
@@ -68,14 +71,15 @@ impl Source<'_> {
             ("disabled", Value::Boolean(is_disabled)) => entry.is_disabled = *is_disabled,
             ("expires", Value::String(text)) => entry.expires_s = Some(expiry(text)?),
             ("expires", Value::Datetime(date)) => entry.expires_s = Some(expiry(&date.to_string())?),
-            ("policy", Value::String(text)) => entry.policies.push(policy(text.clone())),
+            ("policy", Value::String(text)) => entry.policies.push(policy(text)?),
             ("policy", Value::Table(table)) => {
                 let text = serde_json::to_string(table).map_err(|error| format!("policy: {error}"))?;
-                entry.policies.push(policy(text));
+                entry.policies.push(policy(&text)?);
             }
             ("policy-file", Value::String(path)) => {
                 let text = (self.read_file)(path).map_err(|why| format!("the policy {path} cannot be read: {why}"))?;
-                entry.policies.push(PolicyText { text, place: path.clone() });
+                let read = Policy::parse(&text, Kind::Identity).map_err(|error| format!("{path}: {error}"))?;
+                entry.policies.push(read.at(path));
             }
             _ => return Err(wrong_value(name)),
         }

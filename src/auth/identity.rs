@@ -1,5 +1,6 @@
 //! Who sent a request: nobody known, or the principal whose key signed it.
 
+use super::policy::Policy;
 use std::sync::Arc;
 
 /// Who sent a request. It is asked for only where credentials are configured.
@@ -22,7 +23,7 @@ impl Identity {
 }
 
 /// Who a key stands for. Several keys may stand for one principal: an old one and a new one while they are exchanged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Principal {
     /// The access key id that signed.
     pub access_key: String,
@@ -33,7 +34,7 @@ pub struct Principal {
     /// Whether the key belongs to a session: it goes with a session token.
     pub is_session: bool,
     /// The identity policies of the principal, in the order of the file. None at all for a root user, who needs none.
-    pub policies: Vec<PolicyText>,
+    pub policies: Vec<Policy>,
 }
 
 impl Principal {
@@ -41,13 +42,4 @@ impl Principal {
     pub fn is_root(&self) -> bool {
         self.arn.ends_with(":root")
     }
-}
-
-/// The JSON text of a policy, and where it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyText {
-    /// The policy.
-    pub text: String,
-    /// File and line, for what is said about it.
-    pub place: String,
 }

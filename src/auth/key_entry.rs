@@ -1,6 +1,6 @@
 //! A key as a credentials file describes it, and what may stand there.
 
-use super::identity::PolicyText;
+use super::policy::Policy;
 use super::signature::parse_timestamp;
 
 /// Characters of an access key id; AWS's have 20, and may have 128.
@@ -24,7 +24,7 @@ pub(super) struct Entry {
     pub is_disabled: bool,
     pub account: Option<String>,
     pub principal: Option<String>,
-    pub policies: Vec<PolicyText>,
+    pub policies: Vec<Policy>,
 }
 
 /// Reads the moment at which a key ends.

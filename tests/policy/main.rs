@@ -1,0 +1,5 @@
+//! Policies: read and evaluated against a slow and obvious evaluator, and any text that claims to be one.
+
+mod any_text;
+mod differential;
+mod naive;
