@@ -16,7 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &["api", "error"]),
     ("import", &["api", "config"]),
     ("store", &["config", "engine", "histogram"]),
-    ("broker", &["api", "config", "engine", "store", "clock", "error", "histogram"]),
+    ("broker", &["api", "auth", "config", "engine", "store", "clock", "error", "histogram"]),
     ("actions", &["api", "auth", "broker", "config", "engine", "error"]),
     ("control", &["actions", "api", "broker", "clock", "config", "engine", "error"]),
     ("metrics", &["api", "broker", "clock", "control", "engine", "error", "histogram", "store"]),

@@ -9,7 +9,9 @@
 //! | `redrive.rs` | what a queue attribute may say about another queue |
 //! | `send.rs` `receive.rs` `receipts.rs` | the actions on messages |
 //! | `create.rs` `queues.rs` `attributes.rs` `tags.rs` `permissions.rs` | the actions on queues |
+//! | `ask.rs` | policies, asked for one permission |
 //! | `resolve.rs` | which queue a request means, by the address column of the operations table |
+//! | `permit.rs` | whether policies allow what a request does |
 //! | `move_tasks.rs` | the actions on message move tasks |
 //! | `pipeline.rs` | [`Actions`]: resolve, permit, act, answer |
 //! | `declare.rs` | queues that a configuration asks for |
@@ -17,6 +19,7 @@
 //! Each action checks its request, opens the queue, acts and answers. ReceiveMessage and CancelMessageMoveTask are the two
 //! that wait for anything but the store.
 
+mod ask;
 mod attributes;
 mod batch;
 mod caller;
@@ -28,6 +31,7 @@ mod hook;
 mod move_tasks;
 mod page;
 mod permissions;
+mod permit;
 mod pipeline;
 mod points;
 mod presence;
@@ -40,7 +44,7 @@ mod send;
 mod tags;
 mod task_handle;
 
-pub use caller::Caller;
+pub use caller::{Caller, Origin};
 pub use context::Context;
 pub use declare::{arn_of, declare, set_attribute};
 pub use fate::{Ending, Fate};

@@ -3,11 +3,13 @@
 use super::caller::Caller;
 use super::context::Context;
 use super::hook::Hook;
+use super::permit::permit;
 use super::resolve::resolve;
 use super::{
     attributes::*, create::*, move_tasks::*, permissions::*, queues::*, receipts::*, receive::*, send::*, tags::*,
 };
 use crate::api::{Request, Response, with_operations};
+use crate::auth::policy::Enforcement;
 use crate::broker::Broker;
 use crate::error::Error;
 use std::pin::pin;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 pub struct Actions {
     broker: Arc<Broker>,
     hook: Option<Arc<dyn Hook>>,
+    enforcement: Option<Arc<Enforcement>>,
 }
 
 /// Calls the function of an action, and waits for it if the operations table says so.
@@ -46,13 +49,20 @@ macro_rules! act {
 impl Actions {
     /// Actions on the queues of a broker.
     pub fn new(broker: Arc<Broker>) -> Actions {
-        Actions { broker, hook: None }
+        Actions { broker, hook: None, enforcement: None }
     }
 
     /// Asks and tells a hook about every action.
     #[must_use]
     pub fn with_hook(mut self, hook: Arc<dyn Hook>) -> Actions {
         self.hook = Some(hook);
+        self
+    }
+
+    /// Asks policies about every action of a caller whose identity is known.
+    #[must_use]
+    pub fn with_enforcement(mut self, enforcement: Option<Arc<Enforcement>>) -> Actions {
+        self.enforcement = enforcement;
         self
     }
 
@@ -68,11 +78,15 @@ impl Actions {
     pub async fn execute(&self, caller: &Caller<'_>, request: Request) -> Result<Response, Error> {
         let broker = &*self.broker;
         broker.ready().await;
-        let queue = resolve(broker, caller, request.address())?;
+        let enforcement = self.enforcement.as_deref();
+        let queue = resolve(broker, caller, request.address(), enforcement)?;
         if let Some(queue) = &queue {
             broker.catch_up(queue).await;
         }
         let context = Context { broker, caller, queue, points: None };
+        if let Some(enforcement) = enforcement {
+            permit(enforcement, &context, &request)?;
+        }
         // A request may also want it by itself.
         match self.hook.as_deref().filter(|hook| hook.is_wanted() || caller.fate.is_some()) {
             None => pin!(act(&context, request)).await,

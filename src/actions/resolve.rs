@@ -1,9 +1,11 @@
 //! Which queue a request means, by the address column of the operations table.
 
+use super::ask::may_create;
 use super::caller::Caller;
 use super::create::auto_create;
 use super::task_handle::TaskHandle;
 use crate::api::{Address, Arn, QueueAddress, rules};
+use crate::auth::policy::Enforcement;
 use crate::broker::{Broker, Queue};
 use crate::error::{Error, ErrorKind, shown};
 use std::sync::Arc;
@@ -13,11 +15,17 @@ use std::sync::Arc;
 /// # Errors
 /// `QueueDoesNotExist`, with a hint for the log if there is a queue of that name elsewhere; for message move tasks
 /// `ResourceNotFoundException`; and what is wrong with the member that names the queue.
-pub(super) fn resolve(broker: &Broker, caller: &Caller<'_>, address: Address<'_>) -> Result<Option<Arc<Queue>>, Error> {
+pub(super) fn resolve(
+    broker: &Broker,
+    caller: &Caller<'_>,
+    address: Address<'_>,
+    enforcement: Option<&Enforcement>,
+) -> Result<Option<Arc<Queue>>, Error> {
+    let create = Create { is_on: broker.options().auto_create, enforcement };
     match address {
-        Address::QueueUrl(url) => by_url(broker, caller, url, broker.options().auto_create).map(Some),
-        Address::ExistingQueueUrl(url) => by_url(broker, caller, url, false).map(Some),
-        Address::QueueName(name, owner) => by_name(broker, caller, name, owner).map(Some),
+        Address::QueueUrl(url) => by_url(broker, caller, url, create).map(Some),
+        Address::ExistingQueueUrl(url) => by_url(broker, caller, url, Create { is_on: false, ..create }).map(Some),
+        Address::QueueName(name, owner) => by_name(broker, caller, name, owner, create).map(Some),
         Address::SourceArn(arn) => {
             let arn = arn.filter(|arn| !arn.is_empty()).ok_or_else(|| Error::missing("SourceArn"))?;
             by_arn(broker, caller, arn, "SourceArn").map(Some)
@@ -30,15 +38,23 @@ pub(super) fn resolve(broker: &Broker, caller: &Caller<'_>, address: Address<'_>
     }
 }
 
+/// Whether a queue that is not there is created.
+#[derive(Clone, Copy)]
+struct Create<'a> {
+    is_on: bool,
+    /// The policies that are asked whether the caller may.
+    enforcement: Option<&'a Enforcement>,
+}
+
 /// The queue that a queue URL means for a caller.
 ///
 /// # Errors
 /// `QueueDoesNotExist`.
-pub(super) fn by_url(
+fn by_url(
     broker: &Broker,
     caller: &Caller<'_>,
     queue_url: Option<&str>,
-    create: bool,
+    create: Create<'_>,
 ) -> Result<Arc<Queue>, Error> {
     let Some(address) = queue_url.and_then(QueueAddress::parse) else {
         let detail = format!("{:?} is not the URL of a queue", shown(queue_url.unwrap_or_default()));
@@ -51,13 +67,13 @@ fn by_address(
     broker: &Broker,
     caller: &Caller<'_>,
     address: QueueAddress<'_>,
-    create: bool,
+    create: Create<'_>,
 ) -> Result<Arc<Queue>, Error> {
     if let Some(queue) = broker.namespace().resolve(address, caller.account, caller.region) {
         return Ok(queue);
     }
-    if create {
-        let caller = Caller { region: address.region_or(caller.region), ..*caller };
+    let caller = Caller { region: address.region_or(caller.region), ..*caller };
+    if create.is_on && create.enforcement.is_none_or(|policies| may_create(policies, broker, &caller, address.name)) {
         return auto_create(broker, &caller, address.name).map_err(|error| match error.kind {
             ErrorKind::OverLimit => error,
             _ => not_there(broker, address.name),
@@ -66,11 +82,17 @@ fn by_address(
     Err(not_there(broker, address.name))
 }
 
-fn by_name(broker: &Broker, caller: &Caller<'_>, name: Option<&str>, owner: Option<&str>) -> Result<Arc<Queue>, Error> {
+fn by_name(
+    broker: &Broker,
+    caller: &Caller<'_>,
+    name: Option<&str>,
+    owner: Option<&str>,
+    create: Create<'_>,
+) -> Result<Arc<Queue>, Error> {
     let name = name.filter(|name| !name.is_empty()).ok_or_else(rules::must_specify_queue_name)?;
     let account = owner.filter(|owner| !owner.is_empty());
     let address = QueueAddress { host: None, account, region: None, name };
-    by_address(broker, caller, address, broker.options().auto_create)
+    by_address(broker, caller, address, create)
 }
 
 /// The queue that an ARN in the member of this name means for a caller.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 const CALLER: Caller<'static> = Caller {
     account: "000000000000",
     identity: None,
+    origin: None,
     region: "us-east-1",
     base_url: "http://kew",
     trace_header: None,

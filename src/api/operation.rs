@@ -133,6 +133,11 @@ macro_rules! define_operations {
                 match self { $(Operation::$name => stringify!($name),)* }
             }
 
+            /// The action as policies name it.
+            pub fn permission(self) -> &'static str {
+                match self { $(Operation::$name => concat!("sqs:", stringify!($name)),)* }
+            }
+
             /// Finds an action by its name on the wire.
             pub fn from_name(name: &str) -> Option<Operation> {
                 match name { $(stringify!($name) => Some(Operation::$name),)* _ => None }

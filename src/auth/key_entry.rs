@@ -1,6 +1,6 @@
 //! A key as a credentials file describes it, and what may stand there.
 
-use super::policy::Policy;
+use super::policy::{Policy, Requester};
 use super::signature::parse_timestamp;
 
 /// Characters of an access key id; AWS's have 20, and may have 128.
@@ -79,14 +79,5 @@ pub(super) fn principal_of(entry: &Entry, default_account: &str) -> Result<(Stri
 
 /// The account of a principal's ARN.
 fn account_of(arn: &str) -> Option<&str> {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let ["arn", partition, service, "", account, resource] = parts[..] else { return None };
-    let is_path =
-        |kind: &str| resource.strip_prefix(kind).is_some_and(|name| !name.is_empty() && !name.contains([' ', '*']));
-    let is_principal = match service {
-        "iam" => resource == "root" || is_path("user/") || is_path("role/"),
-        "sts" => is_path("assumed-role/") || is_path("federated-user/"),
-        _ => false,
-    };
-    (partition.starts_with("aws") && is_account(account) && is_principal).then_some(account)
+    Requester::of(arn)?.account()
 }

@@ -3,10 +3,12 @@
 use crate::api::attributes::{self, QueueAttribute, Settable, name};
 use crate::api::fields::CoercedString;
 use crate::api::{Map, RedriveAllowPolicy, RedrivePolicy, limits};
+use crate::auth::policy::{Kind, Policy, PolicyError, QueuePolicy};
 use crate::engine::{DeduplicationScope, Settings, Time};
 use crate::error::{Error, ErrorKind};
 use crate::store::QueueRecord;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a queue is set to. Immutable: a change makes a new one.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +21,8 @@ pub struct QueueSettings {
     pub redrive: Option<RedrivePolicy>,
     /// `RedriveAllowPolicy`, parsed.
     pub redrive_allow: Option<RedriveAllowPolicy>,
+    /// `Policy`, parsed; an error only for one that an earlier version of kew let in.
+    policy: Option<Arc<Result<Policy, PolicyError>>>,
     /// The scope of deduplication that holds: the one of creation.
     ///
     /// Uncertain: on AWS a later change showed no effect within seconds; frozen, it reproduces every recording.
@@ -143,7 +147,8 @@ fn check_policy(policy: &str, purpose: Purpose<'_>) -> Result<(), Error> {
             format!("{statements} statements were found in the submitted policy, max allowed is {most}"),
         ));
     }
-    Ok(())
+    let refused = |error: PolicyError| Error::attribute_value(name::POLICY).with_detail(error.to_string());
+    Policy::parse(policy, Kind::Resource).map(drop).map_err(refused)
 }
 
 fn check_together(changes: &Changes, purpose: Purpose<'_>) -> Result<(), Error> {
@@ -178,6 +183,7 @@ impl QueueSettings {
             values: BTreeMap::new(),
             redrive: None,
             redrive_allow: None,
+            policy: None,
             deduplication_scope: DeduplicationScope::Queue,
             created: now,
             modified: now,
@@ -234,6 +240,10 @@ impl QueueSettings {
         self.redrive = self.values.get(name::REDRIVE_POLICY).and_then(|text| RedrivePolicy::parse(text).ok());
         self.redrive_allow =
             self.values.get(name::REDRIVE_ALLOW_POLICY).and_then(|text| RedriveAllowPolicy::parse(text).ok());
+        if changes.contains_key(name::POLICY) || self.policy.is_none() {
+            let policy = self.values.get(name::POLICY).map(|text| Policy::parse(text, Kind::Resource));
+            self.policy = policy.map(Arc::new);
+        }
         self.delay_seconds = self.number(name::DELAY_SECONDS);
         self.maximum_message_size = self.number(name::MAXIMUM_MESSAGE_SIZE) as usize;
         self.message_retention_seconds = self.number(name::MESSAGE_RETENTION_PERIOD);
@@ -260,6 +270,15 @@ impl QueueSettings {
             return None;
         }
         self.values.get(wanted).cloned().or_else(|| line.default.map(str::to_owned))
+    }
+
+    /// `Policy`, to be evaluated.
+    pub fn queue_policy(&self) -> QueuePolicy<'_> {
+        match self.policy.as_deref() {
+            None => QueuePolicy::Absent,
+            Some(Ok(policy)) => QueuePolicy::Is(policy),
+            Some(Err(_)) => QueuePolicy::Unreadable,
+        }
     }
 
     /// All attributes that were set, for the store.

@@ -26,8 +26,17 @@ pub fn declare(
     queues: &[QueueConfig],
     by: By,
 ) -> Result<(), NotDeclared> {
-    let caller =
-        Caller { account, identity: None, region, base_url: "", trace_header: None, presence: None, fate: None, by };
+    let caller = Caller {
+        account,
+        identity: None,
+        origin: None,
+        region,
+        base_url: "",
+        trace_header: None,
+        presence: None,
+        fate: None,
+        by,
+    };
     let failed = |queue: &QueueConfig| {
         let queue = queue.name.clone();
         move |error: Error| NotDeclared { queue, reason: error.message.into_owned() }

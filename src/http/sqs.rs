@@ -84,6 +84,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let caller = Caller {
         account,
         identity: signer.as_ref(),
+        origin: None,
         region: region.unwrap_or(&options.region),
         base_url: &base_url,
         trace_header: text(headers.trace_id),

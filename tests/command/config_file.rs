@@ -90,7 +90,7 @@ fn a_policy_may_be_a_table() {
 
         [[queue]]
         name = "q"
-        Policy = '{"Version":"2012-10-17","Statement":[]}'
+        Policy = '{"Statement":{"Effect":"Deny","Principal":"*","Action":"sqs:PurgeQueue","Resource":"*"}}'
 
         [queue.RedrivePolicy]
         deadLetterTargetArn = "arn:aws:sqs:us-east-1:000000000000:dead"
@@ -103,7 +103,8 @@ fn a_policy_may_be_a_table() {
     };
     let target = "arn:aws:sqs:us-east-1:000000000000:dead";
     assert_eq!(policy("q", "RedrivePolicy"), value!({"deadLetterTargetArn": target, "maxReceiveCount": 3}));
-    assert_eq!(policy("q", "Policy"), value!({"Version": "2012-10-17", "Statement": []}));
+    let deny = value!({"Effect": "Deny", "Principal": "*", "Action": "sqs:PurgeQueue", "Resource": "*"});
+    assert_eq!(policy("q", "Policy"), value!({ "Statement": deny }));
     assert_eq!(policy("dead", "RedriveAllowPolicy"), value!({"redrivePermission": "allowAll"}));
 }
 

@@ -42,6 +42,7 @@ impl Subject {
         let caller = Caller {
             account: "000000000000",
             identity: None,
+            origin: None,
             region: "us-east-1",
             base_url: "",
             trace_header: None,

@@ -2,4 +2,6 @@
 
 mod any_text;
 mod differential;
+mod fixture;
 mod naive;
+mod permit;

@@ -168,12 +168,12 @@ async fn creating_again_compares_with_the_current_values_and_not_with_those_of_c
 #[tokio::test]
 async fn policies_are_compared_as_json_and_tags_are_not_compared() {
     let kew = Kew::holding(&[("dead", &[])]).await;
-    let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let policy = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#;
     let url = kew.create("q", &[("RedrivePolicy", &kew.redrive("dead", 3)), ("Policy", policy)]).await;
     let arn = kew.arn("dead");
     let spaced = format!(r#"{{ "maxReceiveCount": "3", "deadLetterTargetArn": "{arn}" }}"#);
     assert_eq!(kew.create("q", &[("RedrivePolicy", &spaced)]).await, url);
-    let spaced = r#"{ "Statement": [], "Version": "2012-10-17" }"#;
+    let spaced = r#"{ "Statement": { "Resource":"*", "Effect":"Deny", "Principal":"*", "Action":"*" } }"#;
     assert_eq!(kew.create("q", &[("Policy", spaced)]).await, url);
     let other = create("q", &json!({"RedrivePolicy": kew.redrive("dead", 4)}));
     kew.refuses("CreateQueue", &other, 400, "QueueAlreadyExists", &format!("{TAKEN}RedrivePolicy"));

@@ -184,12 +184,13 @@ async fn several_accounts_and_actions_are_lists_and_statements_add_up() {
 #[tokio::test]
 async fn a_permission_is_added_to_a_custom_policy() {
     let kew = Kew::holding(&[("q", &[])]).await;
-    let custom = r#"{"Version":"2012-10-17","Id":"mine","Statement":[{"Sid":"own","Effect":"Deny"}]}"#;
-    kew.set("q", "Policy", custom).await;
+    let own = json!({"Sid": "own", "Effect": "Deny", "Principal": "*", "Action": "sqs:PurgeQueue", "Resource": "*"});
+    let custom = json!({"Version": "2012-10-17", "Id": "mine", "Statement": [own]}).to_string();
+    kew.set("q", "Policy", &custom).await;
     kew.json("AddPermission", &permission(&kew, "added", &["111111111111"], &["SendMessage"])).ok();
     let written = policy(&kew).await;
     assert_eq!((&written["Version"], &written["Id"]), (&json!("2012-10-17"), &json!("mine")));
-    assert_eq!(written["Statement"][0], json!({"Sid": "own", "Effect": "Deny"}));
+    assert_eq!(written["Statement"][0], own);
     assert_eq!(written["Statement"][1]["Sid"], "added");
 }
 

@@ -135,15 +135,37 @@ async fn an_error_changes_nothing() {
 #[tokio::test]
 async fn a_policy_is_kept_as_text_and_an_empty_one_removes_it() {
     let kew = Kew::holding(&[("q", &[])]).await;
-    let policy = "{\n \"Version\": \"2012-10-17\",  \"Statement\": []}";
+    let policy =
+        "{\n \"Statement\":  {\"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"*\", \"Resource\": \"*\"}}";
     kew.set("q", "Policy", policy).await;
     assert_eq!(kew.attribute("q", "Policy").await.as_deref(), Some(policy));
     let answer = kew.query("GetQueueAttributes", &json!({"QueueUrl": "q", "AttributeNames": ["Policy"]})).ok();
     assert_eq!(answer.xml("Value").as_deref(), Some(policy));
     kew.set("q", "Policy", "").await;
     assert_eq!(kew.attribute("q", "Policy").await, None);
-    let junk = json!({"QueueUrl": kew.url("q"), "Attributes": {"Policy": "not json"}});
-    kew.refuses("SetQueueAttributes", &junk, 400, "InvalidAttributeValue", "Invalid value for the parameter Policy.");
+}
+
+#[tokio::test]
+async fn what_is_no_policy_is_refused() {
+    let kew = Kew::holding(&[("q", &[])]).await;
+    let statement = r#""Effect":"Allow","Principal":"*","Action":"sqs:*""#;
+    for junk in [
+        "not json".to_owned(),
+        "[]".to_owned(),
+        // The answer to a policy without statements is recorded.
+        r#"{"Version":"2012-10-17","Statement":[]}"#.to_owned(),
+        format!(r#"{{"Version":"2026-01-01","Statement":{{{statement},"Resource":"*"}}}}"#),
+        // SQS came to want a resource in 2025.
+        format!(r#"{{"Statement":{{{statement}}}}}"#),
+        format!(r#"{{"Statement":{{{statement},"Resource":"*","Conditions":{{}}}}}}"#),
+    ] {
+        let (set, create) = (json!({ "Policy": junk }), "Invalid value for the parameter Policy.");
+        let request = json!({"QueueUrl": kew.url("q"), "Attributes": set});
+        kew.refuses("SetQueueAttributes", &request, 400, "InvalidAttributeValue", create);
+        let request = json!({"QueueName": "new", "Attributes": set});
+        kew.refuses("CreateQueue", &request, 400, "InvalidAttributeValue", create);
+    }
+    assert_eq!(kew.attribute("q", "Policy").await, None);
 }
 
 #[tokio::test]

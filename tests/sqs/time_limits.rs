@@ -151,6 +151,7 @@ async fn fill(kew: &Kew, queue: &str) {
     let caller = Caller {
         account: ACCOUNT,
         identity: None,
+        origin: None,
         region: "us-east-1",
         base_url: "",
         trace_header: None,

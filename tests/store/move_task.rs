@@ -72,6 +72,7 @@ impl Store for Gate {
 const CALLER: Caller<'static> = Caller {
     account: "000000000000",
     identity: None,
+    origin: None,
     region: "us-east-1",
     base_url: "http://localhost",
     trace_header: None,
