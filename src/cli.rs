@@ -6,6 +6,7 @@ use crate::command::client::Target;
 use crate::command::control::EXIT_CODES;
 use crate::command::environment::EnvArgs;
 use crate::command::import::ImportArgs;
+use crate::command::policy::PolicyCommand;
 use crate::command::report::ReportArgs;
 use crate::command::run::RunArgs;
 use crate::command::settings;
@@ -62,6 +63,12 @@ pub enum Command {
     /// The rest is asked of a running kew.
     #[command(flatten)]
     Control(Control),
+    /// What policies decide, and the smallest policy for what was used
+    #[command(subcommand_required = true)]
+    Policy {
+        #[command(subcommand)]
+        what: PolicyCommand,
+    },
     /// Mistakes of consumers and producers that kew has noticed
     ///
     /// Each has a code, K1 to K12: a visibility timeout that is too short, work that was done twice, short polling and so on.

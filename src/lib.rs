@@ -237,7 +237,9 @@ pub use aws_sdk_sqs;
 #[cfg(feature = "aws-sdk")]
 pub use aws_types::SdkConfig;
 pub use clock::{Clock, ClockMode};
-pub use config::{Config, ControlMode, Durability, Hosts, Mode, NamespaceMode, Origins, QueueConfig, SettingError};
+pub use config::{
+    Config, ControlMode, Durability, Hosts, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig, SettingError,
+};
 pub use control::{Fault, Finding, Report, Severity};
 pub use server::{
     Auto, ClockControl, Count, Expect, FaultGuard, MessageHistory, Namespace, NamespaceError, NotMet, Peek,
@@ -285,6 +287,9 @@ pub mod internals {
     }
     pub mod metrics {
         pub use crate::metrics::*;
+    }
+    pub mod server {
+        pub use crate::server::read_credentials;
     }
     pub mod store {
         pub use crate::store::*;

@@ -9,7 +9,7 @@ use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
 use command::client::reachable;
 use command::signals::{Hangups, Signals};
 use command::start::start;
-use command::{alerts, control, environment, import, manual, output, report, run, settings};
+use command::{alerts, control, environment, import, manual, output, policy, report, run, settings};
 use kew::internals::clock::NetworkTime;
 use kew::internals::config::Settings;
 use kew::internals::store;
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Some(Command::Env(args)) => environment::show(&asking.target, &args, asking.json),
         Some(Command::Report(args)) => report::report(&asking.target, &args, asking.json),
         Some(Command::Control(what)) => control::control(&asking.target, what, asking.json),
+        Some(Command::Policy { what }) => policy::policy(&asking.target, what, asking.json),
         Some(Command::Alerts(args)) => alerts::alerts(&args),
         Some(Command::Dashboard) => Ok(alerts::dashboard()),
         Some(Command::Manual(args)) => manual::write(Cli::with_defaults(), &args.to).map(|()| ExitCode::SUCCESS),

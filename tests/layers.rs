@@ -18,7 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("store", &["config", "engine", "histogram"]),
     ("broker", &["api", "auth", "config", "engine", "store", "clock", "error", "histogram"]),
     ("actions", &["api", "auth", "broker", "config", "engine", "error"]),
-    ("control", &["actions", "api", "broker", "clock", "config", "engine", "error"]),
+    ("control", &["actions", "api", "auth", "broker", "clock", "config", "engine", "error"]),
     ("metrics", &["api", "broker", "clock", "control", "engine", "error", "histogram", "store"]),
     ("ui", &[]),
     (

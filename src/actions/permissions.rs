@@ -1,9 +1,10 @@
-//! AddPermission and RemovePermission, which write the queue's access policy. Policies are kept, not enforced.
+//! AddPermission and RemovePermission, which write the queue's access policy.
 
 use super::context::Context;
 use crate::api::arn::partition;
 use crate::api::attributes::name::POLICY;
 use crate::api::{AddPermissionRequest, Empty, RemovePermissionRequest, limits, rules};
+use crate::auth::policy::NEVER_ACROSS_ACCOUNTS;
 use crate::broker::Pending;
 use crate::error::{Error, ErrorKind, shown};
 use serde_json::{Map, Value, json};
@@ -25,27 +26,11 @@ const GRANTABLE: &[&str] = &[
     "SendMessage",
 ];
 
-/// Actions that only the owner of a queue can ever use.
-const OWNER_ONLY: &[&str] = &[
-    "AddPermission",
-    "CancelMessageMoveTask",
-    "CreateQueue",
-    "DeleteQueue",
-    "ListMessageMoveTasks",
-    "ListQueues",
-    "ListQueueTags",
-    "RemovePermission",
-    "SetQueueAttributes",
-    "StartMessageMoveTask",
-    "TagQueue",
-    "UntagQueue",
-];
-
 fn check_action(action: &str) -> Result<(), Error> {
     let refuse = |reason: &str| Err(Error::invalid_value(format_args!("SQS:{action}"), "ActionName", reason));
     if GRANTABLE.contains(&action) {
         Ok(())
-    } else if OWNER_ONLY.contains(&action) {
+    } else if NEVER_ACROSS_ACCOUNTS.contains(&action) {
         refuse("Only the queue owner is allowed to invoke this action.")
     } else {
         refuse("Please refer to the appropriate WSDL for a list of valid actions.")

@@ -10,6 +10,7 @@
 //! | `client.rs` | a request to the control API of a running kew, and its answer |
 //! | `control.rs` | a control subcommand from its request to its exit code |
 //! | `report.rs` | `kew report`, and the report at the end of `kew run` |
+//! | `policy.rs` | `kew policy`: decisions of policies, and the smallest policy for what was used |
 //! | `environment.rs` | `kew env`: the variables that point a client at a kew |
 //! | `alerts.rs` | `kew alerts` and `kew dashboard`: what Prometheus and Grafana need |
 //! | `import.rs` | `kew import`: other people's configuration; the layer of settings that `--import` makes of it |
@@ -31,6 +32,7 @@ pub mod import;
 pub mod init_scripts;
 pub mod manual;
 pub mod output;
+pub mod policy;
 pub mod report;
 mod request;
 pub mod run;

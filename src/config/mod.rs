@@ -95,6 +95,19 @@ pub enum ControlMode {
     Token,
 }
 
+/// What is done with the policies of principals and queues, where credentials say who a caller is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PolicyMode {
+    /// What they do not allow is refused.
+    #[default]
+    Enforce,
+    /// What they do not allow is logged, counted, and carried out; but nothing that nobody has signed.
+    Warn,
+    /// They are not asked.
+    Off,
+}
+
 /// Whether accounts and regions separate queues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -146,6 +159,8 @@ pub struct Config {
     pub external_url: Option<String>,
     /// The file with the keys that requests have to be signed with; signatures are not looked at if absent.
     pub credentials: Option<PathBuf>,
+    /// What is done with policies, where there are credentials.
+    pub policies: PolicyMode,
     /// Web pages that may use the server.
     pub cors: Origins,
     /// Names by which browsers may reach the server, beside those that no page of the Internet can have.
@@ -191,6 +206,7 @@ impl Default for Config {
             region: REGION_DEFAULT.to_owned(),
             external_url: None,
             credentials: None,
+            policies: PolicyMode::Enforce,
             cors: Origins::none(),
             allow_host: Hosts::none(),
             control: None,

@@ -9,8 +9,8 @@ use super::values::{
 };
 use super::{
     ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, FaultConfig,
-    Hosts, LISTEN_DEFAULT, METRICS_PERIOD_DEFAULT, Mode, NamespaceMode, Origins, QueueConfig, REGION_DEFAULT,
-    SettingError, parse_queues,
+    Hosts, LISTEN_DEFAULT, METRICS_PERIOD_DEFAULT, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig,
+    REGION_DEFAULT, SettingError, parse_queues,
 };
 use clap::Args;
 use serde::de::IgnoredAny;
@@ -132,6 +132,10 @@ settings! {
         /// A file with the keys that requests have to be signed with, in TOML or as ~/.aws/credentials; read again at SIGHUP
         #[arg(long, value_name = "FILE", env = "KEW_CREDENTIALS")]
         pub credentials: Option<CredentialsPath> = "none: signatures are not looked at",
+
+        /// With --credentials, whether what policies do not allow is refused (enforce), only logged (warn), or not looked at (off)
+        #[arg(long, value_name = "enforce|warn|off", env = "KEW_POLICIES")]
+        pub policies: Option<PolicyMode> = PolicyMode::default(),
 
         /// A web page's origin that may use the server, as in http://localhost:3000, or * for all; may be given several times
         #[arg(long, value_name = "ORIGIN", env = "KEW_CORS", value_delimiter = ',')]
@@ -313,6 +317,7 @@ impl Settings {
             region: self.region.map_or(default.region, |region| region.0),
             external_url: self.external_url.map(|url| url.0),
             credentials: self.credentials.map(|file| file.0),
+            policies: self.policies.unwrap_or(default.policies),
             cors: self.cors.unwrap_or_default().into_iter().collect(),
             allow_host: self.allow_host.unwrap_or_default().into_iter().collect(),
             control: self.control,

@@ -3,7 +3,9 @@
 //! Flags, variables and the file all come through here, and [`Config::checked`](super::Config::checked) for settings of Rust
 //! code, so that each mistake has one text.
 
-use super::{ControlMode, Durability, Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, SettingError, THREADS_MAX};
+use super::{
+    ControlMode, Durability, Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, PolicyMode, SettingError, THREADS_MAX,
+};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::fmt::{self, Display};
@@ -323,6 +325,29 @@ one_of_two! {
     Durability: Full "full", Process "process";
 }
 
+impl FromStr for PolicyMode {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<PolicyMode, SettingError> {
+        match text {
+            "enforce" => Ok(PolicyMode::Enforce),
+            "warn" => Ok(PolicyMode::Warn),
+            "off" | "false" => Ok(PolicyMode::Off),
+            _ => wrong(format!("`{text}` is none of enforce, warn and off")),
+        }
+    }
+}
+
+impl Display for PolicyMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PolicyMode::Enforce => "enforce",
+            PolicyMode::Warn => "warn",
+            PolicyMode::Off => "off",
+        })
+    }
+}
+
 impl FromStr for ControlMode {
     type Err = SettingError;
 
@@ -388,8 +413,8 @@ macro_rules! read_as_text {
 }
 
 read_as_text! {
-    Account ControlMode ControlToken Count CredentialsPath DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode Region Seconds Seed Switch
-    Threads
+    Account ControlMode ControlToken Count CredentialsPath DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode PolicyMode
+    Region Seconds Seed Switch Threads
 }
 
 #[cfg(test)]

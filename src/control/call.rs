@@ -6,6 +6,7 @@ use super::history::History;
 use super::space::Space;
 use super::spaces::Control;
 use crate::actions::Presence;
+use crate::auth::Credentials;
 use crate::broker::By;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,8 @@ pub struct Incoming<'a> {
     pub presence: Option<&'a Presence>,
     /// What the client calls this server: `http://` and its `Host`.
     pub base_url: &'a str,
+    /// The keys that requests to SQS are signed with, where that is asked for.
+    pub credentials: Option<Arc<Credentials>>,
     /// The body.
     pub body: Bytes,
 }

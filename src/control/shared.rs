@@ -3,6 +3,7 @@
 use super::activity::Activity;
 use super::awaits::Awaits;
 use super::background::Background;
+use crate::auth::policy::Enforcement;
 use crate::broker::Totals;
 use crate::clock::NetworkTime;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +19,8 @@ pub struct Shared {
     pub activity: Arc<Activity>,
     /// The open awaits.
     pub awaits: Arc<Awaits>,
+    /// What is done with the decisions of policies; none if they are not asked.
+    pub enforcement: Option<Arc<Enforcement>>,
     next_space: AtomicU32,
     /// Counts of the queues of spaces that have ended.
     ended: Mutex<Totals>,
@@ -26,14 +29,16 @@ pub struct Shared {
 impl Shared {
     /// For the spaces of one server; real time passes as it says.
     pub fn new(time: NetworkTime) -> Arc<Shared> {
-        Shared::with_timeout_factor(time, 1.0)
+        Shared::with(time, 1.0, None)
     }
 
-    /// The same with the time limits of awaits multiplied.
-    pub fn with_timeout_factor(time: NetworkTime, timeout_factor: f64) -> Arc<Shared> {
+    /// The same with the time limits of awaits multiplied, and with policies that are asked.
+    pub fn with(time: NetworkTime, timeout_factor: f64, enforcement: Option<Enforcement>) -> Arc<Shared> {
         let (background, activity) = (Background::default(), Arc::default());
         let awaits = Awaits::new(timeout_factor);
-        Arc::new(Shared { time, background, activity, awaits, next_space: AtomicU32::new(0), ended: Mutex::default() })
+        let enforcement = enforcement.map(Arc::new);
+        let next_space = AtomicU32::new(0);
+        Arc::new(Shared { time, background, activity, awaits, enforcement, next_space, ended: Mutex::default() })
     }
 
     /// Adds the counts of a space that ends.

@@ -64,7 +64,8 @@ impl Space {
         let faults = Faults::new(options.seed.unwrap_or_else(|| fastrand::u64(..)));
         let faults = Arc::new(faults.with_time(shared.time.clone()).with_history(history.clone()));
         let broker = Arc::new(broker);
-        let actions = Actions::new(broker.clone()).with_hook(faults.clone());
+        let actions =
+            Actions::new(broker.clone()).with_hook(faults.clone()).with_enforcement(shared.enforcement.clone());
         let (name, account, region) = (options.name.clone(), options.account.clone(), options.region.clone());
         let (id, unconnected) = (shared.next_space(), Arc::<Unconnected>::default());
         let auto = Auto::new(id, broker, unconnected.clone(), history.clone(), shared.clone());

@@ -38,6 +38,7 @@ async fn answer_at(service: &Service, context: &RequestContext<'_>, path: &str, 
                 peer: context.connection.peer,
                 presence: context.connection.presence,
                 base_url: &base_url,
+                credentials: service.known_credentials(),
                 body,
             };
             control::answer(service.control(), &incoming).await

@@ -45,13 +45,16 @@ pub(super) fn identify(
     let identity = auth::identify(credentials, &request, scope, broker.clock().real_now().as_seconds());
     match identity.map_err(|error| (protocol, error))? {
         // Recorded for the newer protocol; the older one's documentation has MissingAuthenticationToken, which was never seen.
-        Identity::Anonymous => Err((protocol, not_signed(context))),
-        signed @ Identity::Signed(_) => Ok(Some(signed)),
+        // Only the policy of a queue may let in who signed nothing.
+        Identity::Anonymous if decoded.is_err() || service.control().home().shared().enforcement.is_none() => {
+            Err((protocol, not_signed(context)))
+        }
+        identity => Ok(Some(identity)),
     }
 }
 
 /// Nobody signed the request, and no policy lets anybody in.
-fn not_signed(context: &RequestContext<'_>) -> Error {
+pub(super) fn not_signed(context: &RequestContext<'_>) -> Error {
     let host = context.headers.host().unwrap_or_default();
     let text = format!("Access to the resource https://{host}/ is denied.");
     Error::new(ErrorKind::AccessDenied, text).with_detail("the request is not signed")

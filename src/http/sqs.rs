@@ -5,7 +5,7 @@ use super::context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId, te
 use super::host::split_host;
 use super::identify;
 use super::service::Service;
-use crate::actions::{Caller, Fate, Presence};
+use crate::actions::{Caller, Fate, Origin, Presence};
 use crate::api::{Operation, region_of_host};
 use crate::auth::Identity;
 use crate::broker::By;
@@ -81,10 +81,11 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let account = if own_port { &space.account } else { named.unwrap_or(&options.account) };
     let ConnectionInfo { identity, peer, .. } = context.connection;
     let client = space.history().map_or(0, |history| identity.number(history, headers.user_agent, account, peer));
+    let origin = signer.as_ref().map(|_| origin(context));
     let caller = Caller {
         account,
         identity: signer.as_ref(),
-        origin: None,
+        origin: origin.as_ref(),
         region: region.unwrap_or(&options.region),
         base_url: &base_url,
         trace_header: text(headers.trace_id),
@@ -125,7 +126,13 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
             if error.kind == ErrorKind::InternalFailure && fate.is_none() {
                 tracing::error!(action = operation.name(), %error, "internal failure");
             }
-            wire::encode_error(protocol, &error, request_id)
+            match &signer {
+                // Nobody has no name that the text could say.
+                Some(Identity::Anonymous) if error.kind == ErrorKind::AccessDenied => {
+                    wire::encode_error(protocol, &identify::not_signed(context), request_id)
+                }
+                _ => wire::encode_error(protocol, &error, request_id),
+            }
         }
     };
     let mut answer = answer::of_reply(reply, request_id, AfterAnswer::KeepAlive);
@@ -149,6 +156,16 @@ fn no_space(
     }
     tracing::debug!(action = operation.name(), %error, "request refused");
     answer::of_reply(wire::encode_error(protocol, error, request_id), request_id, AfterAnswer::KeepAlive)
+}
+
+/// How a request came in, as policies see it.
+fn origin<'a>(context: &RequestContext<'a>) -> Origin<'a> {
+    Origin {
+        source_ip: context.connection.peer.map(|peer| peer.ip()),
+        secure: false,
+        user_agent: text(context.headers.user_agent),
+        referer: text(context.headers.referer),
+    }
 }
 
 /// What may become of the answer on purpose, if faults are wanted at all. A request may ask for one only where all that reach

@@ -221,6 +221,13 @@ pub(super) const OWN: &[Family] = &[
             }
         }),
     ),
+    counter(
+        "kew_policy_denied_total",
+        "Requests that policies denied, or with --policies warn would have, by the action that was not allowed.",
+        Values::Server(|server, samples| {
+            server.denied.iter().for_each(|(action, count)| samples.number(&[("action", action)], *count));
+        }),
+    ),
     gauge(
         "kew_clock_offset_seconds",
         "By how much the clock of the queues is ahead of the machine's.",

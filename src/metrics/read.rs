@@ -111,6 +111,7 @@ impl Metrics {
             totals,
             requests: self.requests.counts(),
             request_times: self.requests.times(),
+            denied: denied(control),
             connections: self.connections.load(Relaxed) as u64,
             queues: count,
             left_out,
@@ -133,6 +134,12 @@ impl Metrics {
         let sizes = files.into_iter().flatten().filter_map(|file| file.ok()?.metadata().ok());
         sizes.filter(|file| file.is_file()).map(|file| file.len()).sum()
     }
+}
+
+/// How often policies denied each action, if they are asked.
+fn denied(control: &Control) -> Vec<(&'static str, u64)> {
+    let enforcement = control.home().shared().enforcement.iter();
+    enforcement.flat_map(|enforcement| enforcement.denied()).map(|(action, count)| (action.name(), count)).collect()
 }
 
 /// An answer with metrics, piece by piece: the text of ten thousand queues is never in memory as a whole.

@@ -129,6 +129,8 @@ pub(super) struct ServerSample {
     pub(super) totals: Totals,
     pub(super) requests: Vec<(&'static str, &'static str, u64)>,
     pub(super) request_times: Vec<(&'static str, Histogram<12>)>,
+    /// How often policies denied each action.
+    pub(super) denied: Vec<(&'static str, u64)>,
     pub(super) connections: u64,
     /// Queues that there are, and of those that were asked for those that are not shown.
     pub(super) queues: u64,

@@ -4,7 +4,7 @@ use super::{Server, StartError};
 use crate::clock::{Clock, NetworkTime};
 #[cfg(feature = "store")]
 use crate::config::Durability;
-use crate::config::{Config, ControlMode, Hosts, Mode, NamespaceMode, Origins, QueueConfig};
+use crate::config::{Config, ControlMode, Hosts, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig};
 use std::net::{Ipv4Addr, SocketAddr};
 #[cfg(feature = "store")]
 use std::path::PathBuf;
@@ -112,6 +112,12 @@ impl ServerBuilder {
     /// and `{account}` in it stand for those of the queue.
     pub fn external_url(mut self, url: impl Into<String>) -> ServerBuilder {
         self.config.external_url = Some(url.into());
+        self
+    }
+
+    /// What is done with policies, where there are credentials; they are enforced if not said.
+    pub fn policies(mut self, mode: PolicyMode) -> ServerBuilder {
+        self.config.policies = mode;
         self
     }
 

@@ -187,6 +187,7 @@ fn call(control: &Arc<Control>, space: &Space, path: &str, members: &[(&str, Str
             peer: None,
             base_url: "",
             presence: None,
+            credentials: None,
             body: Bytes::new(),
         };
         control::answer(&control, &incoming).await

@@ -18,7 +18,7 @@ pub(super) fn load(config: &Config) -> Result<Option<Credentials>, SettingError>
 ///
 /// # Errors
 /// As [`load`].
-pub(super) fn read(path: &Path, account: &str) -> Result<Credentials, SettingError> {
+pub fn read(path: &Path, account: &str) -> Result<Credentials, SettingError> {
     let name = path.display().to_string();
     let cannot = |why: String| SettingError::new(format!("{name}: {why}"));
     let text = text_of(path, check_mode).map_err(cannot)?;

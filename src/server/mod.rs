@@ -24,6 +24,7 @@ mod start;
 pub use auto::Auto;
 pub use builder::ServerBuilder;
 pub use control::{ClockControl, FaultGuard, MessageHistory, Namespace, NamespaceError, Peek, PeekedMessage};
+pub use credentials::read as read_credentials;
 pub use error::StartError;
 pub use expect::{Count, Expect, NotMet};
 
@@ -105,7 +106,7 @@ impl Server {
             Some(dir) => start::with_store(broker, dir, config)?,
             None => broker,
         };
-        let home = Space::new(&options, broker, history, &start::shared(time.clone()));
+        let home = Space::new(&options, broker, history, &start::shared(time.clone(), config));
         home.know_queues();
         let broker = home.broker().clone();
         home.declare(By::default())

@@ -1,11 +1,12 @@
 //! What a server does before it serves: decides who may control it, and loads its data directory.
 
 use super::StartError;
+use crate::auth::policy::{Enforcement, Mode};
 #[cfg(feature = "store")]
 use crate::broker::Broker;
 use crate::broker::BrokerOptions;
 use crate::clock::NetworkTime;
-use crate::config::{Config, ControlMode};
+use crate::config::{Config, ControlMode, PolicyMode};
 use crate::control::{Access, Fault, Shared, Space, SpaceOptions, Token, awaits};
 #[cfg(feature = "store")]
 use crate::store::{Committer, SqliteStore, Store};
@@ -33,13 +34,23 @@ pub(super) fn space_options(config: &Config) -> SpaceOptions {
 }
 
 /// What all spaces share. `KEW_TIMEOUT_FACTOR` multiplies the time limits of awaits, for debuggers and slow machines.
-pub(super) fn shared(time: NetworkTime) -> Arc<Shared> {
+pub(super) fn shared(time: NetworkTime, config: &Config) -> Arc<Shared> {
     let factor = awaits::timeout_factor(std::env::var("KEW_TIMEOUT_FACTOR").ok().as_deref());
     let factor = factor.unwrap_or_else(|error| {
         tracing::warn!("{error}");
         1.0
     });
-    Shared::with_timeout_factor(time, factor)
+    Shared::with(time, factor, enforcement(config))
+}
+
+/// Policies are asked where it is known who sends a request.
+fn enforcement(config: &Config) -> Option<Enforcement> {
+    let mode = match config.policies {
+        PolicyMode::Enforce => Mode::Enforce,
+        PolicyMode::Warn => Mode::Warn,
+        PolicyMode::Off => return None,
+    };
+    config.credentials.is_some().then(|| Enforcement::new(mode))
 }
 
 /// Who may use the control API of a server that listens at these addresses.

@@ -7,7 +7,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{Credentials, Region};
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use kew::internals::auth::basic_date;
-use kew::{Clock, Config, Mode, Server, StartError};
+use kew::{Clock, Config, Mode, PolicyMode, Server, StartError};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -51,6 +51,8 @@ fn try_start(text: &str, mode: u32, set: impl FnOnce(&mut Config)) -> (Result<Se
     let mut config = Config::default();
     config.listen = vec!["127.0.0.1:0".parse().unwrap()];
     config.credentials = Some(file.clone());
+    // Who it is, not what they may.
+    config.policies = PolicyMode::Off;
     set(&mut config);
     (Server::start(&config, Clock::controlled()), file, dir)
 }
@@ -296,7 +298,7 @@ async fn the_file_is_read_again_and_a_wrong_one_changes_nothing() {
 fn a_server_does_not_start_with_a_file_that_is_wrong() {
     let refused = |text: &str, mode: u32| {
         let (server, file, _dir) = try_start(text, mode, |_| {});
-        server.err().expect("no server").to_string().replace(&file.display().to_string(), "keys")
+        server.expect_err("no server").to_string().replace(&file.display().to_string(), "keys")
     };
     assert_eq!(
         refused("[[key]]\n", 0o600),

@@ -16,6 +16,7 @@ mod init_scripts;
 mod localstack;
 mod logging;
 mod other_times;
+mod policy;
 mod refusals;
 mod run;
 mod settings;

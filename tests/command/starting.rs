@@ -128,7 +128,7 @@ fn json_and_quoted_values_keep_their_commas_and_blanks() {
 }
 
 /// All variables, with nothing in them or a blank.
-const EMPTY: [(&str, &str); 29] = [
+const EMPTY: [(&str, &str); 31] = [
     ("KEW_LISTEN", ""),
     ("KEW_PORT", ""),
     ("KEW_QUEUE", ""),
@@ -136,6 +136,8 @@ const EMPTY: [(&str, &str); 29] = [
     ("KEW_IMPORT", ""),
     ("KEW_LOCALSTACK", ""),
     ("KEW_INIT_SCRIPTS", " "),
+    ("KEW_CREDENTIALS", ""),
+    ("KEW_POLICIES", ""),
     ("KEW_DATA", ""),
     ("KEW_DURABILITY", ""),
     ("KEW_AUTO_CREATE", " "),

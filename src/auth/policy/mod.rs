@@ -34,4 +34,4 @@ pub use evaluate::{
 };
 pub use principal::Requester;
 pub use usage::{PRINCIPALS_MAX, QUEUES_MAX, Usage};
-pub use wording::{explanation, refusal};
+pub use wording::{action_of, as_json, explanation, refusal};

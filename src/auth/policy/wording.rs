@@ -2,6 +2,9 @@
 
 use super::document::{Kind, Policy};
 use super::evaluate::{Deciding, Decision, Miss, Policies, Question, QueuePolicy, Reason};
+use super::principal::Requester;
+use crate::api::Operation;
+use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// The text of an AccessDenied: who, what, which queue, and why. SQS writes the action in small letters (recorded).
@@ -50,13 +53,44 @@ impl std::fmt::Display for Deciding<'_> {
     }
 }
 
+/// The action that a person names: `sqs:SendMessage`, or without `sqs:`, in any case; of a batch the single action, for batches
+/// have no permissions of their own.
+pub fn action_of(name: &str) -> Option<Operation> {
+    let plain = match name.split_once(':') {
+        Some((service, plain)) if service.eq_ignore_ascii_case("sqs") => plain,
+        Some(_) => return None,
+        None => name,
+    };
+    let found = *Operation::ALL.iter().find(|action| action.name().eq_ignore_ascii_case(plain))?;
+    Some(found.name().strip_suffix("Batch").and_then(Operation::from_name).unwrap_or(found))
+}
+
+/// The decision for programs.
+pub fn as_json(question: &Question<'_>, decision: &Decision<'_>) -> Value {
+    let allowed = decision.reason.allows();
+    json!({
+        "allowed": allowed,
+        "decision": decision.line(),
+        "principal": question.context.requester.to_string(),
+        "action": question.action,
+        "resource": question.resource,
+        "answer": (!allowed && question.context.requester != Requester::Anonymous).then(|| refusal(question, decision.reason)),
+        "statement": decision.statement.map(|found| json!({
+            "policy": if found.kind == Kind::Resource { "queue" } else { "principal" },
+            "place": found.place,
+            "number": found.index + 1,
+            "sid": found.statement.sid,
+        })),
+    })
+}
+
 /// The decision for people, with what each statement has to say to it.
 pub fn explanation(question: &Question<'_>, policies: &Policies<'_>, decision: &Decision<'_>) -> String {
     let mut text = format!("{}\n", decision.line());
     let Question { action, resource, context, .. } = question;
     // Writing to a String cannot fail.
     let _ = writeln!(text, "\n  who       {}\n  action    {action}\n  resource  {resource}", context.requester);
-    if !decision.reason.allows() {
+    if !decision.reason.allows() && context.requester != Requester::Anonymous {
         let _ = writeln!(text, "  answer    {}", refusal(question, decision.reason));
     }
     let named = |policy: &Policy, at: usize| match &*policy.place {
@@ -103,7 +137,7 @@ fn statements(text: &mut String, name: &str, policy: &Policy, question: &Questio
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Context, Requester, evaluate};
+    use super::super::{Context, evaluate};
     use super::*;
 
     fn question(who: &'static str) -> Question<'static> {

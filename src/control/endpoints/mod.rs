@@ -10,6 +10,7 @@ mod history;
 mod messages;
 mod namespaces;
 mod openapi;
+mod policies;
 mod queues;
 mod redrive;
 mod report;
@@ -51,6 +52,7 @@ const TABLES: &[&[Endpoint]] = &[
     messages::ENDPOINTS,
     namespaces::ENDPOINTS,
     openapi::ENDPOINTS,
+    policies::ENDPOINTS,
     queues::ENDPOINTS,
     redrive::ENDPOINTS,
     report::ENDPOINTS,
@@ -70,7 +72,8 @@ pub async fn answer(control: &Arc<Control>, incoming: &Incoming<'_>) -> Reply {
     match control.namespaces().get(name) {
         Ok(namespace) => {
             let _in_use = namespace.serve();
-            let incoming = Incoming { path, body: incoming.body.clone(), ..*incoming };
+            let (body, credentials) = (incoming.body.clone(), incoming.credentials.clone());
+            let incoming = Incoming { path, body, credentials, ..*incoming };
             answer_for(control, &namespace.space, &incoming).await
         }
         Err(refusal) => refusal.reply(),
