@@ -149,7 +149,8 @@ export async function carryOut(act) {
   const answer = act.action
     ? await sqs(act.action, act.input ?? {}, act.place)
     : await kew(act.method ?? "GET", act.path ?? "", { query: act.query, body: act.body });
-  document.dispatchEvent(new Event(DONE));
+  // Whoever waits for the answer gets it first: the namespace may be gone.
+  setTimeout(() => document.dispatchEvent(new Event(DONE)));
   return answer;
 }
 

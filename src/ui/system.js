@@ -73,7 +73,11 @@ export function namespacesPage(main, view) {
                       ? `Its report: ${answer.report.findings.map((/** @type {Json} */ f) => f.title).join("; ")}`
                       : "",
                 });
-                if (space.name === one.name) location.hash = "#/namespaces";
+                if (space.name === one.name) {
+                  space.name = "";
+                  space.described = null;
+                  location.hash = "#/namespaces";
+                }
                 again();
               },
             });
