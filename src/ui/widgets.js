@@ -8,6 +8,8 @@ import { count } from "./format.js";
 /** @typedef {import("./api.js").Act} Act */
 
 const NOTICE_MS = 8000;
+/** On a screen this narrow two notices would hide what they are about. */
+const NARROW = 720;
 
 /** A button. @param {string} text @param {(event: Event) => void} onclick @param {Record<string, any>} [props] */
 export const button = (text, onclick, props) => h("button", { type: "button", onclick, ...props }, text);
@@ -87,7 +89,8 @@ export function notice(text, { kind = "", hint = "", act, link } = {}) {
   );
   const place = $("#notices");
   place.append(node);
-  while (place.children.length > 3) place.firstElementChild?.remove();
+  const most = innerWidth < NARROW ? 1 : 2;
+  while (place.children.length > most) place.firstElementChild?.remove();
   const away = () => setTimeout(() => (node.matches(":hover, :focus-within") ? away() : node.remove()), NOTICE_MS);
   away();
 }
@@ -235,14 +238,21 @@ export function menu(label, items) {
       setTimeout(() => node.contains(document.activeElement) || shut(), 150),
   });
   const summary = h("summary", { "aria-label": label, title: label }, "⋯");
-  // Tables have hundreds of menus, of which one is opened.
   const inside = h("div");
-  const show = () =>
+  // Tables have hundreds of menus, of which one is opened; and what stands in a table would be cut off at its frame.
+  const show = () => {
+    if (!node.open) return;
     fill(
       inside,
       items.map(([text, act, kind]) => button(text, () => (shut(), act()), { class: `item ${kind ?? ""}` })),
     );
-  node.addEventListener("toggle", show, { once: true });
+    const { top, bottom, right } = summary.getBoundingClientRect();
+    const above = bottom + inside.offsetHeight > innerHeight;
+    inside.style.top = `${above ? Math.max(0, top - inside.offsetHeight) : bottom}px`;
+    inside.style.right = `${document.documentElement.clientWidth - right}px`;
+    addEventListener("scroll", shut, { capture: true, once: true });
+  };
+  node.addEventListener("toggle", show);
   node.append(summary, inside);
   return node;
 }
