@@ -6,6 +6,7 @@ use hyper::Request;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use kew::Server;
 use kew::internals::api::{Body, ReceiveMessageResult, ReceivedMessage, Response, SystemAttributes};
+use kew::internals::auth::{self, CredentialsFile, HttpRequest, Identity, Scope};
 use kew::internals::engine::{
     DeduplicationScope, MessageId, NewMessage, Queue, QueueType, ReceiveOptions, Settings, Time,
 };
@@ -34,6 +35,7 @@ pub const OPERATIONS: &[Named] = &[
     ("codec/query/decode-send", || decode(Protocol::Query, SEND_QUERY)),
     ("codec/json/encode-receive-10", || encode(Protocol::Json)),
     ("codec/query/encode-receive-10", || encode(Protocol::Query)),
+    ("auth/identify", identify),
     ("engine/standard/10k", || engine(QueueType::Standard, 10_000, 0)),
     ("engine/fifo/10k", || engine(QueueType::Fifo, 10_000, 100)),
     ("service/json/cycle", || service(Protocol::Json, 0)),
@@ -93,6 +95,35 @@ fn encode(protocol: Protocol) -> Operation {
     let response = Response::ReceiveMessage(ReceiveMessageResult { messages: vec![message; 10] });
     Box::new(move || {
         black_box(wire::encode(protocol, black_box(&response), REQUEST_ID));
+    })
+}
+
+/// Finds out who signed a SendMessage, with a signing key that is kept from the first time.
+fn identify() -> Operation {
+    // Signed with Python's `hmac`, for a body of this size.
+    const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, \
+         SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
+         Signature=e1e1539308c25be8ae7c790e44c20f5b27dfd86d59997152d40f479bd284307a";
+    const SIGNED_S: u64 = 1_767_225_600;
+    let text = "[a]\naws_access_key_id = test\naws_secret_access_key = test\n";
+    let no_files = |_: &str| Err("there are none".to_owned());
+    let file = CredentialsFile { name: "keys", text, account: "000000000000", read_file: &no_files };
+    let credentials = file.read().expect("keys");
+    let body = filled(SEND_JSON);
+    Box::new(move || {
+        let headers: [(&str, &[u8]); 6] = [
+            ("host", b"127.0.0.1:9324"),
+            ("content-type", JSON.as_bytes()),
+            ("x-amz-date", b"20260101T000000Z"),
+            ("x-amz-target", b"AmazonSQS.SendMessage"),
+            ("user-agent", b"Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux#6.1.0 md/arch#x86_64 lang/python#3.11.7"),
+            ("authorization", AUTHORIZATION.as_bytes()),
+        ];
+        let body = body.as_bytes();
+        let request = HttpRequest { method: "POST", path: "/", query: None, headers: &headers, body };
+        let scope = Scope { region: None, service: "sqs" };
+        let identity = auth::identify(&credentials, black_box(&request), scope, SIGNED_S);
+        assert!(matches!(black_box(identity), Ok(Identity::Signed(_))));
     })
 }
 

@@ -6,7 +6,6 @@ use crate::clock::{Clock, NetworkTime};
 use crate::config::Durability;
 use crate::config::{Config, ControlMode, Hosts, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig};
 use std::net::{Ipv4Addr, SocketAddr};
-#[cfg(feature = "store")]
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -99,6 +98,13 @@ impl ServerBuilder {
     /// The account, 12 digits, of callers whose access key does not name one.
     pub fn account(mut self, account: impl Into<String>) -> ServerBuilder {
         self.config.account = account.into();
+        self
+    }
+
+    /// Has requests signed with the keys of a file, which only its user may read. The SDK that the server sets up for a test signs
+    /// with a key of its own, and is refused then.
+    pub fn credentials(mut self, file: impl Into<PathBuf>) -> ServerBuilder {
+        self.config.credentials = Some(file.into());
         self
     }
 

@@ -8,6 +8,7 @@ mod support;
 mod alerts;
 mod config_file;
 mod control;
+mod credentials;
 mod damage;
 mod data;
 mod embedding;

@@ -6,6 +6,7 @@ use crate::kew::*;
 use clap::{Args, FromArgMatches};
 use kew::Config;
 use kew::internals::config::Settings;
+use std::io::Write;
 
 /// How a setting is given in each place, and what is then seen.
 struct Setting {
@@ -62,6 +63,39 @@ fn makes_wait(kew: &Kew) -> String {
 
 fn mode(kew: &Kew) -> String {
     format!("{}, {}", separates_regions(kew), makes_wait(kew))
+}
+
+/// Credentials files with one key each, named by the last letter, relative to the folder of the package.
+const KEYS: [&str; 3] = ["target/settings-keys-a", "target/settings-keys-b", "target/settings-keys-c"];
+
+fn write_keys() {
+    for path in KEYS {
+        let name = &path[path.len() - 1..];
+        let _ = std::fs::remove_file(path);
+        let mut options = std::fs::OpenOptions::new();
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.write(true).create(true).truncate(true).open(path).unwrap();
+        write!(file, "[{name}]\naws_access_key_id = {name}\naws_secret_access_key = {name}\n").unwrap();
+    }
+}
+
+/// The key that is known: signed long ago and wrongly, its request is refused in another way than that of an unknown one.
+fn known_key(kew: &Kew) -> String {
+    let status = |key: &str| {
+        let date = kew::internals::auth::basic_date(now_s());
+        let scope = format!("{key}/{}/us-east-1/sqs/aws4_request", &date[..8]);
+        let signature = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
+        let answer = kew.ask(json_with("ListQueues", &[("Authorization", &signature), ("X-Amz-Date", &date)], "{}"));
+        answer.header("x-amzn-query-error").unwrap_or("ok").to_owned()
+    };
+    let known = ["a", "b", "c"].into_iter().filter(|key| status(key) == "SignatureDoesNotMatch;Sender");
+    let known: String = known.collect();
+    if status("a") == "ok" { "all".to_owned() } else { known }
+}
+
+fn now_s() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 
 fn allowed_pages(kew: &Kew) -> String {
@@ -210,6 +244,14 @@ const SETTINGS: &[Setting] = &[
         seen: ["merged, at once", "separate, a minute", "merged, at once", "separate, a minute"],
     },
     Setting {
+        flag: "--credentials",
+        flag_value: KEYS[2],
+        variable_value: KEYS[1],
+        in_file: r#"credentials = "target/settings-keys-a""#,
+        see: known_key,
+        seen: ["all", "a", "b", "c"],
+    },
+    Setting {
         flag: "--cors",
         flag_value: "http://c",
         variable_value: "http://a,http://b",
@@ -306,6 +348,7 @@ const SETTINGS: &[Setting] = &[
 
 #[test]
 fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
+    write_keys();
     for setting in SETTINGS {
         let flag = setting.flag;
         let variable = format!("KEW_{}", flag.trim_start_matches("--").to_uppercase().replace('-', "_"));
