@@ -58,8 +58,9 @@
 //! ```text
 //! route     bytes, limits, rules for web pages       http/
 //! decode    bytes to an api::Request                  wire/
+//! identify  who signed it; nothing without keys       http/identify.rs, auth/signature/
 //! resolve   which queue, by the operations table      actions/resolve.rs
-//! permit    a hook may refuse                         actions/hook.rs
+//! permit    policies, then a hook may refuse          actions/permit.rs, auth/policy/, actions/hook.rs
 //! act       open the queue, change it, close it       actions/ -> broker/ -> engine/
 //! answer    durable as promised, a hook, encode       broker/journal.rs, store/, actions/hook.rs, wire/
 //! ```
@@ -71,7 +72,9 @@
 //! | `api/` | what SQS says: the 23 operations as a table, their members, attributes, ARNs, queue URLs, rules and limits; no bytes, no state |
 //! | `error.rs` | the error table: type, code, status, fault |
 //! | `config/` | one definition of all settings, for file, environment, flags and code |
-//! | `wire/` | how SQS speaks: bytes to and from `api/`, in AWS JSON 1.0 and AWS Query; no state |
+//! | `import/` | other people's configuration: ElasticMQ's, AWS's, CloudFormation's, Terraform's; text in, settings and queues out |
+//! | `wire/` | how SQS speaks: bytes to and from `api/`, in AWS JSON 1.0, AWS Query and Smithy RPC v2 CBOR; no state |
+//! | `auth/` | who may: keys, Signature Version 4, policies; pure |
 //! | `engine/` | what a queue does: pure, synchronous, deterministic |
 //! | `clock.rs` | the only file that reads or waits for time |
 //! | `store/` | what survives: one committer thread, and SQLite behind the feature `store` |
@@ -97,6 +100,11 @@
 //! | a number | `api/limits.rs`; for HTTP `http/limits.rs` |
 //! | a setting | a field of `config/settings.rs` |
 //! | a path that is not SQS's | a row of `http/routes.rs` |
+//! | an answer to a wrong signature | `auth/signature/` |
+//! | a key of the credentials file | `auth/credentials_toml.rs` |
+//! | what a policy may say | `auth/policy/document.rs`, `auth/policy/operator.rs` |
+//! | a condition key | `auth/policy/context.rs` |
+//! | which permissions an action needs | `actions/permit.rs` |
 //! | a header of every answer | `http/answer.rs` |
 //! | who watches what happens | `Observer` of `broker/observer.rs` |
 //! | an endpoint of the control API | a row in `control/endpoints/` |
@@ -104,8 +112,9 @@
 //! | a metric | a row of `metrics/aws.rs` or `metrics/own.rs`; what is counted of a queue is in `broker/tally.rs` |
 //!
 //! Who may know whom, checked by `tests/layers.rs` (which also finds circles of files, of which there are none):
-//! `main -> server -> http -> {wire, control, metrics, ui, actions}`, `metrics -> {control, broker, store}`, `control -> {actions, broker}`, `actions -> {broker, api}`, `broker -> {api, engine, store}`, `wire -> api`,
-//! `store -> engine`, `engine ->` nothing.
+//! `main -> {server, import}`, `server -> http -> {wire, auth, control, metrics, ui, actions}`, `metrics -> {control, broker, store}`,
+//! `control -> {actions, broker, auth}`, `actions -> {broker, auth, api}`, `broker -> {api, auth, engine, store}`, `import -> {config, api}`,
+//! `wire -> api`, `auth -> api`, `store -> engine`, `engine ->` nothing.
 //!
 //! # Four walks
 //!
