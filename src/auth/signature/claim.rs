@@ -2,12 +2,15 @@
 
 use super::canonical::{Carrier, HttpRequest, SIGNATURE_PARAMETER};
 use super::date::{basic_date, parse_basic};
-use super::{ALGORITHM, EXPIRES_S_MAX};
 use crate::error::{Error, ErrorKind, shown};
 use base64::Engine;
 use sha2::{Digest, Sha256};
 use std::time::UNIX_EPOCH;
 
+/// The one algorithm that is understood.
+pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// Seconds that the URL of a presigned request holds at most: a week.
+const EXPIRES_S_MAX: u64 = 7 * 24 * 60 * 60;
 /// Names of signed headers.
 const SIGNED_HEADERS_MAX: usize = 100;
 /// How Signature Version 4a begins, and all later than Version 3.

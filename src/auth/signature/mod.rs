@@ -23,18 +23,14 @@ pub use signing_key::SigningKeys;
 use super::credentials::{Credentials, Key};
 use super::identity::Identity;
 use crate::error::{Error, ErrorKind};
-use claim::Claim;
+use claim::{ALGORITHM, Claim};
 use sha2::{Digest, Sha256};
 use signing_key::SigningKey;
 
-/// The one algorithm that is understood.
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// What ends the scope of a signature.
 const TERMINATOR: &str = "aws4_request";
 /// Seconds by which the clock of a client may differ.
 pub const SKEW_S_MAX: u64 = 15 * 60;
-/// Seconds that the URL of a presigned request holds at most: a week.
-pub const EXPIRES_S_MAX: u64 = 7 * 24 * 60 * 60;
 
 /// What a signature has to be for.
 #[derive(Clone, Copy, Debug)]
