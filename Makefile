@@ -42,7 +42,7 @@ SECONDS ?= 60
 ROUNDS  ?= 50
 RUNS    ?= 100
 
-.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core crash queue-audit flips signatures fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core signed-test crash queue-audit flips signatures fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
@@ -107,6 +107,9 @@ console-test: build $(CONSOLE) ## the web console in a real Chromium; needs chro
 compat-core: build ## the rows of it that CI runs on every change; without some: make compat-core EXCEPT=boto3
 	KEW_BIN=target/release/kew EXCEPT="$(EXCEPT)" $(PYTHON) compat/run.py --core --no-matrix
 
+signed-test: build ## six SDKs with right and wrong keys, against the release binary with a credentials file
+	KEW_BIN=target/release/kew $(PYTHON) compat/signed/run.py
+
 crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture
 
@@ -135,6 +138,7 @@ nightly: ## what is too long for every change: all rows of the matrix, 200 kills
 	$(MAKE) crash ROUNDS=200
 	$(MAKE) queue-audit ROUNDS=1000
 	$(MAKE) flips ROUNDS=10000
+	$(MAKE) signatures
 	$(MAKE) fuzz SECONDS=600
 	$(MAKE) auto
 

@@ -5,8 +5,7 @@
     compat/signed/run.py boto3 aws-cli-v1       some
 
 The binary is $KEW_BIN, else the newest of target/release/kew and target/debug/kew. Each SDK is that of the folder of compat/ of its
-name, set up by the folder's own setup.sh (`compat/run.py` does it too). A skewed clock is one that the SDK is told; SDKs that set
-their clock right by the server's answer are let in at the second try. Standard library only.
+name, set up by the folder's own setup.sh (`compat/run.py` does it too). Standard library only.
 """
 
 import json
