@@ -26,14 +26,14 @@ fn write(directory: &Path, name: &str, text: &str) {
 }
 
 fn run(directory: &Path, line: &str) -> Ended {
-    let words: Vec<&str> = line.trim().strip_prefix("kew ").unwrap().split(' ').collect();
+    let words: Vec<&str> = line.trim().trim_start_matches("$ ").strip_prefix("kew ").unwrap().split(' ').collect();
     finish(command(&words).current_dir(directory))
 }
 
 #[test]
 fn the_explanations_of_the_page_are_those_of_kew() {
     let directory = directory();
-    let explained = blocks("sh").into_iter().filter(|line| line.contains("explain"));
+    let explained = blocks("console").into_iter().filter(|line| line.contains("explain"));
     let mut count = 0;
     for (line, expected) in explained.zip(blocks("text")) {
         count += 1;

@@ -56,21 +56,25 @@ impl Quiet {
 
     /// Lets it be quiet for as long as it has to be, once all connections have come to rest, and looks.
     fn settle(&self) {
+        let jumps = self.status().jumps;
         let give_up = Instant::now() + Duration::from_secs(60);
         loop {
             self.look();
-            let held = self.status().held_by;
-            if held.iter().all(|held| held.why == Why::Settling) {
-                break;
+            if !self.is_held_by(&[Why::Served, Why::HalfRequest, Why::Turning]) {
+                self.pass(SETTLE);
+                self.look();
+                // Else the end of a request was seen only while it was to be quiet.
+                if self.status().jumps > jumps || !self.is_held_by(&[Why::Settling]) {
+                    break;
+                }
             }
-            if !held.iter().any(|held| [Why::Served, Why::HalfRequest, Why::Turning].contains(&held.why)) {
-                break;
-            }
-            assert!(Instant::now() < give_up, "{held:?}");
+            assert!(Instant::now() < give_up, "{:?}", self.status().held_by);
             std::thread::yield_now();
         }
-        self.pass(SETTLE);
-        self.look();
+    }
+
+    fn is_held_by(&self, reasons: &[Why]) -> bool {
+        self.status().held_by.iter().any(|held| reasons.contains(&held.why))
     }
 
     /// The first reason that holds the clock, with its queue and its hint.
