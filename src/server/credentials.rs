@@ -17,7 +17,7 @@ pub(super) fn load(config: &Config) -> Result<Option<Credentials>, SettingError>
 /// Reads a credentials file; keys that name no account are of this one.
 ///
 /// # Errors
-/// As [`load`].
+/// What is wrong, with the file and the line, and what would be right.
 pub fn read(path: &Path, account: &str) -> Result<Credentials, SettingError> {
     let name = path.display().to_string();
     let cannot = |why: String| SettingError::new(format!("{name}: {why}"));
