@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::api::arn::partition;
 use crate::api::attributes::name::POLICY;
-use crate::api::{AddPermissionRequest, Empty, RemovePermissionRequest, limits, rules};
+use crate::api::{AddPermissionRequest, Empty, RemovePermissionRequest, is_account_id, limits, rules};
 use crate::auth::policy::NEVER_ACROSS_ACCOUNTS;
 use crate::broker::Pending;
 use crate::error::{Error, ErrorKind, shown};
@@ -113,11 +113,10 @@ pub(super) fn add_permission(cx: &Context<'_>, r: AddPermissionRequest) -> Resul
     };
     let actions = actions.all().map_err(over("Actions", limits::POLICY_ACTIONS_MAX))?;
     actions.iter().try_for_each(|action| check_action(action))?;
-    let is_account = |id: &String| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
     // Uncertain: that there is a limit is documented, the answer follows that for actions.
     let accounts = r.aws_account_ids.unwrap_or_default().all();
     let accounts = accounts.map_err(over("AWSAccountIds", limits::POLICY_PRINCIPALS_MAX))?;
-    if accounts.is_empty() || !accounts.iter().all(is_account) {
+    if accounts.is_empty() || !accounts.iter().all(|id| is_account_id(id)) {
         let listed = format!("[{}]", accounts.iter().map(|id| shown(id)).collect::<Vec<_>>().join(", "));
         return Err(Error::invalid_value(listed, "PrincipalId", "Unable to verify."));
     }

@@ -14,6 +14,12 @@ pub struct Arn<'a> {
     pub name: &'a str,
 }
 
+/// Whether a text is the id of an account: 12 digits.
+#[inline]
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Why a text is not the ARN of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArnError {

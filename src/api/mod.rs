@@ -18,7 +18,7 @@ pub mod rules;
 pub mod task;
 
 pub use address::{QueueAddress, fill_in, region_of_host};
-pub use arn::{Arn, ArnError};
+pub use arn::{Arn, ArnError, is_account_id};
 pub use bounded::{List, Named};
 pub use message::*;
 pub(crate) use operation::with_operations;

@@ -2,6 +2,7 @@
 
 use super::policy::{Policy, Requester};
 use super::signature::parse_timestamp;
+use crate::api::is_account_id;
 
 /// Characters of an access key id; AWS's have 20, and may have 128.
 const ACCESS_KEY_LENGTH_MAX: usize = 128;
@@ -32,10 +33,6 @@ pub(super) fn expiry(text: &str) -> Result<u64, String> {
     parse_timestamp(text).ok_or_else(|| "when a key ends is a moment like 2026-12-31T23:59:59Z".to_owned())
 }
 
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
-}
-
 /// Checks what a format does not say by itself.
 pub(super) fn check(entry: &Entry) -> Result<(), Wrong> {
     let wrong = |what: &str| Err((Some(entry.line), what.to_owned()));
@@ -56,7 +53,7 @@ pub(super) fn check(entry: &Entry) -> Result<(), Wrong> {
 
 /// Who a key stands for, and in which account: as it says, or else the root of its account, which may do everything there.
 pub(super) fn principal_of(entry: &Entry, default_account: &str) -> Result<(String, String), String> {
-    if let Some(account) = entry.account.as_deref().filter(|account| !is_account(account)) {
+    if let Some(account) = entry.account.as_deref().filter(|account| !is_account_id(account)) {
         return Err(format!("`{account}` is no account: 12 digits, as in 123456789012"));
     }
     if let Some(arn) = &entry.principal {
@@ -72,7 +69,7 @@ pub(super) fn principal_of(entry: &Entry, default_account: &str) -> Result<(Stri
         };
     }
     // As without credentials, an access key of 12 digits names an account.
-    let of_key = Some(&entry.access_key).filter(|key| is_account(key));
+    let of_key = Some(&entry.access_key).filter(|key| is_account_id(key));
     let account = entry.account.as_ref().or(of_key).map_or(default_account, String::as_str);
     Ok((format!("arn:aws:iam::{account}:root"), account.to_owned()))
 }

@@ -6,6 +6,7 @@
 use super::{
     ControlMode, Durability, Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, PolicyMode, SettingError, THREADS_MAX,
 };
+use crate::api::is_account_id;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::fmt::{self, Display};
@@ -68,8 +69,11 @@ impl FromStr for Account {
     type Err = SettingError;
 
     fn from_str(text: &str) -> Result<Account, SettingError> {
-        let fits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
-        if fits { Ok(Account(text.to_owned())) } else { wrong("an account is 12 digits, as in 000000000000") }
+        if is_account_id(text) {
+            Ok(Account(text.to_owned()))
+        } else {
+            wrong("an account is 12 digits, as in 000000000000")
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::host::split_host;
 use super::identify;
 use super::service::Service;
 use crate::actions::{Caller, Fate, Origin, Presence};
-use crate::api::{Operation, region_of_host};
+use crate::api::{Operation, is_account_id, region_of_host};
 use crate::auth::Identity;
 use crate::broker::By;
 use crate::control::{Access, Serves, Space};
@@ -51,7 +51,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let principal = signer.as_ref().and_then(Identity::principal);
     let named = match principal {
         Some(principal) => Some(&*principal.account),
-        None => credential.access_key.as_deref().filter(|key| is_account(key)),
+        None => credential.access_key.as_deref().filter(|key| is_account_id(key)),
     };
     let namespaces = service.control().namespaces();
     let mut chosen = None;
@@ -194,11 +194,6 @@ fn log_outcome(space: &Space, action: &str, queue: &str, began: Time, error: Opt
         None => tracing::debug!(action, queue, status = 200, ms),
         Some(error) => tracing::debug!(action, queue, status = error.status(), ms, %error),
     }
-}
-
-/// An access key of 12 digits names an account.
-fn is_account(key: &str) -> bool {
-    key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// What queue URLs begin with: the configured URL, or what the client calls this server.

@@ -1,5 +1,6 @@
 //! Who asks, and whom a policy means: `Principal` and `NotPrincipal`.
 
+use crate::api::is_account_id;
 use std::fmt;
 
 /// Who asks for an action.
@@ -78,16 +79,11 @@ impl fmt::Display for Requester<'_> {
     }
 }
 
-/// Whether a text is the id of an account.
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
-}
-
 impl<'a> Principal<'a> {
     fn of(arn: &'a str) -> Option<Principal<'a>> {
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let ["arn", partition, service, "", account, name] = parts[..] else { return None };
-        if !partition.starts_with("aws") || !is_account(account) || arn.contains(['*', '?', ' ', '"']) {
+        if !partition.starts_with("aws") || !is_account_id(account) || arn.contains(['*', '?', ' ', '"']) {
             return None;
         }
         let last = |path: &'a str| path.rsplit('/').next().filter(|name| !name.is_empty());
@@ -192,7 +188,7 @@ impl Listed {
         let unique_id = || text.len() >= 16 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         if text == "*" {
             return Some(Listed::Everyone);
-        } else if is_account(text) {
+        } else if is_account_id(text) {
             return Some(Listed::Account(text.to_owned()));
         }
         match Principal::of(text) {
