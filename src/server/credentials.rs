@@ -1,4 +1,4 @@
-//! Reads the credentials file of a server, and refuses one that others can read.
+//! Reads the credentials file of a server, and refuses one that everybody can read.
 
 use crate::auth::{Credentials, CredentialsFile, FILE_BYTES_MAX};
 use crate::config::{Config, SettingError};
@@ -42,13 +42,13 @@ fn text_of(path: &Path, check: impl Fn(&Path, &File) -> Result<(), String>) -> R
     Ok(text)
 }
 
-/// Secrets are for the user of kew alone.
+/// Secrets are for the user of kew, and for its group to read: so Kubernetes mounts a secret where there is an `fsGroup`.
 #[cfg(unix)]
 fn check_mode(path: &Path, file: &File) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
-    const OF_OTHERS: u32 = 0o077;
+    const TOO_OPEN: u32 = 0o027;
     let mode = file.metadata().map_err(|error| format!("cannot be read: {error}"))?.permissions().mode() & 0o777;
-    if mode & OF_OTHERS != 0 {
+    if mode & TOO_OPEN != 0 {
         let remedy = format!("chmod 600 {}", path.display());
         return Err(format!("holds secrets, and its mode {mode:o} lets others use it; {remedy}"));
     }

@@ -209,6 +209,18 @@ fn a_presigned_request_is_let_in() {
         "{}",
         changed.text()
     );
+    // A presigned POST in JSON: only the host is signed beside the body.
+    let posted = |body: &str| {
+        let mut signing = signed_now(&kew, |signing| signing.presign("60"));
+        signing.body = body.as_bytes().to_vec();
+        for (name, value) in [("content-type", AMZ_JSON), ("x-amz-target", "AmazonSQS.ListQueues")] {
+            signing.headers.push((name.to_owned(), value.to_owned()));
+        }
+        kew.ask(bytes(&signing))
+    };
+    assert_eq!(posted("{}").status, 200);
+    let changed = posted("{\"MaxResults\":1}");
+    assert_eq!((changed.status, changed.header("x-amzn-query-error")), (403, Some("SignatureDoesNotMatch;Sender")));
 }
 
 #[test]
@@ -309,9 +321,13 @@ fn a_server_does_not_start_with_a_file_that_is_wrong() {
         "credentials: keys: no key is in it; [[key]] tables are wanted, or profiles as in ~/.aws/credentials"
     );
     #[cfg(unix)]
-    for mode in [0o640, 0o604, 0o620, 0o644, 0o777] {
+    for mode in [0o604, 0o620, 0o644, 0o660, 0o601, 0o777] {
         let expected =
             format!("credentials: keys: holds secrets, and its mode {mode:o} lets others use it; chmod 600 keys");
         assert_eq!(refused(KEYS, mode), expected);
+    }
+    // As Kubernetes mounts a secret where there is an `fsGroup`.
+    for mode in [0o400, 0o440, 0o640] {
+        assert!(try_start(KEYS, mode, |_| {}).0.is_ok(), "{mode:o}");
     }
 }
