@@ -69,6 +69,7 @@ pub use history::{
 pub use json_path::JsonPath;
 pub use matcher::{MatchedContent, Matcher};
 pub use namespaces::{Chosen, Namespace, NamespaceOptions, OwnPort};
+pub use refusal::nearest;
 pub use report::{Finding, Report, ReportOptions, Severity};
 pub use reset::What;
 pub use shared::Shared;

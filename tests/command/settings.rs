@@ -94,6 +94,11 @@ fn known_key(kew: &Kew) -> String {
     if status("a") == "ok" { "all".to_owned() } else { known }
 }
 
+/// What is done with a denial.
+fn policies(kew: &Kew) -> String {
+    kew.ask(get("/_kew/policies")).ok().json()["mode"].as_str().unwrap().to_owned()
+}
+
 fn now_s() -> u64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
@@ -252,6 +257,14 @@ const SETTINGS: &[Setting] = &[
         seen: ["all", "a", "b", "c"],
     },
     Setting {
+        flag: "--policies",
+        flag_value: "warn",
+        variable_value: "off",
+        in_file: r#"policies = "warn""#,
+        see: policies,
+        seen: ["enforce", "warn", "off", "warn"],
+    },
+    Setting {
         flag: "--cors",
         flag_value: "http://c",
         variable_value: "http://a,http://b",
@@ -353,11 +366,13 @@ fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
         let flag = setting.flag;
         let variable = format!("KEW_{}", flag.trim_start_matches("--").to_uppercase().replace('-', "_"));
         let file = File::new(flag, &format!("{}\n", setting.in_file));
-        let from_file = ["--config", file.path()];
         let variables = [(variable.as_str(), setting.variable_value)];
+        // Policies are for those who are known.
+        let always: &[&str] = if flag == "--policies" { &["--credentials", KEYS[0]] } else { &[] };
+        let from_file = [always, &["--config", file.path()]].concat();
         let all = [&from_file[..], &[flag, setting.flag_value]].concat();
         let started = [
-            Kew::start(&[]),
+            Kew::start(always),
             Kew::start(&from_file),
             Kew::start_with(&from_file, &variables),
             Kew::start_with(&all, &variables),

@@ -190,6 +190,24 @@ fn an_empty_variable_counts_as_unset() {
 }
 
 #[test]
+fn a_variable_that_is_misspelt_is_told() {
+    // Of kew's own tools, of an application, and of Kubernetes for services named kew.
+    let others = ["BIN", "IMAGE", "PREFIX", "QUERY_MODEL", "QUEUE_URL", "RELEASES", "REPOSITORY", "SERVICE_HOST"];
+    let others = others.into_iter().chain(["SERVICE_MODEL", "SERVICE_PORT", "PORT_9324_TCP", "TEST_DURABILITY"]);
+    let mut command = command(&["--listen", "127.0.0.1:0"]);
+    command.envs(others.map(|name| (format!("KEW_{name}"), "x"))).envs(EMPTY);
+    command.envs([("KEW_TIMEOUT_FACTOR", "2"), ("KEW_URL", "http://h"), ("KEW_NS", "n")]);
+    command.envs([("KEW_LISTN", "x"), ("KEW_EXTERNALURL", "x")]);
+    let log = Kew::run(&mut command).stop();
+    let told = log.iter().filter(|line| line.contains("KEW_")).map(|line| line.split_once("KEW_").unwrap().1);
+    let expected = [
+        "EXTERNALURL is no variable of kew; is KEW_EXTERNAL_URL meant?",
+        "LISTN is no variable of kew; is KEW_LISTEN meant?",
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_health_check_asks_where_the_file_says() {
     let kew = Kew::start(&[]);
     let address = kew.addresses()[0].to_string();
