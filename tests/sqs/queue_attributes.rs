@@ -169,14 +169,24 @@ async fn what_is_no_policy_is_refused() {
 }
 
 #[tokio::test]
-async fn a_policy_has_at_most_twenty_statements() {
+async fn a_policy_has_limits() {
     let kew = Kew::holding(&[("q", &[])]).await;
+    let refused = |policy: &Value, text: &str| {
+        let attributes = json!({"Policy": policy.to_string()});
+        let set = json!({"QueueUrl": kew.url("q"), "Attributes": attributes});
+        kew.refuses("SetQueueAttributes", &set, 403, "OverLimit", text);
+        kew.invalid("CreateQueue", &json!({"QueueName": "r", "Attributes": attributes}), text);
+    };
     let statements: Vec<Value> = (0..21).map(|n| json!({"Sid": n.to_string()})).collect();
-    let policy = json!({"Statement": statements}).to_string();
-    let text = "21 statements were found in the submitted policy, max allowed is 20";
-    let set = json!({"QueueUrl": kew.url("q"), "Attributes": {"Policy": policy}});
-    kew.refuses("SetQueueAttributes", &set, 403, "OverLimit", text);
-    kew.invalid("CreateQueue", &json!({"QueueName": "r", "Attributes": {"Policy": policy}}), text);
+    refused(&json!({"Statement": statements}), "21 statements were found in the submitted policy, max allowed is 20");
+    let allow = |actions: Value| json!({"Effect": "Allow", "Principal": "*", "Resource": "*", "Action": actions});
+    let several =
+        |count: usize| json!({"Statement": [allow(json!("sqs:*")), allow(json!(vec!["sqs:SendMessage"; count]))]});
+    let text = "8 actions were found in a statement from the submitted policy, max allowed is 7";
+    refused(&several(8), text);
+    let long = json!({"Id": "i".repeat(8192), "Statement": allow(json!("sqs:*"))});
+    refused(&long, "Submitted policy is over max allowed size.");
+    kew.set("q", "Policy", &several(7).to_string()).await;
 }
 
 #[tokio::test]
