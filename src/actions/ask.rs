@@ -3,8 +3,8 @@
 use super::caller::{Caller, Origin};
 use super::context::Context;
 use crate::api::{Arn, Operation};
-use crate::auth::Identity;
 use crate::auth::policy::{self, Decision, Enforcement, Mode, Policies, Question, QueuePolicy, Requester};
+use crate::auth::{Identity, not_signed};
 use crate::broker::{Broker, Queue};
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
@@ -12,18 +12,10 @@ use std::sync::Arc;
 /// Tags of a request, as policies see them.
 pub(super) type RequestTags<'a> = Vec<(&'a str, Option<&'a str>)>;
 
-/// A permission that a request needs.
-pub(super) struct Need<'a> {
-    /// The action of that name.
-    pub(super) action: Operation,
-    /// On what.
-    pub(super) on: Target<'a>,
-}
-
 /// What a permission is about.
 pub(super) enum Target<'a> {
     /// This queue.
-    Queue(Arc<Queue>),
+    Queue(&'a Arc<Queue>),
     /// The caller's queue of this name, which need not be there.
     Name(&'a str),
 }
@@ -31,8 +23,8 @@ pub(super) enum Target<'a> {
 /// Whether a caller may create a queue of this name because it was asked for.
 pub(super) fn may_create(enforcement: &Enforcement, broker: &Broker, caller: &Caller<'_>, name: &str) -> bool {
     let Some(identity) = caller.identity else { return true };
-    let need = Need { action: Operation::CreateQueue, on: Target::Name(name) };
-    Asker { enforcement, identity, broker, caller }.ask(need, Vec::new()).is_ok()
+    let asker = Asker { enforcement, identity, broker, caller };
+    asker.ask(Operation::CreateQueue, Target::Name(name), Vec::new()).is_ok()
 }
 
 /// Asks on behalf of one caller.
@@ -44,12 +36,12 @@ pub(super) struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// Asks for one permission.
+    /// Asks for the permission for an action.
     ///
     /// # Errors
     /// `AccessDenied`.
-    pub(super) fn ask(&self, need: Need<'_>, request_tags: RequestTags<'_>) -> Result<(), Error> {
-        let (resource, owner, queue) = match &need.on {
+    pub(super) fn ask(&self, action: Operation, on: Target<'_>, request_tags: RequestTags<'_>) -> Result<(), Error> {
+        let (resource, owner, queue) = match on {
             Target::Queue(queue) => {
                 let context = Context { broker: self.broker, caller: self.caller, queue: None, points: None };
                 (context.arn(queue), &*queue.account, Some(queue))
@@ -68,7 +60,7 @@ impl Asker<'_> {
         };
         let tags = queue.filter(|_| policies.ask_for_tags()).and_then(|queue| self.broker.look(queue).ok());
         let tags = tags.map(|look| look.tags().clone());
-        let Origin { source_ip, secure, user_agent, referer } = self.caller.origin.copied().unwrap_or_default();
+        let Origin { source_ip, secure, user_agent, referer, .. } = self.origin();
         let context = policy::Context {
             requester: principal.and_then(|principal| Requester::of(&principal.arn)).unwrap_or_default(),
             time_ms: Some(self.broker.clock().real_now().as_ms()),
@@ -82,8 +74,12 @@ impl Asker<'_> {
             request_tags,
             ..policy::Context::default()
         };
-        let question = Question { action: need.action.permission(), resource: &resource, owner, context };
-        self.settle(need.action, &question, &policy::evaluate(&question, &policies))
+        let question = Question { action: action.permission(), resource: &resource, owner, context };
+        self.settle(action, &question, &policy::evaluate(&question, &policies))
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        self.caller.origin.copied().unwrap_or_default()
     }
 
     /// Logs, counts and remembers a decision.
@@ -101,11 +97,15 @@ impl Asker<'_> {
             return Ok(());
         }
         self.enforcement.count_denied(action);
-        let text = policy::refusal(question, decision.reason);
+        let denied = match who {
+            // Nobody has no name that the text could say.
+            Requester::Anonymous => not_signed(self.origin().host),
+            _ => Error::new(ErrorKind::AccessDenied, policy::refusal(question, decision.reason)),
+        };
         if goes_on {
-            tracing::warn!("would be denied: {text}");
+            tracing::warn!("would be denied: {}", denied.message);
             return Ok(());
         }
-        Err(Error::new(ErrorKind::AccessDenied, text).with_detail(decision.line()))
+        Err(denied.with_detail(decision.line()))
     }
 }

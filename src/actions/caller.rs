@@ -36,6 +36,8 @@ pub struct Origin<'a> {
     pub source_ip: Option<IpAddr>,
     /// Whether it came over TLS.
     pub secure: bool,
+    /// What the client calls this server.
+    pub host: &'a str,
     /// The `User-Agent` header.
     pub user_agent: Option<&'a str>,
     /// The `Referer` header.

@@ -1,6 +1,6 @@
 //! The permit step: whether the policies of the principal and of the queue allow what a request does.
 
-use super::ask::{Asker, Need, RequestTags, Target};
+use super::ask::{Asker, RequestTags, Target};
 use super::context::Context;
 use super::queues::dead_letter_sources;
 use super::resolve::by_arn;
@@ -17,22 +17,18 @@ use std::sync::Arc;
 pub(super) fn permit(enforcement: &Enforcement, context: &Context<'_>, request: &Request) -> Result<(), Error> {
     let Some(identity) = context.caller.identity else { return Ok(()) };
     let asker = Asker { enforcement, identity, broker: context.broker, caller: context.caller };
-    let operation = request.operation();
-    for need in needs(context, request) {
-        asker.ask(need, tags_of(request)).map_err(|denied| match operation {
-            Operation::GetQueueUrl => {
-                let text = "The specified queue does not exist or you do not have access to it.";
-                Error::new(ErrorKind::QueueDoesNotExist, text).with_detail(denied.detail.unwrap_or_default())
-            }
-            _ => denied,
-        })?;
-    }
-    Ok(())
+    ask_all(&asker, context, request).map_err(|denied| match request {
+        Request::GetQueueUrl(_) => {
+            let text = "The specified queue does not exist or you do not have access to it.";
+            Error::new(ErrorKind::QueueDoesNotExist, text).with_detail(denied.detail.unwrap_or_default())
+        }
+        _ => denied,
+    })
 }
 
-/// The permissions that a request needs: its own, those of a batch being those of the single action, and for some those
-/// of what they do with messages.
-fn needs<'a>(context: &Context<'_>, request: &'a Request) -> Vec<Need<'a>> {
+/// Asks for the permissions that a request needs: its own, those of a batch being those of the single action, and for some
+/// those of what they do with messages.
+fn ask_all(asker: &Asker<'_>, context: &Context<'_>, request: &Request) -> Result<(), Error> {
     use Operation::{DeleteMessage, GetQueueAttributes, ReceiveMessage};
     let operation = match request.operation() {
         Operation::ChangeMessageVisibilityBatch => Operation::ChangeMessageVisibility,
@@ -40,26 +36,23 @@ fn needs<'a>(context: &Context<'_>, request: &'a Request) -> Vec<Need<'a>> {
         Operation::SendMessageBatch => Operation::SendMessage,
         other => other,
     };
-    let on_queue = |actions: &[Operation]| {
-        let need = |queue: &Arc<Queue>| {
-            actions.iter().map(|action| Need { action: *action, on: Target::Queue(queue.clone()) }).collect::<Vec<_>>()
-        };
-        context.queue.as_ref().map(need).unwrap_or_default()
+    let ask = |action, on| asker.ask(action, on, tags_of(request));
+    let on_queue = |actions: &[Operation]| match &context.queue {
+        Some(queue) => actions.iter().try_for_each(|action| ask(*action, Target::Queue(queue))),
+        None => Ok(()),
     };
     match request {
-        Request::ListQueues(_) => vec![Need { action: operation, on: Target::Name("") }],
+        Request::ListQueues(_) => ask(operation, Target::Name("")),
         Request::CreateQueue(r) => {
             let name = r.queue_name.as_deref().unwrap_or_default();
+            ask(operation, Target::Name(name))?;
             let tagged = r.tags.as_ref().is_some_and(|tags| !tags.is_empty());
-            let actions = [Some(operation), tagged.then_some(Operation::TagQueue)];
-            actions.into_iter().flatten().map(|action| Need { action, on: Target::Name(name) }).collect()
+            if tagged { ask(Operation::TagQueue, Target::Name(name)) } else { Ok(()) }
         }
         Request::StartMessageMoveTask(r) => {
-            let mut needs = on_queue(&[operation, ReceiveMessage, DeleteMessage, GetQueueAttributes]);
+            on_queue(&[operation, ReceiveMessage, DeleteMessage, GetQueueAttributes])?;
             let destinations = destinations(context, r.destination_arn.as_deref());
-            let send = |queue| Need { action: Operation::SendMessage, on: Target::Queue(queue) };
-            needs.extend(destinations.into_iter().map(send));
-            needs
+            destinations.iter().try_for_each(|queue| ask(Operation::SendMessage, Target::Queue(queue)))
         }
         Request::CancelMessageMoveTask(_) | Request::ListMessageMoveTasks(_) => {
             on_queue(&[operation, ReceiveMessage, DeleteMessage, GetQueueAttributes])

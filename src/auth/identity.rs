@@ -1,6 +1,7 @@
 //! Who sent a request: nobody known, or the principal whose key signed it.
 
 use super::policy::Policy;
+use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
 
 /// Who sent a request. It is asked for only where credentials are configured.
@@ -20,6 +21,11 @@ impl Identity {
             Identity::Signed(principal) => Some(principal),
         }
     }
+}
+
+/// The answer to a request to this host that nobody signed, and that no policy lets in.
+pub fn not_signed(host: &str) -> Error {
+    Error::new(ErrorKind::AccessDenied, format!("Access to the resource https://{host}/ is denied."))
 }
 
 /// Who a key stands for. Several keys may stand for one principal: an old one and a new one while they are exchanged.

@@ -22,7 +22,7 @@ mod signature;
 
 pub use credentials::{Credentials, Key};
 pub use credentials_file::{CredentialsFile, FILE_BYTES_MAX};
-pub use identity::{Identity, Principal};
+pub use identity::{Identity, Principal, not_signed};
 pub use key_entry::ReadFile;
 pub use secret::Secret;
 pub use signature::{Carrier, HttpRequest, Scope, SigningKeys, basic_date, canonical_request, identify};

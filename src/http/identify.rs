@@ -5,28 +5,23 @@ use super::service::Service;
 use crate::api::region_of_host;
 use crate::auth::{self, Credentials, HttpRequest, Identity, Scope};
 use crate::config::NamespaceMode;
-use crate::error::{Error, ErrorKind};
-use crate::wire::{Call, Protocol, Rejection};
+use crate::error::Error;
 
 /// The service that a signature has to be for.
 const SERVICE: &str = "sqs";
 
-/// Finds out who signed a request. None if the request is not one of SQS at all, for which there is one answer.
+/// Finds out who signed a request, which is a right one of SQS or not.
 ///
 /// # Errors
-/// What the client is told, in its protocol.
+/// What the client is told.
+#[inline(never)]
 pub(super) fn identify(
     service: &Service,
     credentials: &Credentials,
     context: &RequestContext<'_>,
-    decoded: &Result<Call<'_>, Rejection>,
+    is_right: bool,
     body: &[u8],
-) -> Result<Option<Identity>, (Protocol, Error)> {
-    let protocol = match decoded {
-        Ok(call) => call.protocol,
-        Err(Rejection::Error { protocol, .. }) => *protocol,
-        Err(Rejection::NotFound) => return Ok(None),
-    };
+) -> Result<Identity, Error> {
     let parts = context.parts;
     let headers: Vec<(&str, &[u8])> =
         parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
@@ -42,20 +37,13 @@ pub(super) fn identify(
     let separate = broker.options().namespace == NamespaceMode::Aws;
     let region = context.headers.host().filter(|_| separate).and_then(region_of_host);
     let scope = Scope { region, service: SERVICE };
-    let identity = auth::identify(credentials, &request, scope, broker.clock().real_now().as_seconds());
-    match identity.map_err(|error| (protocol, error))? {
+    match auth::identify(credentials, &request, scope, broker.clock().real_now().as_seconds())? {
         // Recorded for the newer protocol; the older one's documentation has MissingAuthenticationToken, which was never seen.
         // Only the policy of a queue may let in who signed nothing.
-        Identity::Anonymous if decoded.is_err() || service.control().home().shared().enforcement.is_none() => {
-            Err((protocol, not_signed(context)))
+        Identity::Anonymous if !is_right || service.control().home().shared().enforcement.is_none() => {
+            let host = context.headers.host().unwrap_or_default();
+            Err(auth::not_signed(host).with_detail("the request is not signed"))
         }
-        identity => Ok(Some(identity)),
+        identity => Ok(identity),
     }
-}
-
-/// Nobody signed the request, and no policy lets anybody in.
-pub(super) fn not_signed(context: &RequestContext<'_>) -> Error {
-    let host = context.headers.host().unwrap_or_default();
-    let text = format!("Access to the resource https://{host}/ is denied.");
-    Error::new(ErrorKind::AccessDenied, text).with_detail("the request is not signed")
 }

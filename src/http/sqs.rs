@@ -3,7 +3,7 @@
 use super::answer::{self, AfterAnswer, Answer};
 use super::context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId, text};
 use super::host::split_host;
-use super::identify;
+use super::identify::identify;
 use super::service::Service;
 use crate::actions::{Caller, Fate, Origin, Presence};
 use crate::api::{Operation, is_account_id, region_of_host};
@@ -12,7 +12,8 @@ use crate::broker::By;
 use crate::control::{Access, Serves, Space};
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
-use crate::wire::{self, Call, Protocol, Rejection, Reply};
+use crate::metrics::Metrics;
+use crate::wire::{self, Call, Protocol, Rejection};
 use bytes::Bytes;
 use std::pin::pin;
 
@@ -23,28 +24,22 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let metrics = service.metrics();
     let began_us = metrics.request_begins();
     let head = context.head();
-    let decoded = wire::decode(&head, &body);
-    let signer = match service.known_credentials() {
-        None => None,
-        Some(credentials) => match identify::identify(service, &credentials, context, &decoded, &body) {
-            Ok(signer) => signer,
-            Err((protocol, error)) => {
-                metrics.request_ends(decoded.ok().map(|call| call.operation), Some(error.kind));
-                let rejection = Rejection::Error { protocol, error };
-                return answer::of_reply(refused(rejection, request_id), request_id, AfterAnswer::KeepAlive);
-            }
-        },
-    };
+    let mut decoded = wire::decode(&head, &body);
+    let asked_for = decoded.as_ref().ok().map(|call| call.operation);
+    let mut signer = None;
+    if let Some(credentials) = service.known_credentials()
+        && let Some(protocol) = protocol_of(&decoded)
+    {
+        match identify(service, &credentials, context, decoded.is_ok(), &body) {
+            Ok(identity) => signer = Some(identity),
+            Err(error) => decoded = Err(Rejection::Error { protocol, error }),
+        }
+    }
     // A parked ReceiveMessage must not hold what it was read from.
     drop(body);
     let Call { protocol, operation, mut request, credential } = match decoded {
         Ok(call) => call,
-        Err(rejection) => {
-            if let Rejection::Error { error, .. } = &rejection {
-                metrics.request_ends(None, Some(error.kind));
-            }
-            return answer::of_reply(refused(rejection, request_id), request_id, AfterAnswer::KeepAlive);
-        }
+        Err(rejection) => return refused(metrics, asked_for, rejection, request_id),
     };
     let (options, headers) = (service.options(), &context.headers);
     // The account that the caller's key stands for, or else one that it names.
@@ -126,13 +121,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
             if error.kind == ErrorKind::InternalFailure && fate.is_none() {
                 tracing::error!(action = operation.name(), %error, "internal failure");
             }
-            match &signer {
-                // Nobody has no name that the text could say.
-                Some(Identity::Anonymous) if error.kind == ErrorKind::AccessDenied => {
-                    wire::encode_error(protocol, &identify::not_signed(context), request_id)
-                }
-                _ => wire::encode_error(protocol, &error, request_id),
-            }
+            wire::encode_error(protocol, &error, request_id)
         }
     };
     let mut answer = answer::of_reply(reply, request_id, AfterAnswer::KeepAlive);
@@ -158,11 +147,21 @@ fn no_space(
     answer::of_reply(wire::encode_error(protocol, error, request_id), request_id, AfterAnswer::KeepAlive)
 }
 
+/// How to answer; none to what is no request to SQS.
+fn protocol_of(decoded: &Result<Call<'_>, Rejection>) -> Option<Protocol> {
+    match decoded {
+        Ok(call) => Some(call.protocol),
+        Err(Rejection::Error { protocol, .. }) => Some(*protocol),
+        Err(Rejection::NotFound) => None,
+    }
+}
+
 /// How a request came in, as policies see it.
 fn origin<'a>(context: &RequestContext<'a>) -> Origin<'a> {
     Origin {
         source_ip: context.connection.peer.map(|peer| peer.ip()),
         secure: false,
+        host: context.headers.host().unwrap_or_default(),
         user_agent: text(context.headers.user_agent),
         referer: text(context.headers.referer),
     }
@@ -176,15 +175,18 @@ fn fate<'a>(service: &Service, space: &Space, headers: &KnownHeaders<'a>) -> Opt
     wanted.then(|| Fate::new(text(headers.user_agent), text(asked)))
 }
 
-/// The answer to what is no request to SQS, or not a right one.
-fn refused(rejection: Rejection, request_id: &str) -> Reply {
-    match rejection {
+/// The answer to what is no request to SQS, not a right one, or not signed as it has to be.
+#[cold]
+fn refused(metrics: &Metrics, operation: Option<Operation>, rejection: Rejection, request_id: &str) -> Answer {
+    let reply = match rejection {
         Rejection::Error { protocol, error } => {
+            metrics.request_ends(operation, Some(error.kind));
             tracing::debug!(status = error.status(), %error, "request refused");
             wire::encode_error(protocol, &error, request_id)
         }
         Rejection::NotFound => wire::not_found(),
-    }
+    };
+    answer::of_reply(reply, request_id, AfterAnswer::KeepAlive)
 }
 
 fn log_outcome(space: &Space, action: &str, queue: &str, began: Time, error: Option<&Error>) {

@@ -94,7 +94,7 @@ impl House {
         let operation = Operation::from_name(action).unwrap();
         let request = Request::deserialize(operation, members).unwrap();
         let Who { source_ip, secure, user_agent, .. } = *who;
-        let origin = Origin { source_ip, secure, user_agent, referer: None };
+        let origin = Origin { source_ip, secure, user_agent, host: "kew", referer: None };
         let caller = Caller {
             account: &who.account,
             identity: Some(&who.identity),
@@ -114,12 +114,14 @@ impl House {
         self.call(who, action, members).unwrap_or_else(|error| panic!("{action}: {error}"))
     }
 
-    /// Asserts that an action is denied, with the text behind the name of who asks.
+    /// Asserts that an action is denied, with the text behind the name of who asks, if there is one.
     #[track_caller]
     pub fn denies(&self, who: &Who, action: &str, members: &Value, text: &str) {
         let error = self.call(who, action, members).expect_err(action);
-        let principal = who.identity.principal().map_or("anonymous", |principal| &principal.arn);
-        let expected = format!("User: {principal} is not authorized to perform: {text}");
+        let expected = match who.identity.principal() {
+            Some(Principal { arn, .. }) => format!("User: {arn} is not authorized to perform: {text}"),
+            None => text.to_owned(),
+        };
         assert_eq!(
             (error.kind, error.status(), &*error.message),
             (ErrorKind::AccessDenied, 403, expected.as_str()),
