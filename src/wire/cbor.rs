@@ -28,6 +28,10 @@ const NOT_A_MAP: &str = "The request body is not a CBOR map.";
 /// The service and the operation that a path names: its last four segments are `service/SERVICE/operation/OPERATION`. On the path
 /// of a queue it ends at the second last segment.
 pub fn path_parts(path: &str) -> Option<(&str, &str)> {
+    // Nearly all requests.
+    if path == "/" {
+        return None;
+    }
     let (rest, operation) = path.rsplit_once('/')?;
     let (rest, service) = rest.strip_suffix("/operation")?.rsplit_once('/')?;
     rest.ends_with("/service").then_some((service, operation))
