@@ -122,9 +122,10 @@ flips: ## flips bits of a closed and of a killed store, one in each round: make 
 signatures: ## every byte of every captured request turned, and its signature wrong
 	$(CARGO) test --test auth -- --include-ignored captures
 
-fuzz: $(CARGO_FUZZ) ## any bytes at SQS, and any calls of test control, for a bounded time each: make fuzz SECONDS=600
+fuzz: $(CARGO_FUZZ) ## any bytes at SQS, any calls of test control, and any policies, for a bounded time each: make fuzz SECONDS=600
 	$(call fuzz,http_service,tests/fixtures/captures fuzz/seeds/http_service)
 	$(call fuzz,control,fuzz/seeds/control)
+	$(call fuzz,policy,fuzz/seeds/policy)
 
 # The fuzzer keeps what it finds in the first folder, and begins with that and the others.
 define fuzz

@@ -1,8 +1,7 @@
 //! Whatever a policy looks like: it is read or refused, and what is read can be evaluated.
 
-use kew::internals::auth::policy::{
-    Context, IDENTITY_POLICY_BYTES_MAX, Kind, Policies, Policy, Question, QueuePolicy, evaluate,
-};
+use crate::words::read_and_ask;
+use kew::internals::auth::policy::{Context, Kind, Policies, Policy, Question, QueuePolicy, evaluate};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -38,24 +37,6 @@ const PIECES: &[&str] = &[
     " ",
 ];
 
-/// Reads a text as either kind of policy, and asks what was read.
-fn try_out(text: &str) {
-    let question =
-        Question { action: "sqs:SendMessage", resource: "arn:aws:sqs:r:1:q", owner: "1", context: Context::default() };
-    if let Ok(policy) = Policy::parse(text, Kind::Resource) {
-        let queue = QueuePolicy::Is(&policy);
-        evaluate(&question, &Policies { identity: &[], queue });
-        assert!(text.len() <= 8192);
-    }
-    match Policy::parse(text, Kind::Identity) {
-        Ok(policy) => {
-            evaluate(&question, &Policies { identity: &[policy], queue: QueuePolicy::Absent });
-            assert!(text.len() <= IDENTITY_POLICY_BYTES_MAX);
-        }
-        Err(error) => assert!(!error.what.is_empty()),
-    }
-}
-
 const WHOLE: &str = r#"{"Version":"2012-10-17","Id":"i","Statement":[{"Sid":"s","Effect":"Deny","NotPrincipal":{"AWS":
     ["111111111111","arn:aws:iam::111111111111:user/u"],"Service":"s"},"NotAction":["sqs:Send*"],
     "NotResource":"arn:aws:sqs:*",
@@ -67,19 +48,19 @@ const WHOLE: &str = r#"{"Version":"2012-10-17","Id":"i","Statement":[{"Sid":"s",
 proptest! {
     #[test]
     fn any_characters_are_read_or_refused(text in any::<String>()) {
-        try_out(&text);
+        read_and_ask(&text);
     }
 
     #[test]
     fn any_pieces_of_policies_are_read_or_refused(pieces in vec(select(PIECES), 0..60)) {
-        try_out(&pieces.concat());
+        read_and_ask(&pieces.concat());
     }
 
     #[test]
     fn a_policy_with_one_byte_turned_is_read_or_refused(at in any::<prop::sample::Index>(), byte in 0_u8..128) {
         let mut bytes = WHOLE.as_bytes().to_vec();
         bytes[at.index(WHOLE.len())] = byte;
-        try_out(&String::from_utf8(bytes).unwrap());
+        read_and_ask(&String::from_utf8(bytes).unwrap());
     }
 }
 

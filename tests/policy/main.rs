@@ -10,3 +10,4 @@ mod permit;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod words;
