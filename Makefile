@@ -107,7 +107,7 @@ console-test: build $(CONSOLE) ## the web console in a real Chromium; needs chro
 compat-core: build ## the rows of it that CI runs on every change; without some: make compat-core EXCEPT=boto3
 	KEW_BIN=target/release/kew EXCEPT="$(EXCEPT)" $(PYTHON) compat/run.py --core --no-matrix
 
-signed-test: build ## six SDKs with right and wrong keys, against the release binary with a credentials file
+signed-test: build ## six SDKs with right and wrong keys, denied actions and skewed clocks; needs faketime
 	KEW_BIN=target/release/kew $(PYTHON) compat/signed/run.py
 
 crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices

@@ -129,7 +129,7 @@ def find_kew():
 class Kew:
     """A running kew on a free port; `url` is where it listens."""
 
-    def __init__(self, binary, arguments, log_path):
+    def __init__(self, binary, arguments, log_path, environment=None):
         self.log = open(log_path, "w")
         self.process = subprocess.Popen(
             [binary, "--listen", "127.0.0.1:0", *arguments],
@@ -137,7 +137,7 @@ class Kew:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
-            env=clean_environment(),
+            env=clean_environment() | (environment or {}),
         )
         self.ready = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()

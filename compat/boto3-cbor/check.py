@@ -1,30 +1,15 @@
-"""boto3 of today in Smithy RPC v2 CBOR: the script of the row in JSON, with a service model that names this protocol.
+"""boto3 of today in Smithy RPC v2 CBOR: the script of the row in JSON, with the service model of `cbor.py`."""
 
-The model is botocore's own file; nothing but its list of protocols is changed. botocore would choose JSON of a list with both.
-"""
-
-import gzip
-import json
-import os
 import runpy
 import tempfile
 from pathlib import Path
 
 import boto3
-import botocore
 import botocore.session
-
-MODEL = "sqs/2012-11-05/service-2.json"
+from cbor import speak_cbor
 
 with tempfile.TemporaryDirectory() as directory:
-    with gzip.open(Path(botocore.__file__).parent / "data" / f"{MODEL}.gz") as file:
-        model = json.load(file)
-    model["metadata"]["protocols"] = ["smithy-rpc-v2-cbor"]
-    path = Path(directory, MODEL)
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(model))
-    os.environ["AWS_DATA_PATH"] = directory
-
+    speak_cbor(directory)
     requests = []
     session = botocore.session.Session()
     session.register("before-send.sqs", lambda request, **_: requests.append(request))

@@ -1,4 +1,4 @@
-// Lists queues with the AWS SDK for Go v2; prints `ok` or the code of the error that it gave.
+// Lists queues with the AWS SDK for Go v2; prints `ok`, or code, status and text of the error that it gave.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/transport/http"
 )
 
 func main() {
@@ -19,11 +20,12 @@ func main() {
 	}
 	_, err = sqs.NewFromConfig(cfg).ListQueues(ctx, &sqs.ListQueuesInput{})
 	var api smithy.APIError
+	var response *http.ResponseError
 	switch {
 	case err == nil:
 		fmt.Println("ok")
-	case errors.As(err, &api):
-		fmt.Println(api.ErrorCode())
+	case errors.As(err, &api) && errors.As(err, &response):
+		fmt.Println(api.ErrorCode(), response.HTTPStatusCode(), api.ErrorMessage())
 	default:
 		fmt.Println(err)
 	}
