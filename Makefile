@@ -42,7 +42,7 @@ SECONDS ?= 60
 ROUNDS  ?= 50
 RUNS    ?= 100
 
-.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core signed-test crash queue-audit flips signatures fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core signed-test tls-test crash queue-audit flips signatures fuzz nightly
 .PHONY: bench instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
@@ -109,6 +109,9 @@ compat-core: build ## the rows of it that CI runs on every change; without some:
 
 signed-test: build ## six SDKs with right and wrong keys, denied actions and skewed clocks; needs faketime
 	KEW_BIN=target/release/kew $(PYTHON) compat/signed/run.py
+
+tls-test: build ## seven SDKs over TLS: with the certificate to trust all of their rows pass, without it they refuse
+	KEW_BIN=target/release/kew $(PYTHON) compat/tls/run.py
 
 crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture

@@ -120,6 +120,15 @@ pub struct HealthcheckArgs {
     /// The port, if kew was told only that
     #[arg(long, value_name = "PORT", env = "KEW_PORT", value_delimiter = ',')]
     pub port: Option<Vec<Port>>,
+    /// The certificate that kew was started with, if any; it is not checked whether others would trust it
+    #[arg(long, value_name = "FILE", env = "KEW_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// Whether kew made its own certificate
+    #[arg(long, env = "KEW_TLS_SELF_SIGNED", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
+    pub tls_self_signed: Option<Switch>,
+    /// Where kew listens for TLS, if not at all its addresses
+    #[arg(long, value_name = "HOST:PORT", env = "KEW_TLS_LISTEN", value_delimiter = ',')]
+    pub tls_listen: Option<Vec<Listen>>,
     /// The file of settings that kew was started with
     #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
     pub config: Option<PathBuf>,
@@ -132,15 +141,16 @@ pub struct HealthcheckArgs {
 }
 
 impl HealthcheckArgs {
-    /// Where to ask: the first of the addresses at which kew listens.
+    /// Where to ask: the first of the addresses at which kew listens, and whether it speaks TLS.
     ///
     /// # Errors
     /// As [`settings::read`].
-    pub fn address(self) -> Result<SocketAddr, String> {
-        let HealthcheckArgs { listen, port, config, import, localstack } = self;
-        let given = Settings { listen, port, config, import, localstack, ..Settings::default() };
+    pub fn address(self) -> Result<(SocketAddr, bool), String> {
+        let HealthcheckArgs { listen, port, tls_cert, tls_self_signed, tls_listen, config, import, localstack } = self;
+        let tls = Settings { tls_cert, tls_self_signed, tls_listen, ..Settings::default() };
+        let given = Settings { listen, port, config, import, localstack, ..tls };
         let config = settings::read(given)?.settings.into_config();
-        Ok(config.listen.first().copied().unwrap_or(LISTEN_DEFAULT))
+        Ok((config.listen.first().copied().unwrap_or(LISTEN_DEFAULT), config.speaks_only_tls()))
     }
 }
 

@@ -9,16 +9,17 @@ use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
 use command::client::reachable;
 use command::signals::{Hangups, Signals};
 use command::start::start;
-use command::{alerts, control, environment, import, manual, output, policy, report, run, settings};
+use command::{alerts, control, environment, import, manual, output, policy, report, run, settings, tls};
 use kew::internals::clock::NetworkTime;
 use kew::internals::config::Settings;
 use kew::internals::store;
 use kew::{Config, Server};
 use std::convert::Infallible;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -78,7 +79,7 @@ fn serve(given: Settings) -> Result<ExitCode, String> {
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
-        let mut hangups = Hangups::new(config.credentials.is_some());
+        let mut hangups = Hangups::new(config.credentials.is_some() || config.tls_cert.is_some());
         let hangups = hangups.as_mut().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let server = tokio::select! {
             biased;
@@ -99,7 +100,7 @@ fn serve(given: Settings) -> Result<ExitCode, String> {
         };
         tokio::select! {
             never = serve => match never {},
-            never = reload(&server, hangups) => match never {},
+            never = reload(&server, &config, hangups) => match never {},
             () = signals.next() => {}
             failure = server.failed() => {
                 tracing::error!("the store has failed and nothing more is acknowledged: {failure}; stopping");
@@ -117,13 +118,20 @@ fn serve(given: Settings) -> Result<ExitCode, String> {
     })
 }
 
-/// Reads again at each SIGHUP what may change while the server runs.
-async fn reload(server: &Server, hangups: &mut Hangups) -> Infallible {
+/// Reads again at each SIGHUP what may change while the server runs. A mistake in one file does not keep
+/// the others from being used.
+async fn reload(server: &Server, config: &Config, hangups: &mut Hangups) -> Infallible {
+    let log = |what, outcome: Result<(), String>| match outcome {
+        Ok(()) => tracing::info!("read again: {what}"),
+        Err(error) => tracing::error!("{what} stay as they were: {error}"),
+    };
     loop {
         hangups.next().await;
-        match server.reload() {
-            Ok(()) => tracing::info!("read again: the credentials"),
-            Err(error) => tracing::error!("the credentials stay as they were: {error}"),
+        if config.credentials.is_some() {
+            log("the credentials", server.reload_credentials().map_err(|error| error.to_string()));
+        }
+        if config.tls_cert.is_some() {
+            log("certificate and key", server.reload_certificate());
         }
     }
 }
@@ -144,7 +152,11 @@ async fn trim() -> Infallible {
 /// Says where the server is, and how to point an SDK at it.
 fn greet(server: &Server, config: &Config) {
     let (url, region) = (server.endpoint_url(), &config.region);
-    let listens = server.addresses().iter().map(|address| format!("http://{address}"));
+    let plain = server.addresses().len() - server.tls_addresses().len();
+    let listens = server.addresses().iter().enumerate().map(|(index, address)| {
+        let scheme = if index < plain { "http" } else { "https" };
+        format!("{scheme}://{address}")
+    });
     // The first is shown as it can be reached from here, unless clients reach it by a URL of its own.
     let first = config.external_url.is_none().then(|| url.to_owned());
     let first = first.into_iter().chain(listens.clone().take(1)).take(1);
@@ -153,6 +165,12 @@ fn greet(server: &Server, config: &Config) {
     // Standard output may be closed; the server runs on all the same.
     let _ = writeln!(out, "kew {} on {}. Ready.", env!("CARGO_PKG_VERSION"), places.join(" and "));
     let _ = writeln!(out, "\n  export AWS_ENDPOINT_URL={url}");
+    for (name, file) in environment::trust(server) {
+        let _ = writeln!(out, "  export {name}={file}");
+    }
+    if let Some(tls) = server.tls_endpoint_url().filter(|tls| plain > 0 && tls != url) {
+        let _ = writeln!(out, "  # by TLS: export AWS_ENDPOINT_URL={tls}");
+    }
     match &config.credentials {
         None => drop(writeln!(out, "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test")),
         Some(file) => drop(writeln!(out, "  # requests are signed with the keys of {}", file.display())),
@@ -198,18 +216,30 @@ fn salvage(args: &SalvageArgs) -> Result<ExitCode, String> {
 }
 
 fn healthcheck(args: HealthcheckArgs) -> Result<ExitCode, String> {
-    let address = args.address()?;
-    let status = ask(address).map_err(|error| format!("no answer from {address}: {error}"))?;
+    let (address, by_tls) = args.address()?;
+    let status = health(reachable(address), by_tls).map_err(|error| format!("no answer from {address}: {error}"))?;
     if status.contains(" 200 ") { Ok(ExitCode::SUCCESS) } else { Err(format!("{address} answered {status}")) }
 }
 
-fn ask(address: SocketAddr) -> std::io::Result<String> {
-    let address = reachable(address);
-    let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_TIME_LIMIT)?;
+/// The first line that a server answers.
+fn health(address: SocketAddr, by_tls: bool) -> io::Result<String> {
+    let stream = TcpStream::connect_timeout(&address, HEALTHCHECK_TIME_LIMIT)?;
     stream.set_read_timeout(Some(HEALTHCHECK_TIME_LIMIT))?;
     // In one piece: who answers after the first one may close before a second comes.
-    stream.write_all(format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())?;
+    let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let answer = if by_tls {
+        let config = tls::trusting_anybody().map_err(io::Error::other)?;
+        let tls = ClientConnection::new(config, address.ip().into()).map_err(io::Error::other)?;
+        exchange(StreamOwned::new(tls, stream), &request)?
+    } else {
+        exchange(stream, &request)?
+    };
+    Ok(String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned())
+}
+
+fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Vec<u8>> {
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(1024).read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned())
+    Ok(answer)
 }

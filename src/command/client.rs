@@ -1,6 +1,7 @@
 //! A request to the control API of a running kew.
 
 use super::request::Request;
+use super::tls;
 use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt, Full};
@@ -9,12 +10,19 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::http::uri::Uri;
 use hyper_util::rt::TokioIo;
+use kew::Server;
 use kew::internals::config::{LISTEN_DEFAULT, Listen};
 use kew::internals::control::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// How long a connection may take to come about. An answer may take as long as it likes: an await waits at the server.
 const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -31,6 +39,12 @@ pub struct Target {
     /// A namespace of it, as `kew ns create` makes them
     #[arg(long, value_name = "NAME", env = "KEW_NS", global = true, help_heading = "Which kew")]
     pub ns: Option<String>,
+    /// The certificates to trust, in PEM, for a URL that begins with https://
+    #[arg(long, value_name = "FILE", env = "AWS_CA_BUNDLE", global = true, help_heading = "Which kew")]
+    pub ca: Option<PathBuf>,
+    /// Whether it is one that this process has started.
+    #[arg(skip)]
+    is_own: bool,
 }
 
 /// Why there is no answer.
@@ -89,9 +103,11 @@ pub fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 impl Target {
-    /// The server at an address of this machine.
-    pub fn at(address: SocketAddr, token: Option<&str>) -> Target {
-        Target { url: Some(format!("http://{}", reachable(address))), token: token.map(str::to_owned), ns: None }
+    /// A server of this process.
+    pub fn own(server: &Server) -> Target {
+        let token = server.control_token().map(str::to_owned);
+        let ca = server.ca_certificate().map(Path::to_owned);
+        Target { url: Some(own_url(server)), token, ns: None, ca, is_own: true }
     }
 
     /// The URL of the server, without a slash at its end.
@@ -105,10 +121,8 @@ impl Target {
         let url = url.trim_end_matches('/');
         match url.split_once("://") {
             None => Ok(format!("http://{url}")),
-            Some(("http", _)) => Ok(url.to_owned()),
-            Some(_) => {
-                Err(Failure::Usage(format!("--url {url}: kew is asked over plain HTTP, as in http://{LISTEN_DEFAULT}")))
-            }
+            Some(("http" | "https", _)) => Ok(url.to_owned()),
+            Some(_) => Err(Failure::Usage(format!("--url {url}: it begins with http:// or https://"))),
         }
     }
 
@@ -134,15 +148,23 @@ impl Target {
         let base = self.base()?;
         let wrong = |_| Failure::Usage(format!("--url {base} is no URL, as in http://{LISTEN_DEFAULT}"));
         let uri: Uri = format!("{base}{}", self.path(request)).parse().map_err(wrong)?;
-        let (host, port) = (uri.host().unwrap_or_default().trim_matches(['[', ']']), uri.port_u16().unwrap_or(80));
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let tls = if uri.scheme_str() == Some("https") { Some(self.tls(&base)?) } else { None };
+        let port = uri.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
         let unreachable = |error: &dyn std::fmt::Display| {
             Failure::Unreachable(format!("no kew at {base}: {error}; name another with --url or KEW_URL"))
         };
         let stream = connect(host, port).map_err(|error| unreachable(&error))?;
         let stream = tokio::net::TcpStream::from_std(stream).map_err(|error| unreachable(&error))?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
-        tokio::spawn(connection);
+        let mut sender = match tls {
+            None => speak(stream).await,
+            Some(config) => {
+                let name = ServerName::try_from(host.to_owned()).map_err(|error| unreachable(&error))?;
+                let stream = TlsConnector::from(config).connect(name, stream).await;
+                speak(stream.map_err(|error| unreachable(&error))?).await
+            }
+        }
+        .map_err(|error| unreachable(&error))?;
         let request = self.in_http(request, &uri, accept).map_err(|error| Failure::Usage(error.to_string()))?;
         let answer = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
         if !answer.headers().contains_key("kew-api") {
@@ -152,6 +174,19 @@ impl Target {
         let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_event_stream = content_type.is_some_and(|value| value.starts_with("text/event-stream"));
         Ok(Answer { status: answer.status().as_u16(), is_event_stream, body: answer.into_body() })
+    }
+
+    /// Whom it trusts.
+    fn tls(&self, base: &str) -> Result<Arc<ClientConfig>, Failure> {
+        if self.is_own {
+            return tls::trusting_anybody().map_err(|error| Failure::Usage(error.to_string()));
+        }
+        let Some(ca) = self.ca.as_deref().filter(|ca| !ca.as_os_str().is_empty()) else {
+            return Err(Failure::Usage(format!(
+                "{base}: name the certificates to trust with --ca FILE or AWS_CA_BUNDLE"
+            )));
+        };
+        tls::trusting(ca).map_err(Failure::Usage)
     }
 
     fn in_http(
@@ -177,6 +212,21 @@ impl Target {
         let body = if request.input == Value::Null { "{}".to_owned() } else { request.input.to_string() };
         builder.header(CONTENT_TYPE, "application/json").body(Full::from(body))
     }
+}
+
+/// The URL of a server of this process: plain HTTP, if there is an address that speaks it.
+pub fn own_url(server: &Server) -> String {
+    let scheme = if server.addresses().len() == server.tls_addresses().len() { "https" } else { "http" };
+    format!("{scheme}://{}", reachable(server.addresses()[0]))
+}
+
+/// HTTP over a connection.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> hyper::Result<http1::SendRequest<Full<Bytes>>> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 /// Connects to the first address of a host that lets it.

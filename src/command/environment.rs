@@ -5,6 +5,7 @@ use super::control;
 use super::output;
 use super::request::Request;
 use clap::{Args, ValueEnum};
+use kew::Server;
 use serde_json::{Map, Value};
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -76,6 +77,14 @@ pub fn variables(endpoint: &str, access_key: &str, region: &str) -> Variables {
         ("AWS_DEFAULT_REGION", region),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// The variables that have SDKs trust a certificate that a server has made: most SDKs, and Node.
+pub fn trust(server: &Server) -> Variables {
+    let ca = server.ca_certificate().map(|ca| ca.display().to_string());
+    ca.into_iter()
+        .flat_map(|ca| ["AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"].map(|name| (name.to_owned(), ca.clone())))
+        .collect()
 }
 
 /// The variables that the control API tells, in the order in which they are shown.

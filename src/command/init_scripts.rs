@@ -1,7 +1,7 @@
 //! Scripts that run at the start, as LocalStack runs those of `/etc/localstack/init/ready.d`: with variables that point
 //! at this server, and an `awslocal`.
 
-use super::client::reachable;
+use super::client::own_url;
 use super::environment::{self, MISLEADING};
 use kew::Server;
 use kew::internals::http::InitScriptState;
@@ -98,8 +98,8 @@ fn name(path: &Path) -> String {
 async fn run(path: &Path, server: &Server, region: &str, tools: Option<&Tools>) -> Result<(), String> {
     let prepare = |program: &Path| {
         let mut command = Command::new(program);
-        let endpoint = format!("http://{}", reachable(server.addresses()[0]));
-        command.envs(environment::variables(&endpoint, "test", region)).stdin(Stdio::null()).kill_on_drop(true);
+        command.envs(environment::variables(&own_url(server), "test", region)).envs(environment::trust(server));
+        command.stdin(Stdio::null()).kill_on_drop(true);
         for name in MISLEADING {
             command.env_remove(name);
         }

@@ -8,6 +8,7 @@
 //! | `conditions.rs` `time.rs` `faults.rs` | the arguments of `kew await`; of `kew clock` and `kew advance`; of `kew fault add` |
 //! | `arguments.rs` | the control subcommands, and the request that each makes |
 //! | `client.rs` | a request to the control API of a running kew, and its answer |
+//! | `tls.rs` | whose certificates it trusts, over TLS |
 //! | `control.rs` | a control subcommand from its request to its exit code |
 //! | `report.rs` | `kew report`, and the report at the end of `kew run` |
 //! | `policy.rs` | `kew policy`: decisions of policies, and the smallest policy for what was used |
@@ -40,4 +41,5 @@ pub mod settings;
 pub mod signals;
 pub mod start;
 mod time;
+pub mod tls;
 mod values;

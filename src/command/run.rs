@@ -79,8 +79,9 @@ fn try_run(args: RunArgs) -> Result<u8, String> {
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let server = start(config.clone()).await?;
-        let target = Target::at(server.addresses()[0], server.control_token());
+        let target = Target::own(&server);
         let mut variables = environment::variables(server.endpoint_url(), "test", &config.region);
+        variables.extend(environment::trust(&server));
         let own = [("KEW_URL", &target.url), ("KEW_CONTROL_TOKEN", &target.token)];
         variables.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
         if let Some(scripts) = &scripts {

@@ -138,6 +138,15 @@ pub enum Durability {
 pub struct Config {
     /// Where to listen; port 0 picks a free one. 127.0.0.1:9324 if empty.
     pub listen: Vec<SocketAddr>,
+    /// PEM: the certificate of a server that speaks TLS, those that lead to its root behind it. With it, or with
+    /// [`Config::tls_self_signed`], every address speaks TLS, unless there are some in [`Config::tls_listen`].
+    pub tls_cert: Option<PathBuf>,
+    /// PEM: the private key of that certificate.
+    pub tls_key: Option<PathBuf>,
+    /// Whether the server makes a certificate of its own, in the data directory or for this run only.
+    pub tls_self_signed: bool,
+    /// Where to listen for TLS; those of [`Config::listen`] then speak plain HTTP.
+    pub tls_listen: Vec<SocketAddr>,
     /// Queues that are there from the start.
     pub queues: Vec<QueueConfig>,
     /// Rules about faults that are there from the start.
@@ -196,6 +205,10 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: Vec::new(),
+            tls_cert: None,
+            tls_key: None,
+            tls_self_signed: false,
+            tls_listen: Vec::new(),
             queues: Vec::new(),
             faults: Vec::new(),
             auto_create: false,
@@ -287,6 +300,7 @@ impl Config {
                 return Err(("control_token", SettingError::new(error)));
             }
         }
+        self.check_tls()?;
         if let Some(dir) = &self.data {
             read::<DataDir>("data", dir.display())?;
             if !cfg!(feature = "store") {
@@ -294,6 +308,40 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// Whether all addresses speak TLS, because none is named for it.
+    #[doc(hidden)]
+    pub fn speaks_only_tls(&self) -> bool {
+        self.speaks_tls() && self.tls_listen.is_empty()
+    }
+
+    /// Whether there is a certificate to show.
+    fn speaks_tls(&self) -> bool {
+        self.tls_cert.is_some() || self.tls_self_signed
+    }
+
+    fn check_tls(&self) -> Result<(), (&'static str, SettingError)> {
+        let wrong = |name, text| Err((name, SettingError::new(text)));
+        if self.tls_cert.is_some() && self.tls_key.is_none() {
+            return wrong("tls_cert", "a certificate is of no use without its key: --tls-key FILE");
+        }
+        if self.tls_key.is_some() && self.tls_cert.is_none() {
+            return wrong("tls_key", "a key is of no use without its certificate: --tls-cert FILE");
+        }
+        if self.tls_self_signed && self.tls_cert.is_some() {
+            return wrong("tls_self_signed", "there is a certificate already, by --tls-cert; leave out one of the two");
+        }
+        if !self.tls_listen.is_empty() && !self.speaks_tls() {
+            return wrong(
+                "tls_listen",
+                "TLS needs a certificate: --tls-cert FILE and --tls-key FILE, or --tls-self-signed",
+            );
+        }
+        if self.speaks_tls() && !cfg!(feature = "tls") {
+            return wrong("tls_cert", "the crate was built without its feature `tls`");
+        }
+        Ok(())
     }
 
     /// Adds queues; one that is there already by name is replaced.

@@ -60,6 +60,22 @@ settings! {
         #[arg(long, value_name = "PORT", env = "KEW_PORT", value_delimiter = ',', allow_negative_numbers = true)]
         #[serde(deserialize_with = "ports")]
         pub port: Option<Vec<Port>> = "none",
+        /// The certificate of a server that speaks TLS, and those that lead to its root: a file in PEM
+        #[arg(long, value_name = "FILE", env = "KEW_TLS_CERT")]
+        pub tls_cert: Option<PathBuf> = "none",
+
+        /// The private key of that certificate: a file in PEM
+        #[arg(long, value_name = "FILE", env = "KEW_TLS_KEY")]
+        pub tls_key: Option<PathBuf> = "none",
+
+        /// Make a certificate for this machine, in the data directory or for this run only, and say how to trust it
+        #[arg(long, env = "KEW_TLS_SELF_SIGNED", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
+        pub tls_self_signed: Option<Switch> = Switch(false),
+
+        /// Where to listen for TLS, while --listen stays plain; may be given several times
+        #[arg(long, value_name = "HOST:PORT", env = "KEW_TLS_LISTEN", value_delimiter = ',')]
+        #[serde(deserialize_with = "list")]
+        pub tls_listen: Option<Vec<Listen>> = "none: with a certificate --listen speaks TLS",
 
         /// A queue to have from the start, as in `orders`, `jobs.fifo` or
         /// `orders,VisibilityTimeout=45,DeadLetterQueue=orders-dead,MaxReceiveCount=3,Tag.team=a`; may be given several times
@@ -307,6 +323,10 @@ impl Settings {
         let default = Config::default();
         let mut config = Config {
             listen: self.places(),
+            tls_cert: self.tls_cert,
+            tls_key: self.tls_key,
+            tls_self_signed: self.tls_self_signed.map_or(default.tls_self_signed, |switch| switch.0),
+            tls_listen: self.tls_listen.unwrap_or_default().into_iter().map(|listen| listen.0).collect(),
             queues: Vec::new(),
             faults: self.faults,
             auto_create: self.auto_create.map_or(default.auto_create, |switch| switch.0),

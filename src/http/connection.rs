@@ -3,9 +3,12 @@
 use super::answer::{Answer, AnswerBody, first_half, leaves_input_unread, raw_error};
 use super::context::ConnectionInfo;
 use super::idle_watch::TimedOut;
+#[cfg(feature = "tls")]
+use super::limits::HANDSHAKE_TIME_LIMIT;
 use super::limits::HEAD_BYTES_HARD_MAX;
 use super::service::Service;
-use super::socket::{Client, Socket};
+use super::socket::{Client, Socket, Stream};
+use super::tls::Tls;
 use crate::actions::{Ending, Presence};
 use crate::clock::NetworkTime;
 use crate::error::ErrorKind;
@@ -51,6 +54,7 @@ impl Connection {
             presence: Some(&client.presence),
             served: Some(&client.state.served),
             identity: &client.identity,
+            secure: client.secure,
         };
         let mut answer = self.service.answer_from(request, info).await;
         if let Some(ending) = answer.extensions().get().copied() {
@@ -85,12 +89,21 @@ impl Connection {
 /// the sender, after the request that is under way.
 pub(super) async fn serve(
     stream: TcpStream,
+    tls: Option<Arc<Tls>>,
     client: Arc<Client>,
     service: Arc<Service>,
-    end: oneshot::Receiver<TimedOut>,
+    mut end: oneshot::Receiver<TimedOut>,
 ) {
     // Small answers must not wait for the client's acknowledgement of earlier ones; an error only makes that slower.
     let _ = stream.set_nodelay(true);
+    let stream = match tls {
+        None => Stream::Plain(stream),
+        // On its own in memory, like an answer; and nobody waits for it.
+        Some(tls) => match Box::pin(secured(stream, tls, &client, &service, &mut end)).await {
+            Some(stream) => stream,
+            None => return,
+        },
+    };
     let socket = Socket::new(stream, client.clone(), service.time().clone());
     let address = client.address;
     let connection = Arc::new(Connection { service, client, unanswered: OnceLock::new() });
@@ -141,8 +154,44 @@ pub(super) async fn serve(
     }
 }
 
+/// Shakes hands with a client; nothing comes of it when that fails, takes too long, or the worker ends the connection.
+#[cfg(feature = "tls")]
+async fn secured(
+    stream: TcpStream,
+    tls: Arc<Tls>,
+    client: &Client,
+    service: &Service,
+    end: &mut oneshot::Receiver<TimedOut>,
+) -> Option<Stream> {
+    tokio::select! {
+        shaken = tls.accept(stream) => match shaken {
+            Ok(stream) => Some(Stream::Tls(Box::new(stream))),
+            Err(error) => {
+                tracing::debug!(client = %client.address, %error, "no TLS with a client");
+                None
+            }
+        },
+        () = service.time().pause(HANDSHAKE_TIME_LIMIT) => {
+            tracing::debug!(client = %client.address, "a TLS handshake took too long");
+            None
+        }
+        _ = end => None,
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+async fn secured(
+    _: TcpStream,
+    tls: Arc<Tls>,
+    _: &Client,
+    _: &Service,
+    _: &mut oneshot::Receiver<TimedOut>,
+) -> Option<Stream> {
+    match *tls {}
+}
+
 /// Tells a client that there is no room for it, and lingers, so that the client comes to read this.
 pub(super) async fn turn_away(stream: TcpStream, client: Client, time: NetworkTime) {
     let answer = raw_error(ErrorKind::ServiceUnavailable, "Too many connections.");
-    Socket::new(stream, Arc::new(client), time).end_with(&answer).await;
+    Socket::new(Stream::Plain(stream), Arc::new(client), time).end_with(&answer).await;
 }

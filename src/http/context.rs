@@ -33,6 +33,8 @@ pub struct ConnectionInfo<'a> {
     pub presence: Option<&'a Presence>,
     /// Who is at its other end.
     pub identity: &'a Identity,
+    /// Whether the client speaks TLS with this server, for `aws:SecureTransport`.
+    pub secure: bool,
     /// What the connection says of whom the request is for; none if it came by no socket.
     pub served: Option<&'a Served>,
 }
@@ -209,7 +211,8 @@ mod tests {
         let request = Request::get("/?a=b").header("host", "h:1").header("x-mine", "1").header("x-mine", "2");
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let identity = Identity::default();
-        let connection = ConnectionInfo { peer: None, port: 1, presence: None, served: None, identity: &identity };
+        let connection =
+            ConnectionInfo { peer: None, port: 1, presence: None, served: None, identity: &identity, secure: false };
         let context = RequestContext::new(&parts, connection);
         assert_eq!(context.headers.host(), Some("h:1"));
         assert_eq!(context.parts.headers.get_all("x-mine").iter().count(), 2);

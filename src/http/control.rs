@@ -28,7 +28,7 @@ async fn answer_at(service: &Service, context: &RequestContext<'_>, path: &str, 
     let reply = match admit(service, context) {
         Ok(method) => {
             let external_url = service.options().external_url.as_deref();
-            let base_url = base_url(external_url, &context.headers, context.connection.port);
+            let base_url = base_url(external_url, &context.headers, &context.connection);
             let incoming = Incoming {
                 method,
                 path,

@@ -93,6 +93,7 @@ impl InProcess {
             presence: Some(&one.presence),
             served: Some(&one.served),
             identity: &self.identity,
+            secure: false,
         };
         let answering = async {
             let answer = service.answer_from(request, connection).await;

@@ -16,6 +16,10 @@ pub const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long a request's head may take to come in, a connection be idle, and a client read nothing of an answer; it may be an
 /// eighth longer.
 pub const HEADER_TIME_LIMIT: Duration = Duration::from_secs(75);
+/// How long the handshake of a connection by TLS may take, waiting for its turn included.
+pub const HANDSHAKE_TIME_LIMIT: Duration = Duration::from_secs(10);
+/// Handshakes at one time, over all connections: more would make none of them faster. Others wait, and their time passes.
+pub const HANDSHAKES_MAX: usize = 256;
 /// How long a request's body may take to come in.
 pub const BODY_TIME_LIMIT: Duration = Duration::from_secs(60);
 /// Connections that are being told at one time that there is no room for them; others are closed without a word.

@@ -15,6 +15,7 @@
 //! | `routes.rs` | the table of routes; all that no row takes is for SQS |
 //! | `origin.rs` | which web pages may use the server |
 //! | `pipeline.rs` | the way of a request through all of these |
+//! | `tls.rs` | the certificate that is shown, and handshakes (feature `tls`) |
 //! | `idle_watch.rs` `socket.rs` `connection.rs` | one connection: hyper over a socket, lingering, its end after too long a silence |
 //! | `in_process.rs` | requests that come by no socket (feature `aws-sdk`) |
 //! | `worker.rs` `server.rs` | a worker thread and its connections; listeners, accepting, stopping |
@@ -46,6 +47,7 @@ mod server;
 mod service;
 mod socket;
 mod sqs;
+mod tls;
 mod worker;
 
 pub use crate::config::{BODY_BYTES_MAX_DEFAULT, Hosts, Origins};
@@ -57,9 +59,12 @@ pub use idle_watch::IDLE_CHECKS;
 pub(crate) use in_process::{InProcess, Unanswered};
 pub use init_scripts::{InitScriptState, InitScripts};
 pub use limits::{
-    BODY_TIME_LIMIT, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_TIME_LIMIT, LINGER_TIME_LIMIT,
-    READ_AHEAD_BYTES_MAX, SHUTDOWN_TIME_LIMIT, URL_BYTES_MAX,
+    BODY_TIME_LIMIT, HANDSHAKE_TIME_LIMIT, HANDSHAKES_MAX, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX,
+    HEADER_TIME_LIMIT, LINGER_TIME_LIMIT, READ_AHEAD_BYTES_MAX, SHUTDOWN_TIME_LIMIT, URL_BYTES_MAX,
 };
 pub(crate) use server::Bound;
-pub use server::{Running, ServeError};
+pub use server::{Listening, Running, ServeError};
 pub use service::{HttpOptions, Service};
+pub use tls::Tls;
+#[cfg(feature = "tls")]
+pub use tls::TlsError;

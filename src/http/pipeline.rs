@@ -20,7 +20,14 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let connection = ConnectionInfo { peer: None, port, presence: None, served: None, identity: self.in_process() };
+        let connection = ConnectionInfo {
+            peer: None,
+            port,
+            presence: None,
+            served: None,
+            identity: self.in_process(),
+            secure: false,
+        };
         pin!(self.answer_from(request, connection)).await
     }
 

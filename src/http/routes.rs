@@ -146,8 +146,14 @@ mod tests {
         let request = Request::post("/echo").header("x-mine", "1").body(()).unwrap();
         let (parts, ()) = request.into_parts();
         assert!(route.takes(&parts.method, parts.uri.path(), &parts.uri));
-        let connection =
-            ConnectionInfo { peer: None, port: 1, presence: None, served: None, identity: service.in_process() };
+        let connection = ConnectionInfo {
+            peer: None,
+            port: 1,
+            presence: None,
+            served: None,
+            identity: service.in_process(),
+            secure: false,
+        };
         let context = RequestContext::new(&parts, connection);
         let answer = (route.handler)(&service, &context, Bytes::from_static(b"body")).await;
         assert_eq!(answer.headers()["x-mine"], "1");

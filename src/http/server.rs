@@ -6,6 +6,7 @@ use super::in_process::InProcess;
 use super::limits::TURNED_AWAY_MAX;
 use super::service::Service;
 use super::socket::Client;
+use super::tls::Tls;
 use super::worker::{Accepted, Counted, Phase, Worker};
 use crate::control::OwnPort;
 use std::fmt;
@@ -95,24 +96,47 @@ impl Bound {
     }
 }
 
+/// A listener, which must not block, and what it shows if it speaks TLS.
+pub struct Listening {
+    socket: StdListener,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Listening {
+    /// A listener that speaks TLS, or plain HTTP without anything to show.
+    pub fn new(socket: StdListener, tls: Option<Arc<Tls>>) -> Listening {
+        Listening { socket, tls }
+    }
+}
+
+impl From<StdListener> for Listening {
+    fn from(socket: StdListener) -> Listening {
+        Listening::new(socket, None)
+    }
+}
+
 /// A server that runs. Dropping it stops it at once and waits for its threads; [`Running::shutdown`] lets it finish.
 pub struct Running {
     service: Arc<Service>,
     addresses: Vec<SocketAddr>,
+    /// How many of them, the first ones, speak plain HTTP.
+    plain: usize,
     phase: watch::Sender<Phase>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Running {
-    /// Starts threads that serve these listeners, which must not block.
+    /// Starts threads that serve these listeners.
     ///
     /// # Errors
     /// When a thread or a runtime cannot be had.
-    pub fn start(service: Arc<Service>, listeners: Vec<StdListener>) -> Result<Running, ServeError> {
-        let addresses: io::Result<Vec<_>> = listeners.iter().map(StdListener::local_addr).collect();
+    pub fn start<L: Into<Listening>>(service: Arc<Service>, listeners: Vec<L>) -> Result<Running, ServeError> {
+        let listeners: Vec<Listening> = listeners.into_iter().map(Into::into).collect();
+        let addresses: io::Result<Vec<_>> = listeners.iter().map(|listener| listener.socket.local_addr()).collect();
         let addresses = addresses.map_err(ServeError::Thread)?;
         let (phase, _) = watch::channel(Phase::Serving);
-        let mut running = Running { service, addresses, phase, threads: Vec::new() };
+        let plain = listeners.iter().take_while(|listener| listener.tls.is_none()).count();
+        let mut running = Running { service, addresses, plain, phase, threads: Vec::new() };
         let count = running.service.options().threads.max(1);
         let serving = Arc::new(AtomicUsize::new(count));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
@@ -139,6 +163,11 @@ impl Running {
     /// Where it listens, in the order of the listeners.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Those that speak TLS, which come last.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.addresses[self.plain..]
     }
 
     /// What it serves.
@@ -193,7 +222,7 @@ impl Drop for Running {
 /// What runs beside the first worker: the broker's timers, and accepting connections for all workers.
 fn in_background(
     service: &Arc<Service>,
-    listeners: Vec<StdListener>,
+    listeners: Vec<Listening>,
     workers: &[mpsc::UnboundedSender<Accepted>],
     phase: &watch::Receiver<Phase>,
 ) -> JoinSet<()> {
@@ -215,13 +244,13 @@ fn in_background(
 }
 
 /// Serves the ports of namespaces that come while the server runs, each as long as its namespace is there.
-async fn serve_own_ports<A>(mut ports: mpsc::UnboundedReceiver<OwnPort>, serve: impl Fn(StdListener) -> A)
+async fn serve_own_ports<A>(mut ports: mpsc::UnboundedReceiver<OwnPort>, serve: impl Fn(Listening) -> A)
 where
     A: Future<Output = ()> + Send + 'static,
 {
     let mut serving = JoinSet::new();
     while let Some(OwnPort { listener, ended }) = ports.recv().await {
-        let accepting = serve(listener);
+        let accepting = serve(listener.into());
         serving.spawn(async move {
             tokio::select! {
                 () = accepting => {}
@@ -235,7 +264,7 @@ where
 
 /// Accepts connections and deals them out to the workers in turn.
 async fn accept(
-    listener: StdListener,
+    Listening { socket: listener, tls }: Listening,
     workers: Vec<mpsc::UnboundedSender<Accepted>>,
     service: Arc<Service>,
     count: Arc<AtomicUsize>,
@@ -261,9 +290,10 @@ async fn accept(
                 continue;
             }
         };
-        let client = Client::new(address, port);
+        let client = Client::new(address, port, tls.is_some());
         if count.load(Ordering::Relaxed) >= service.options().connections_max {
-            if turned_away.len() < TURNED_AWAY_MAX {
+            // Behind a handshake nobody would hear it for less than what it would take to serve.
+            if tls.is_none() && turned_away.len() < TURNED_AWAY_MAX {
                 turned_away.spawn(connection::turn_away(stream, client, service.time().clone()));
             }
             while turned_away.try_join_next().is_some() {}
@@ -273,7 +303,7 @@ async fn accept(
         turn = (turn + 1) % workers.len();
         match stream.into_std() {
             Ok(stream) => {
-                let _ = workers[turn].send(Accepted { stream, client, counted });
+                let _ = workers[turn].send(Accepted { stream, client, counted, tls: tls.clone() });
             }
             Err(error) => tracing::warn!(%error, "a connection was lost"),
         }

@@ -3,6 +3,8 @@
 use super::identity::Identity;
 use super::idle_watch::ConnectionState;
 use super::limits::{LINGER_TIME_LIMIT, READ_AHEAD_BYTES_MAX};
+#[cfg(feature = "tls")]
+use super::tls::TlsStream;
 use crate::actions::Presence;
 use crate::clock::NetworkTime;
 use crate::control::{Connection, Doing};
@@ -28,17 +30,20 @@ pub(super) struct Client {
     pub(super) presence: Presence,
     /// Who it is to the history.
     pub(super) identity: Identity,
+    /// Whether it speaks TLS.
+    pub(super) secure: bool,
 }
 
 impl Client {
     /// A client that has just connected.
-    pub(super) fn new(address: SocketAddr, port: u16) -> Client {
+    pub(super) fn new(address: SocketAddr, port: u16, secure: bool) -> Client {
         Client {
             address,
             port,
             state: ConnectionState::default(),
             presence: Presence::default(),
             identity: Identity::default(),
+            secure,
         }
     }
 }
@@ -50,9 +55,69 @@ impl Connection for Client {
     }
 }
 
+/// What bytes go through: the socket itself, or TLS over it.
+pub(super) enum Stream {
+    Plain(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream>),
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
+/// Calls what has the same name in each kind of stream.
+macro_rules! each_stream {
+    ($self:ident, $method:ident($($argument:expr),*)) => {
+        match $self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each_stream!(self, poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each_stream!(self, poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each_stream!(self, poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each_stream!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each_stream!(self, poll_shutdown(cx))
+    }
+}
+
 /// A client's socket.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     client: Arc<Client>,
     time: NetworkTime,
     /// What was read while a ReceiveMessage was parked, for hyper to read next.
@@ -62,14 +127,18 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, client: Arc<Client>, time: NetworkTime) -> Socket {
+    pub(super) fn new(stream: Stream, client: Arc<Client>, time: NetworkTime) -> Socket {
         Socket { stream, client, time, ahead: Vec::new(), linger: None }
     }
 
     /// Writes a last answer, to what was not read to its end, and lingers.
     pub(super) async fn end_with(&mut self, answer: &[u8]) {
         // If it does not fit into the socket's buffer at once, the client learns from the end of the connection.
-        let _ = self.stream.try_write(answer);
+        std::future::poll_fn(|cx| {
+            let _ = Pin::new(&mut self.stream).poll_write(cx, answer);
+            Poll::Ready(())
+        })
+        .await;
         self.client.state.input_is_unread();
         let _ = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await;
     }
@@ -77,7 +146,7 @@ impl Socket {
     /// Has the connection reset when the socket is dropped.
     pub(super) fn reset(&self) {
         // If it cannot be had the client sees an orderly end.
-        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = socket2::SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO));
     }
 
     /// Reads on while a ReceiveMessage is parked: the end of the connection comes behind everything else.
@@ -168,12 +237,15 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper asks for this when all it had to write is out, also when that was nothing.
-        self.client.state.all_written();
+        // hyper asks for this when all it had to write is out, also when that was nothing. TLS may still hold some of it.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_ready() {
+            self.client.state.all_written();
+        }
         if self.client.state.is_answering() {
             self.read_ahead(cx);
         }
-        Pin::new(&mut self.stream).poll_flush(cx)
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -66,7 +66,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     let base_url = if operation.answers_urls() {
         // The external URL leads to the default space.
         let external_url = options.external_url.as_deref().filter(|_| !own_port);
-        base_url(external_url, headers, context.connection.port)
+        base_url(external_url, headers, &context.connection)
     } else {
         String::new()
     };
@@ -160,7 +160,7 @@ fn protocol_of(decoded: &Result<Call<'_>, Rejection>) -> Option<Protocol> {
 fn origin<'a>(context: &RequestContext<'a>) -> Origin<'a> {
     Origin {
         source_ip: context.connection.peer.map(|peer| peer.ip()),
-        secure: false,
+        secure: context.connection.secure,
         host: context.headers.host().unwrap_or_default(),
         user_agent: text(context.headers.user_agent),
         referer: text(context.headers.referer),
@@ -199,17 +199,28 @@ fn log_outcome(space: &Space, action: &str, queue: &str, began: Time, error: Opt
 }
 
 /// What queue URLs begin with: the configured URL, or what the client calls this server.
-pub(super) fn base_url(external_url: Option<&str>, headers: &KnownHeaders<'_>, port: u16) -> String {
+pub(super) fn base_url(
+    external_url: Option<&str>,
+    headers: &KnownHeaders<'_>,
+    &ConnectionInfo { port, secure, .. }: &ConnectionInfo<'_>,
+) -> String {
     if let Some(url) = external_url {
         return url.to_owned();
     }
     // Each proxy on the way adds to the list; the first entry is how the client came in.
     let proto = text(headers.forwarded_proto).and_then(|list| list.split(',').next()).unwrap_or_default();
-    let scheme = if proto.trim().eq_ignore_ascii_case("https") { "https" } else { "http" };
+    let by_tls = if proto.is_empty() { secure } else { proto.trim().eq_ignore_ascii_case("https") };
+    let scheme = if by_tls { "https" } else { "http" };
+    // A proxy that ends TLS listens at a port that is not known here.
+    let needs_port = match (by_tls, secure) {
+        (true, true) => port != 443,
+        (true, false) => false,
+        (false, _) => port != 80,
+    };
     match headers.host().and_then(split_host) {
         Some((host, Some(port))) => format!("{scheme}://{host}:{port}"),
         // Some clients leave the port out of `Host`; without it in the URL they would go to port 80 next.
-        Some((host, None)) if port != 80 && scheme == "http" => format!("{scheme}://{host}:{port}"),
+        Some((host, None)) if needs_port => format!("{scheme}://{host}:{port}"),
         Some((host, None)) => format!("{scheme}://{host}"),
         None => format!("{scheme}://localhost:{port}"),
     }

@@ -6,6 +6,7 @@ use super::idle_watch::{IDLE_CHECKS, IdleWatch, TimedOut};
 use super::limits::{HEADER_TIME_LIMIT, SHUTDOWN_TIME_LIMIT};
 use super::service::Service;
 use super::socket::Client;
+use super::tls::Tls;
 use std::collections::HashMap;
 use std::net::TcpStream as StdStream;
 use std::pin::pin;
@@ -31,6 +32,8 @@ pub(super) struct Accepted {
     pub(super) stream: StdStream,
     pub(super) client: Client,
     pub(super) counted: Counted,
+    /// What is shown to it, if it is to speak TLS.
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 /// Counts a connection for as long as it is there.
@@ -125,7 +128,7 @@ impl Worker {
     }
 
     /// Serves a connection of its own.
-    fn take(&mut self, Accepted { stream, client, counted }: Accepted) {
+    fn take(&mut self, Accepted { stream, client, counted, tls }: Accepted) {
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => return tracing::warn!(%error, "a connection was lost"),
@@ -133,7 +136,7 @@ impl Worker {
         let client = Arc::new(client);
         let joined = self.service.control().home().shared().activity.join(client.clone());
         let (end, ended) = oneshot::channel();
-        let served = connection::serve(stream, client.clone(), self.service.clone(), ended);
+        let served = connection::serve(stream, tls, client.clone(), self.service.clone(), ended);
         let task = self.connections.spawn(async move {
             served.await;
             drop((counted, joined));

@@ -47,6 +47,28 @@ impl ServerBuilder {
         self
     }
 
+    /// Speaks TLS, with a certificate and a key in PEM files: at every address, unless [`ServerBuilder::tls_listen`] names some.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> ServerBuilder {
+        self.config.tls_cert = Some(certificate.into());
+        self.config.tls_key = Some(key.into());
+        self
+    }
+
+    /// Speaks TLS with a certificate that the server makes; [`Server::ca_certificate`] is what clients have to trust.
+    #[cfg(feature = "tls")]
+    pub fn tls_self_signed(mut self) -> ServerBuilder {
+        self.config.tls_self_signed = true;
+        self
+    }
+
+    /// Speaks TLS at an address, and plain HTTP at those of [`ServerBuilder::listen`]. May be called again.
+    #[cfg(feature = "tls")]
+    pub fn tls_listen(mut self, address: SocketAddr) -> ServerBuilder {
+        self.config.tls_listen.push(address);
+        self
+    }
+
     /// Goes by a clock, which may be shared with others.
     ///
     /// A server that is started again on the same data directory must be given the clock of the one before it: a new manual

@@ -29,6 +29,8 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// A certificate or its key cannot be used: which file, and what is wrong with it.
+    Tls(String),
     /// A thread cannot be had, or what it needs of the system.
     Thread(io::Error),
     /// The data directory cannot be used.
@@ -57,7 +59,7 @@ impl fmt::Display for StartError {
             StartError::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             StartError::Thread(source) => write!(f, "cannot start a thread: {source}"),
             StartError::Store(error) => error.fmt(f),
-            StartError::Namespace(text) | StartError::Fault(text) => f.write_str(text),
+            StartError::Namespace(text) | StartError::Fault(text) | StartError::Tls(text) => f.write_str(text),
             StartError::Queue { name, reason } => write!(f, "queue {name}: {reason}"),
         }
     }
@@ -69,7 +71,7 @@ impl error::Error for StartError {
             StartError::Setting { source, .. } => Some(source),
             StartError::Listen { source, .. } | StartError::Thread(source) => Some(source),
             StartError::Store(source) => Some(source),
-            StartError::Namespace(_) | StartError::Fault(_) | StartError::Queue { .. } => None,
+            StartError::Namespace(_) | StartError::Fault(_) | StartError::Tls(_) | StartError::Queue { .. } => None,
         }
     }
 }

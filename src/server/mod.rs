@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `builder.rs` | [`ServerBuilder`]: each setting by a method of its own |
+//! | `certificate.rs` | the certificate of a server that speaks TLS: from files, or made by itself (feature `tls`) |
 //! | `error.rs` | [`StartError`]: why a server did not start |
 //! | `auto.rs` `control.rs` `expect.rs` | test control from Rust: clock, faults, history, namespaces, report; what is expected of a queue |
 //! | `sdk.rs` `in_process.rs` | an AWS SDK that is set up for the server; one that needs no socket (feature `aws-sdk`) |
@@ -11,6 +12,8 @@
 
 mod auto;
 mod builder;
+#[cfg(feature = "tls")]
+mod certificate;
 mod control;
 mod credentials;
 mod error;
@@ -62,6 +65,8 @@ pub struct Server {
     region: String,
     /// The file with the keys that requests have to be signed with.
     credentials: Option<PathBuf>,
+    #[cfg(feature = "tls")]
+    certificate: Option<certificate::Certificate>,
 }
 
 impl fmt::Debug for Server {
@@ -97,7 +102,8 @@ impl Server {
         let addresses = if config.listen.is_empty() { &[LISTEN_DEFAULT][..] } else { &config.listen };
         let keys = credentials::load(config).map_err(|source| StartError::Setting { name: "credentials", source })?;
         // Before a store is loaded, so that a port in use is found at once.
-        let bound = addresses.iter().copied().map(http::Bound::new).collect::<Result<Vec<_>, _>>();
+        let bound = addresses.iter().chain(&config.tls_listen).copied();
+        let bound = bound.map(http::Bound::new).collect::<Result<Vec<_>, _>>();
         let bound = bound.map_err(StartError::of_http)?;
         let options = start::space_options(config);
         let (broker, history) = Space::broker_of(&options, clock);
@@ -112,20 +118,36 @@ impl Server {
         home.declare(By::default())
             .map_err(|NotDeclared { queue: name, reason }| StartError::Queue { name, reason })?;
         start::add_faults(&home, config)?;
-        let control = Control::new(home, start::control_access(config, addresses));
+        let all_addresses = [addresses, &config.tls_listen].concat();
+        let control = Control::new(home, start::control_access(config, &all_addresses));
         let service = Arc::new(Service::new(control, HttpOptions::of(config)).network_time(time).credentials(keys));
-        let listeners = bound.into_iter().map(http::Bound::listen).collect::<Result<Vec<_>, _>>();
-        let listeners = listeners.map_err(StartError::of_http)?;
+        #[cfg(feature = "tls")]
+        let certificate = certificate::Certificate::of(config).map_err(StartError::Tls)?;
+        #[cfg(feature = "tls")]
+        let tls = certificate.as_ref().map(|certificate| certificate.tls.clone());
+        #[cfg(not(feature = "tls"))]
+        let tls = None;
+        let plain = if config.speaks_only_tls() { 0 } else { addresses.len() };
+        let listeners = start::listen(bound, plain, tls.as_ref())?;
         let running = Running::start(service, listeners).map_err(StartError::of_http)?;
         let url = match &config.external_url {
             Some(url) => fill_in(url, &config.region, &config.account),
-            None => reachable_url(running.addresses()),
+            None => reachable_url(if plain == 0 { "https" } else { "http" }, running.addresses()),
         };
         let (account, region) = (config.account.clone(), config.region.clone());
-        Ok(Server { running, broker, url, account, region, credentials: config.credentials.clone() })
+        Ok(Server {
+            running,
+            broker,
+            url,
+            account,
+            region,
+            credentials: config.credentials.clone(),
+            #[cfg(feature = "tls")]
+            certificate,
+        })
     }
 
-    /// What SDKs take as the endpoint: `http://127.0.0.1:<port>`.
+    /// What SDKs take as the endpoint: `http://127.0.0.1:<port>`, or `https://` if the first address speaks TLS.
     pub fn endpoint_url(&self) -> &str {
         &self.url
     }
@@ -140,19 +162,47 @@ impl Server {
         self.running.addresses()
     }
 
+    /// What SDKs take as the endpoint by TLS, where it is spoken.
+    #[cfg(feature = "tls")]
+    pub fn tls_endpoint_url(&self) -> Option<String> {
+        let tls = self.running.tls_addresses();
+        (!tls.is_empty()).then(|| reachable_url("https", tls))
+    }
+
+    /// The file, in PEM, of the certificate that clients have to trust, if the server has made its own.
+    #[cfg(feature = "tls")]
+    pub fn ca_certificate(&self) -> Option<&std::path::Path> {
+        self.certificate.as_ref()?.ca.as_deref()
+    }
+
+    /// Reads certificate and key from their files again, if there are some; connections that are there go on.
+    ///
+    /// # Errors
+    /// What is wrong with the files; the old certificate stays.
+    #[cfg(feature = "tls")]
+    pub fn reload_certificate(&self) -> Result<(), String> {
+        self.certificate.as_ref().map_or(Ok(()), certificate::Certificate::reload)
+    }
+
+    /// Those that speak TLS, which come last.
+    #[cfg(feature = "tls")]
+    #[doc(hidden)]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        self.running.tls_addresses()
+    }
+
     /// Whether anybody may use the control API.
     #[doc(hidden)]
     pub fn is_controlled(&self) -> bool {
         !matches!(self.service().control().access(), Access::Off)
     }
 
-    /// Reads again what the configuration names and may change while the server runs: the credentials file. If that is wrong
-    /// everything stays as it is.
+    /// Reads the credentials file again, if there is one. If it is wrong everything stays as it is.
     ///
     /// # Errors
     /// What is wrong, with the file and the line.
     #[doc(hidden)]
-    pub fn reload(&self) -> Result<(), SettingError> {
+    pub fn reload_credentials(&self) -> Result<(), SettingError> {
         if let Some(path) = &self.credentials {
             self.service().replace_credentials(credentials::read(path, &self.account)?);
         }
@@ -215,12 +265,12 @@ impl Server {
 }
 
 /// A URL at which this machine reaches the first address.
-fn reachable_url(addresses: &[SocketAddr]) -> String {
+fn reachable_url(scheme: &str, addresses: &[SocketAddr]) -> String {
     let address = addresses.first().copied().unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(host, address.port()))
+    format!("{scheme}://{}", SocketAddr::new(host, address.port()))
 }

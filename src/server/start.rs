@@ -8,6 +8,7 @@ use crate::broker::BrokerOptions;
 use crate::clock::NetworkTime;
 use crate::config::{Config, ControlMode, PolicyMode};
 use crate::control::{Access, Fault, Shared, Space, SpaceOptions, Token, awaits};
+use crate::http::{Bound, Listening, Tls};
 #[cfg(feature = "store")]
 use crate::store::{Committer, SqliteStore, Store};
 use std::net::SocketAddr;
@@ -62,6 +63,15 @@ pub(super) fn control_access(config: &Config, addresses: &[SocketAddr]) -> Acces
             Access::Token(config.control_token.as_ref().map_or_else(Token::random, |token| Token::new(token.clone())))
         }
     }
+}
+
+/// Listens on ports that are taken; the first `plain` of them speak plain HTTP, the others TLS.
+pub(super) fn listen(bound: Vec<Bound>, plain: usize, tls: Option<&Arc<Tls>>) -> Result<Vec<Listening>, StartError> {
+    let listen = |(index, bound): (usize, Bound)| {
+        let socket = bound.listen().map_err(StartError::of_http)?;
+        Ok(Listening::new(socket, tls.filter(|_| index >= plain).cloned()))
+    };
+    bound.into_iter().enumerate().map(listen).collect()
 }
 
 /// Adds the configured rules about faults.

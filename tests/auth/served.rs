@@ -293,15 +293,15 @@ async fn the_file_is_read_again_and_a_wrong_one_changes_nothing() {
     client.list_queues().send().await.unwrap();
     write(&kew.file, &profiles(&[("AKIDNEW", "new", None)]), 0o600);
     assert_eq!(kew.listed("AKIDNEW", "new", None).await, "InvalidClientTokenId");
-    kew.server.reload().unwrap();
+    kew.server.reload_credentials().unwrap();
     assert_eq!(kew.listed("AKIDNEW", "new", None).await, "ok");
     assert_eq!(kew.listed("AKIDANNA", "annas-secret", None).await, "InvalidClientTokenId");
     write(&kew.file, "[[key]]\naccess-key = \"A\"\n", 0o600);
-    let error = kew.server.reload().unwrap_err().to_string();
+    let error = kew.server.reload_credentials().unwrap_err().to_string();
     assert_eq!(error, format!("{}:1: a key needs `secret`, as in secret = \"...\"", kew.file.display()));
     assert_eq!(kew.listed("AKIDNEW", "new", None).await, "ok");
     std::fs::remove_file(&kew.file).unwrap();
-    let error = kew.server.reload().unwrap_err().to_string();
+    let error = kew.server.reload_credentials().unwrap_err().to_string();
     assert!(error.contains("cannot be read: "), "{error}");
     assert_eq!(kew.listed("AKIDNEW", "new", None).await, "ok");
 }

@@ -279,7 +279,7 @@ fn a_mistake_is_named_with_its_line_and_what_would_be_right() {
 #[test]
 fn an_unknown_key_is_answered_with_all_that_there_are() {
     let said = refusal_of("unknown", "listen = []\nprot = 9324");
-    assert!(said.starts_with("2: unknown field `prot`, expected one of `listen`, `port`, `queue`, "), "{said}");
+    assert!(said.starts_with("2: unknown field `prot`, expected one of `listen`, `port`, `tls-cert`, "), "{said}");
     for key in ["auto-create", "external-url", "connection-limit", "queue"] {
         assert!(said.contains(&format!("`{key}`")), "{key}: {said}");
     }

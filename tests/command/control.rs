@@ -71,9 +71,9 @@ fn the_kew_that_is_asked_is_named_by_a_flag_or_variables() {
     well(command(&["queues", "--url", &address]).env("KEW_URL", "http://127.0.0.1:1"));
     well(command(&["queues"]).env("KEW_LISTEN", &address).env("KEW_URL", ""));
     well(command(&["queues"]).env("KEW_LISTEN", format!("0.0.0.0:{}", kew.addresses()[0].port())));
-    let wrong = finish(&mut command(&["queues", "--url", "https://example.com"]));
+    let wrong = finish(&mut command(&["queues", "--url", "ftp://example.com"]));
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.errors.starts_with("kew: --url https://example.com: "), "{wrong:?}");
+    assert!(wrong.errors.starts_with("kew: --url ftp://example.com: "), "{wrong:?}");
 }
 
 #[test]

@@ -23,5 +23,6 @@ mod run;
 mod settings;
 mod starting;
 mod stopping;
+mod tls;
 
 use support::http;

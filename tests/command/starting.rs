@@ -128,9 +128,13 @@ fn json_and_quoted_values_keep_their_commas_and_blanks() {
 }
 
 /// All variables, with nothing in them or a blank.
-const EMPTY: [(&str, &str); 31] = [
+const EMPTY: [(&str, &str); 35] = [
     ("KEW_LISTEN", ""),
     ("KEW_PORT", ""),
+    ("KEW_TLS_CERT", ""),
+    ("KEW_TLS_KEY", " "),
+    ("KEW_TLS_SELF_SIGNED", ""),
+    ("KEW_TLS_LISTEN", ""),
     ("KEW_QUEUE", ""),
     ("KEW_CONFIG", ""),
     ("KEW_IMPORT", ""),

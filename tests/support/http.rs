@@ -236,6 +236,21 @@ impl Answer {
         Answer { version: version.to_owned(), status, headers: lines.map(pair).collect(), body: Vec::new() }
     }
 
+    /// The next answer of a connection that is no plain socket.
+    pub fn read(from: &mut impl Read) -> Answer {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            from.read_exact(&mut byte).expect("an answer");
+            head.push(byte[0]);
+        }
+        let mut answer = Answer::head(&head);
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        answer.body = vec![0; length];
+        from.read_exact(&mut answer.body).expect("a whole body");
+        answer
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
         let first = values.next();
