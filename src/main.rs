@@ -66,6 +66,7 @@ fn main() -> ExitCode {
 
 fn serve(given: Settings) -> Result<ExitCode, String> {
     let told = settings::read(given)?;
+    told.check()?;
     logging::start(told.settings.log_filter())?;
     told.log();
     let scripts = told.scripts;

@@ -67,6 +67,7 @@ pub fn run(args: RunArgs) -> ExitCode {
 fn try_run(args: RunArgs) -> Result<u8, String> {
     let RunArgs { command, fail_on, ignore, report, settings } = args;
     let told = settings::read(settings)?;
+    told.check()?;
     let quiet = told.settings.log.is_none();
     crate::logging::start(if quiet { LOG_DEFAULT } else { told.settings.log_filter() })?;
     told.log();

@@ -5,6 +5,7 @@ use super::client::Target;
 use super::import;
 use super::init_scripts::Scripts;
 use clap::{Arg, Args, Command};
+use kew::PolicyMode;
 use kew::internals::config::{Settings, Understood, go_by_localstack};
 use kew::internals::control::nearest;
 use std::collections::BTreeMap;
@@ -62,6 +63,21 @@ fn misspelt<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
 }
 
 impl Told {
+    /// Refuses settings that promise more than they hold together.
+    ///
+    /// # Errors
+    /// One line that says what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        let Settings { policies, credentials, .. } = &self.settings;
+        match (policies, credentials) {
+            (Some(PolicyMode::Enforce | PolicyMode::Warn), None) => {
+                Err("policies are asked only where it is known who asks: --policies needs --credentials FILE"
+                    .to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Tells the log what was understood, and what not.
     pub fn log(&self) {
         let Understood { gone_by, without_meaning } = &self.understood;

@@ -75,6 +75,20 @@ fn without_keys_sighup_ends_it_as_ever() {
 }
 
 #[test]
+fn policies_without_keys_are_refused() {
+    let text = "kew: policies are asked only where it is known who asks: --policies needs --credentials FILE\n";
+    for mode in ["enforce", "warn"] {
+        let ended = finish(&mut command(&["--listen", "127.0.0.1:0", "--policies", mode]));
+        assert_eq!((ended.code, ended.errors.as_str()), (Some(1), text), "{mode}");
+        let ended = finish(&mut command(&["run", "--policies", mode, "--", "true"]));
+        assert_eq!(ended.errors, text, "{mode}");
+    }
+    let file = File::new("policies", "policies = \"enforce\"\n");
+    assert_eq!(finish(&mut command(&["--listen", "127.0.0.1:0", "--config", file.path()])).errors, text);
+    Kew::start(&["--policies", "off"]);
+}
+
+#[test]
 fn a_file_that_is_wrong_is_named_with_its_line() {
     let file = keys("wrong", "[a]\naws_access_key_id\n");
     let ended = refused(&["--credentials", file.path()]);

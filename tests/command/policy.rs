@@ -1,6 +1,7 @@
 //! `kew policy`, as its page shows it.
 
 use crate::kew::*;
+use aws_sdk_sqs::config::{Credentials, Region};
 use std::path::Path;
 
 const PAGE: &str = include_str!("../../docs/policies.md");
@@ -72,4 +73,46 @@ fn a_bad_policy_is_told_with_file_and_line_and_nothing_starts() {
     let ended = run(directory.path(), "kew --listen 127.0.0.1:0 --credentials keys.toml");
     assert!(ended.errors.contains("keys.toml:6: Statement 1, Effect: it is Allow or Deny"), "{ended:?}");
     assert_eq!(ended.code, Some(1));
+}
+
+/// Sends a message with the key of the page, and then does what its policy does not allow.
+fn send_and_purge(kew: &Kew) {
+    let url = format!("http://{}", kew.addresses()[0]);
+    let queue = format!("{url}/111111111111/orders");
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version_latest()
+        .endpoint_url(url)
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("AKIAORDERS", "one-word", None, None, "page"));
+    let client = aws_sdk_sqs::Client::from_conf(config.build());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        client.send_message().queue_url(&queue).message_body("b").send().await.unwrap();
+        client.purge_queue().queue_url(&queue).send().await.unwrap();
+    });
+}
+
+#[test]
+fn the_log_says_which_statement_decided_and_what_would_be_denied_and_suggest_prints_what_was_used() {
+    let directory = directory();
+    let args = ["--listen", "127.0.0.1:0", "--account", "111111111111", "--queue", "orders", "--policies", "warn"];
+    let args = [&args[..], &["--credentials", "keys.toml", "--log", "debug"]].concat();
+    let kew = Kew::run(command(&args).current_dir(directory.path()));
+    send_and_purge(&kew);
+    let line = format!("kew policy suggest --as AKIAORDERS --url http://{}", kew.addresses()[0]);
+    let suggested = run(directory.path(), &line);
+    let policy: serde_json::Value = serde_json::from_str(&suggested.out).unwrap();
+    let resource = "arn:aws:sqs:us-east-1:111111111111:orders";
+    let statement =
+        serde_json::json!({"Effect": "Allow", "Action": ["sqs:PurgeQueue", "sqs:SendMessage"], "Resource": [resource]});
+    assert_eq!((suggested.code, &policy["Statement"]), (Some(0), &serde_json::json!([statement])));
+
+    let log = kew.stop().join("\n");
+    for said in [
+        "decision=\"allowed by the policy at keys.toml:6, statement 1 (Sid Send)\"",
+        "decision=\"denied: no policy of the principal allows it\"",
+        "WARN would be denied: User: arn:aws:iam::111111111111:user/orders is not authorized to perform: sqs:purgequeue on \
+         resource: arn:aws:sqs:us-east-1:111111111111:orders because no identity-based policy allows the sqs:purgequeue action",
+    ] {
+        assert!(log.contains(said), "{said} is not in {log}");
+    }
 }
