@@ -17,7 +17,7 @@ fn write(file: &File, text: &str) {
     std::fs::set_permissions(&file.path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn keys(name: &str, text: &str) -> File {
+pub fn keys(name: &str, text: &str) -> File {
     let file = File::new(name, "");
     write(&file, text);
     file

@@ -130,6 +130,26 @@ fn a_command_is_run_beside_a_kew_that_speaks_only_tls() {
 }
 
 #[test]
+fn the_command_of_the_guide_serves_signed_requests_by_tls_and_nothing_else() {
+    let guide = include_str!("../../docs/network.md");
+    let line = guide.lines().find_map(|line| line.strip_prefix("$ kew ")).unwrap();
+    let made = Made::new();
+    let keys = crate::credentials::keys("guide", "[a]\naws_access_key_id = AKIDA\naws_secret_access_key = secret\n");
+    let of = |word: &str| match word {
+        "0.0.0.0:9324" => "127.0.0.1:0".to_owned(),
+        "cert.pem" | "key.pem" => made.file(word),
+        "keys.toml" => keys.path().to_owned(),
+        "/var/lib/kew" => made.dir.path().join("data").to_str().unwrap().to_owned(),
+        word => word.to_owned(),
+    };
+    let words: Vec<String> = line.split(' ').map(of).collect();
+    let kew = Kew::start(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let ended = asked(&exported(&kew, "AWS_ENDPOINT_URL"), Some(&made.file("ca.pem")), &["queues"]);
+    assert!(ended.errors.contains("the control API is off"), "{ended:?}");
+    assert!(kew.greeting.contains("requests are signed with the keys of"), "{}", kew.greeting);
+}
+
+#[test]
 fn what_cannot_be_is_refused_before_anything_is_served() {
     let made = Made::new();
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| made.file(name));
