@@ -274,11 +274,12 @@ fn is_given(flag: &str, words: &[OsString]) -> bool {
     words.iter().any(|word| word.to_string_lossy().split('=').next() == Some(flag))
 }
 
-/// An empty variable counts as unset, as in `KEW_DATA: ${KEW_DATA:-}` of a compose file; and the variable of queues holds several,
-/// where a flag holds one.
+/// An empty variable counts as unset, as in `KEW_DATA: ${KEW_DATA:-}` of a compose file, and so does the `KEW_PORT` that Kubernetes
+/// gives to each container beside a service named kew; and the variable of queues holds several, where a flag holds one.
 fn heed_variable(arg: Arg, words: &[OsString]) -> Arg {
     let Some(value) = arg.get_env().and_then(std::env::var_os) else { return arg };
-    if value.to_string_lossy().trim().is_empty() {
+    let text = value.to_string_lossy();
+    if text.trim().is_empty() || arg.get_id() == "port" && text.starts_with("tcp://") {
         return arg.env(None::<&'static str>);
     }
     match arg.get_id() == "queue" && !is_given("--queue", words) {

@@ -45,7 +45,7 @@
 //!
 //! With `default-features = false` the crate is a light test dependency without C code. The feature `aws-sdk` brings
 //! `Server::client`, an `aws_sdk_sqs::Client` that is set up for the server; the default feature `bin` brings what only the `kew`
-//! command needs, and with it the feature `store`, which `ServerBuilder::data` needs too.
+//! command needs, and with it the features `store`, which `ServerBuilder::data` needs too, and `tls`.
 //!
 //! # One idea
 //!

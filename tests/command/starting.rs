@@ -127,6 +127,12 @@ fn json_and_quoted_values_keep_their_commas_and_blanks() {
     }
 }
 
+#[test]
+fn the_variable_that_kubernetes_sets_beside_a_service_named_kew_is_no_port() {
+    let kew = Kew::start_with(&["--queue", "q"], &[("KEW_PORT", "tcp://10.0.0.1:9324")]);
+    assert_eq!(queues(&kew), ["q"]);
+}
+
 /// All variables, with nothing in them or a blank.
 const EMPTY: [(&str, &str); 35] = [
     ("KEW_LISTEN", ""),
