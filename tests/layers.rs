@@ -15,7 +15,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("clock", &["engine"]),
     ("config", &["api", "error"]),
     ("import", &["api", "config"]),
-    ("store", &["config", "engine", "histogram"]),
+    ("store", &["clock", "config", "engine", "histogram"]),
     ("broker", &["api", "auth", "config", "engine", "store", "clock", "error", "histogram"]),
     ("actions", &["api", "auth", "broker", "config", "engine", "error"]),
     ("control", &["actions", "api", "auth", "broker", "clock", "config", "engine", "error"]),

@@ -10,7 +10,7 @@ use crate::config::{Config, ControlMode, PolicyMode};
 use crate::control::{Access, Fault, Shared, Space, SpaceOptions, Token, awaits};
 use crate::http::{Bound, Listening, Tls};
 #[cfg(feature = "store")]
-use crate::store::{Committer, SqliteStore, Store};
+use crate::store::{Committer, SqliteStore, Store, StoreError};
 use std::net::SocketAddr;
 #[cfg(feature = "store")]
 use std::path::Path;
@@ -92,7 +92,7 @@ pub(super) fn with_store(mut broker: Broker, dir: &Path, config: &Config) -> Res
     const MESSAGES_PER_REPORT: u64 = 100_000;
     tracing::debug!("loading what is in {}", dir.display());
     let clock = broker.clock().clone();
-    let mut store = SqliteStore::open(dir, config.durability)?;
+    let mut store = open(dir, config)?;
     let mut restoring = broker.restore();
     let mut messages = 0_u64;
     let loaded = store.load(clock.now(), &mut |item| {
@@ -107,8 +107,24 @@ pub(super) fn with_store(mut broker: Broker, dir: &Path, config: &Config) -> Res
     loaded?;
     let queues = restoring.finish(&config.region).map_err(StartError::Namespace)?;
     tracing::info!("{queues} queues with {messages} messages are back from {}", dir.display());
-    let committer = Committer::start(Box::new(store), Box::new(move || clock.now()))?;
+    let committer = Committer::start(store, Box::new(move || clock.now()))?;
     committer.time_commits(|| NetworkTime::real().now_us());
     broker.attach(committer);
     Ok(broker)
+}
+
+/// The store of a directory, or of a database if the place is a URL of one.
+#[cfg(feature = "store")]
+fn open(place: &Path, config: &Config) -> Result<Box<dyn Store>, StoreError> {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = place.to_str().filter(|place| crate::store::postgres::is_url(place)) {
+        let options = crate::store::postgres::Options {
+            namespace: config.namespace().to_string(),
+            ..crate::store::postgres::Options::default()
+        };
+        let store = crate::store::PostgresStore::open(url, &options)?;
+        tracing::info!("{}", store.promise());
+        return Ok(Box::new(store));
+    }
+    Ok(Box::new(SqliteStore::open(place, config.durability)?))
 }

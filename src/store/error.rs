@@ -83,6 +83,39 @@ pub enum StoreError {
         /// What is there already.
         path: PathBuf,
     },
+    /// A database cannot be used as it is.
+    Unusable {
+        /// Which one, without its password.
+        place: String,
+        /// What is wrong.
+        detail: String,
+        /// What to do.
+        cure: String,
+    },
+    /// A database does not answer.
+    Unreachable {
+        /// Which one, and what was heard of it.
+        detail: String,
+    },
+    /// Another kew has taken over the queues of this one.
+    Fenced {
+        /// What is known of the other one.
+        by: String,
+    },
+    /// A database does not have any more what it had acknowledged.
+    Lost {
+        /// The number of the last commit of this kew that was acknowledged.
+        seq: u64,
+        /// The number of the last one that the database knows; `None` if it knows nothing of this kew.
+        known: Option<u64>,
+    },
+    /// What a database holds cannot be what was written.
+    Damaged {
+        /// Which one, without its password.
+        place: String,
+        /// Where and how.
+        detail: String,
+    },
     /// Something does not fit into the store.
     Limit {
         /// What, and how large it may be.
@@ -180,6 +213,34 @@ impl fmt::Display for StoreError {
             }
             StoreError::Occupied { path } => {
                 write!(f, "{} exists already and is not overwritten; choose an empty directory", path.display())
+            }
+            StoreError::Unusable { place, detail, cure } => write!(f, "{place} cannot be used: {detail}; {cure}"),
+            StoreError::Unreachable { detail } => {
+                write!(f, "{detail}; check that the database runs and that its address is right, then start kew again")
+            }
+            StoreError::Fenced { by } => {
+                write!(
+                    f,
+                    "the queues are served by another kew now ({by}); this one ends: started again, it waits as a \
+                     stand-by. Everything it acknowledged is there"
+                )
+            }
+            StoreError::Lost { seq, known } => {
+                let known = known.map_or("nothing of this kew".into(), |known| format!("only the first {known}"));
+                write!(
+                    f,
+                    "the database has lost commits that it had acknowledged: there were {seq} of this kew, and it \
+                     knows {known}. It was replaced by a copy that was behind, or restored. Messages of the last \
+                     moments may be missing, and deleted ones back; start kew again to go on with what is there, and \
+                     see to it that a stand-by of the database is synchronous"
+                )
+            }
+            StoreError::Damaged { place, detail } => {
+                write!(
+                    f,
+                    "{place} holds what kew did not write ({detail}); kew does not start with less than was stored, \
+                     and changed nothing: bring the database back to a state of before the damage"
+                )
             }
             StoreError::Limit { detail } => write!(f, "{detail}"),
             StoreError::Internal { detail } => write!(f, "a defect of kew, please report it: {detail}"),

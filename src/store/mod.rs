@@ -9,8 +9,10 @@
 //! | --- | --- |
 //! | `committer.rs` | group commit: the thread, tickets, poisoning, the bound on what may pend |
 //! | `compact.rs` | many changes become few: a message stored and removed in one batch is never written |
+//! | `expiry.rs` | which deduplication ids expire when |
 //! | `error.rs` | what can go wrong, each with a sentence that says what to do |
 //! | `sqlite/` | the store of `--data DIR` (feature `store`) |
+//! | `postgres/` | the store of `--data postgres://...` (feature `postgres`) |
 //!
 //! **Invariant:** `store/` knows only the engine. It decides nothing about queues; it writes down what happened to
 //! them.
@@ -22,6 +24,10 @@ mod committer;
 pub mod compact;
 mod error;
 #[cfg(feature = "store")]
+mod expiry;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(feature = "store")]
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -31,6 +37,8 @@ use crate::engine::{DeduplicationScope, Effect, Time};
 
 pub use committer::{COMMIT_BOUNDS, CommitTicket, Committer, PENDING_BYTES_MAX, Poisoned};
 pub use error::StoreError;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "store")]
 pub use sqlite::{Report, SqliteStore, backup, check, salvage};
 

@@ -5,18 +5,16 @@
 //! both, so each queue has a range of row ids with a small number (the SQL column `shelf`), which is free for another
 //! queue after the range has been cleared.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use rusqlite::Connection;
 
 use super::columns;
 use super::layout::{NUMBER_BITS, NUMBER_MAX, RANGES_MAX};
-use crate::engine::{DEDUPLICATION_WINDOW_MS, Time};
+use crate::engine::Time;
 use crate::store::QUEUES_MAX;
-
-/// Deduplication ids of a queue expire together if they were accepted within this many milliseconds.
-const MARK_MS: u64 = 1_000;
+use crate::store::expiry::{ExpiryMark, ExpiryMarks};
 
 // A range for every queue that a broker takes.
 const _: () = assert!(QUEUES_MAX as i64 <= RANGES_MAX);
@@ -34,14 +32,6 @@ pub(super) struct RowRange {
     marked: Option<Time>,
 }
 
-/// All deduplication ids of a queue up to this number were accepted at this time or before.
-#[derive(Debug)]
-struct ExpiryMark {
-    at: Time,
-    queue: u64,
-    number: u64,
-}
-
 /// The ranges of all queues by uid, and those that are free.
 #[derive(Debug, Default)]
 pub(super) struct RowRanges {
@@ -51,7 +41,7 @@ pub(super) struct RowRanges {
     unused: i64,
     /// The highest one.
     max: i64,
-    marks: VecDeque<ExpiryMark>,
+    marks: ExpiryMarks,
 }
 
 impl RowRange {
@@ -143,27 +133,23 @@ impl RowRanges {
         self.free.insert(range);
     }
 
-    /// Notes an accepted deduplication id, so that it can be deleted when it has expired. Ids that follow
-    /// a marked one within [`MARK_MS`] wait for the next mark; `last` says that there will be none.
+    /// Notes an accepted deduplication id, so that it can be deleted when it has expired; `last` says that no other of
+    /// this queue is to follow.
     pub(super) fn note(&mut self, queue: u64, at: Time, number: u64, last: bool) {
         let Some(range) = self.queues.get_mut(&queue) else { return };
-        if last || range.marked.is_none_or(|marked| at.ms_since(marked) >= MARK_MS) {
-            range.marked = Some(at);
-            self.marks.push_back(ExpiryMark { at, queue, number });
-        }
+        self.marks.note(&mut range.marked, ExpiryMark { at, queue, number }, last);
     }
 
     /// The next row ids of deduplication ids that have expired.
     pub(super) fn expired(&mut self, now: Time) -> Option<RangeInclusive<i64>> {
-        loop {
-            self.marks.front().filter(|mark| now.ms_since(mark.at) >= DEDUPLICATION_WINDOW_MS)?;
-            let mark = self.marks.pop_front()?;
+        while let Some(mark) = self.marks.expired(now) {
             if let Some(range) = self.queues.get(&mark.queue)
                 && let Some(last) = range.id(mark.number)
             {
                 return Some(*range.ids().start()..=last);
             }
         }
+        None
     }
 }
 

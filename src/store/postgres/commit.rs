@@ -1,0 +1,276 @@
+//! One commit: one round trip, and as many attempts as it takes to be certain.
+//!
+//! ```text
+//! BEGIN; SELECT kew.hold(node, seq)      one message: where BEGIN fails, hold is not called
+//! INSERT ... UPDATE ... DELETE ...       prepared, each with a Sync of its own
+//! COMMIT
+//! ```
+//!
+//! | what comes back | what it means | what is done |
+//! | --- | --- | --- |
+//! | all well, no warning | durable as promised | the batch is settled |
+//! | `KW001` | another kew has taken over | [`StoreError::Fenced`] |
+//! | the mark of this batch is there | a connection that was lost had committed it | a barrier, then it is settled |
+//! | lost connection, server stopping, deadlock, nothing in time, a warning | unknown | new connection, same batch |
+//! | anything else | not taken, nothing took place | once more, then the store has failed |
+//! | marks that were acknowledged are missing | the database was replaced by a copy that was behind | [`StoreError::Lost`] |
+//!
+//! That a batch is found to be committed does not show that the synchronous stand-by has it: a primary that crashed
+//! while a commit waited for its stand-by has that commit when it is back. Hence the barrier, a commit with a mark
+//! only, which is behind it in the log of the database. The same holds for a commit that came with a warning: someone
+//! cancelled its wait for the stand-by.
+//!
+//! **Invariant:** a batch is written by one transaction, which holds the row of the node. Its number is used for no
+//! other batch, so it cannot be there twice, whatever becomes of lost connections.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio_postgres::types::ToSql;
+
+use super::connect::{Connector, PATIENCE, Session, together};
+use super::errors::{self, Trouble};
+use super::statements::{Statements, Which};
+use crate::store::StoreError;
+
+/// The first pause before another attempt; each is twice as long as the one before.
+const PAUSE_MIN: Duration = Duration::from_millis(25);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// A commit that was not heard of in time is given twice the time when it is attempted again, up to this.
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
+
+/// As often the log says that the database is being waited for.
+const COMPLAINT_MS: u64 = 10_000;
+
+/// As often the same batch may be refused for what it holds.
+const REFUSALS_MAX: u32 = 2;
+
+/// A parameter of a statement.
+pub(super) type Param<'a> = Box<dyn ToSql + Sync + Send + 'a>;
+
+/// A statement of a transaction, with its parameters but the last.
+pub(super) struct Call<'a> {
+    pub which: Which,
+    pub params: Vec<Param<'a>>,
+}
+
+/// What one exchange gives: how many rows each statement touched.
+type Touched = Result<Vec<u64>, Trouble>;
+
+/// The connection that commits, and how far it has come.
+pub(super) struct Link {
+    pub connector: Connector,
+    pub node: i64,
+    /// The number of the newest batch.
+    seq: u64,
+    /// The newest batch that was acknowledged.
+    acknowledged: u64,
+    ready: Option<Ready>,
+}
+
+/// A connection with its statements.
+struct Ready {
+    session: Session,
+    statements: Statements,
+}
+
+/// Attempts at one batch.
+struct Attempts {
+    began_ms: u64,
+    complained_ms: Option<u64>,
+    pause: Duration,
+    patience: Duration,
+    refusals: u32,
+}
+
+impl Link {
+    pub(super) fn new(connector: Connector, node: i64) -> Link {
+        Link { connector, node, seq: 0, acknowledged: 0, ready: None }
+    }
+
+    /// The newest batch that was acknowledged.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// Commits a batch, however long that takes.
+    pub(super) async fn commit(&mut self, calls: &[Call<'_>]) -> Result<(), StoreError> {
+        self.seq += 1;
+        let mut attempts = Attempts::new(self.connector.time.now_ms());
+        loop {
+            match self.attempt(calls, &attempts).await {
+                Ok(_) => {
+                    attempts.relieved(&self.connector);
+                    self.acknowledged = self.seq;
+                    return Ok(());
+                }
+                Err(Trouble::There) => return self.barrier_after(attempts).await,
+                Err(trouble) => self.after(trouble, &mut attempts).await?,
+            }
+        }
+    }
+
+    /// Waits until everything committed so far is as durable as the database promises.
+    pub(super) async fn barrier(&mut self) -> Result<(), StoreError> {
+        let attempts = Attempts::new(self.connector.time.now_ms());
+        self.barrier_after(attempts).await
+    }
+
+    async fn barrier_after(&mut self, mut attempts: Attempts) -> Result<(), StoreError> {
+        loop {
+            // One that is found to be there says no more than the batch itself did, so each has a new number.
+            self.seq += 1;
+            match self.attempt(&[], &attempts).await {
+                Ok(_) => {
+                    attempts.relieved(&self.connector);
+                    self.acknowledged = self.seq;
+                    return Ok(());
+                }
+                Err(Trouble::There) => {}
+                Err(trouble) => self.after(trouble, &mut attempts).await?,
+            }
+        }
+    }
+
+    /// A transaction that may be lost, without a mark and without waiting for a disk. What it touched; `None` if it
+    /// did not take place this time.
+    pub(super) async fn tidy(&mut self, calls: &[Call<'_>]) -> Result<Option<Vec<u64>>, StoreError> {
+        let begin = format!("BEGIN; SET LOCAL synchronous_commit = off; SELECT kew.hold({}, NULL)", self.node);
+        match self.exchange(&begin, calls, PATIENCE).await {
+            Ok(touched) => Ok(Some(touched)),
+            Err(Trouble::Fenced(by)) => Err(StoreError::Fenced { by }),
+            Err(Trouble::Unknown(_) | Trouble::There) => {
+                self.ready = None;
+                Ok(None)
+            }
+            Err(Trouble::Refused(error)) => {
+                self.ready = None;
+                Err(error)
+            }
+        }
+    }
+
+    async fn attempt(&mut self, calls: &[Call<'_>], attempts: &Attempts) -> Touched {
+        let begin = format!("BEGIN; SELECT kew.hold({}, {})", self.node, self.seq);
+        self.exchange(&begin, calls, attempts.patience).await
+    }
+
+    /// Decides how to go on after an attempt that did not end well, and waits for a moment.
+    async fn after(&mut self, trouble: Trouble, attempts: &mut Attempts) -> Result<(), StoreError> {
+        // Whatever it was: what the connection still has to say belongs to this attempt.
+        self.ready = None;
+        let why = match trouble {
+            Trouble::Fenced(by) => return Err(StoreError::Fenced { by }),
+            Trouble::Refused(error @ StoreError::Lost { .. }) => return Err(error),
+            Trouble::Refused(error) => {
+                attempts.refusals += 1;
+                if attempts.refusals >= REFUSALS_MAX {
+                    return Err(error);
+                }
+                error.to_string()
+            }
+            Trouble::Unknown(why) => why,
+            Trouble::There => "the mark of this batch is there".to_owned(),
+        };
+        let connector = &self.connector;
+        let now_ms = connector.time.now_ms();
+        if attempts.complained_ms.is_none_or(|then| now_ms.saturating_sub(then) >= COMPLAINT_MS) {
+            attempts.complained_ms = Some(now_ms);
+            tracing::warn!("{}: {why}; nothing is acknowledged until a commit succeeds", connector.place());
+        }
+        connector.time.pause(attempts.pause).await;
+        attempts.pause = (attempts.pause * 2).min(PAUSE_MAX);
+        attempts.patience = (attempts.patience * 2).min(PATIENCE_MAX);
+        Ok(())
+    }
+
+    /// Sends a transaction, and looks at every answer.
+    async fn exchange(&mut self, begin: &str, calls: &[Call<'_>], patience: Duration) -> Touched {
+        if self.ready.as_ref().is_none_or(|ready| ready.session.is_lost()) {
+            self.ready = None;
+            let connected = self.connector.within(PATIENCE, self.connect()).await;
+            self.ready = Some(connected.unwrap_or_else(|| Err(Connector::silence()))?);
+        }
+        let Some(Ready { session, statements }) = &self.ready else { return Err(Connector::silence()) };
+        let client = &session.client;
+        let held = self.node.to_string();
+        // Of a time before.
+        session.take_warning();
+        type Answer<'f> = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + 'f>>;
+        let simple = |text| -> Answer<'_> { Box::pin(async move { client.batch_execute(text).await.map(|()| 0) }) };
+        let mut all = vec![simple(begin)];
+        for call in calls {
+            let params = call.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).chain([&held as _]);
+            let params: Vec<&(dyn ToSql + Sync)> = params.collect();
+            let statement = statements.get(call.which);
+            all.push(Box::pin(async move { client.execute(statement, &params).await }));
+        }
+        all.push(simple("COMMIT"));
+        let answers = self.connector.within(patience, together(all)).await.ok_or_else(Connector::silence)?;
+        let place = self.connector.place();
+        let touched = answers.into_iter().collect::<Result<Vec<u64>, _>>();
+        let touched = touched.map_err(|error| errors::judge(place, &error))?;
+        match session.take_warning() {
+            Some(warning) => Err(Trouble::Unknown(warning)),
+            None => Ok(touched),
+        }
+    }
+
+    /// A new connection, after which no older one of this node can commit any more.
+    async fn connect(&self) -> Result<Ready, Trouble> {
+        let place = self.connector.place();
+        let name = application_name(self.node);
+        let trouble = |error: tokio_postgres::Error| errors::judge(place, &error);
+        // A database that refuses a connection is waited for, whatever it says.
+        let session = self.connector.connect(&name).await.map_err(|error| Trouble::Unknown(errors::chain(&error)))?;
+        let terminate = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name = '{name}' AND datname = current_database() AND pid <> pg_backend_pid()"
+        );
+        // If that is not allowed, they end on their own; their marks decide in any case.
+        if let Err(error) = session.client.batch_execute(&terminate).await {
+            tracing::debug!("older sessions were not ended: {}", errors::chain(&error));
+        }
+        self.look_for_marks(&session).await?;
+        let statements = Statements::prepare(&session.client).await.map_err(trouble)?;
+        Ok(Ready { session, statements })
+    }
+
+    /// Whether all that was acknowledged is there.
+    async fn look_for_marks(&self, session: &Session) -> Result<(), Trouble> {
+        if self.acknowledged == 0 {
+            return Ok(());
+        }
+        let sql = "SELECT (SELECT max(seq) FROM kew.mark WHERE node = $1), state = 'gone', gone_by FROM kew.node \
+            WHERE id = $1";
+        let found = session.client.query_opt(sql, &[&self.node]).await;
+        let found = found.map_err(|error| errors::judge(self.connector.place(), &error))?;
+        let seq = self.acknowledged;
+        let Some(row) = found else { return Err(Trouble::Refused(StoreError::Lost { seq, known: None })) };
+        if row.get(1) {
+            return Err(Trouble::Fenced(row.get::<_, Option<String>>(2).unwrap_or_default()));
+        }
+        let known = row.get::<_, Option<i64>>(0).map_or(0, i64::cast_unsigned);
+        if known < seq { Err(Trouble::Refused(StoreError::Lost { seq, known: Some(known) })) } else { Ok(()) }
+    }
+}
+
+impl Attempts {
+    fn new(now_ms: u64) -> Attempts {
+        Attempts { began_ms: now_ms, complained_ms: None, pause: PAUSE_MIN, patience: PATIENCE, refusals: 0 }
+    }
+
+    /// All is well; the log says so if it said otherwise.
+    fn relieved(&self, connector: &Connector) {
+        if self.complained_ms.is_some() {
+            let after_ms = connector.time.now_ms().saturating_sub(self.began_ms);
+            tracing::warn!("{} commits again, after {after_ms} ms; nothing is lost", connector.place());
+        }
+    }
+}
+
+/// What sessions of a node that commit are called.
+pub(super) fn application_name(node: i64) -> String {
+    format!("kew/{node}")
+}

@@ -1,0 +1,190 @@
+//! A connection to the database, driven by the thread that uses it.
+
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use rustls_tokio_postgres::MakeRustlsConnect;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
+
+use super::errors::{self, Trouble};
+use super::tls;
+use super::url::Address;
+use crate::clock::NetworkTime;
+use crate::store::StoreError;
+
+/// An answer that does not come within this time is not waited for any more.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a session of kew is set to.
+///
+/// Every statement finds its rows by their keys; plans that read whole tables are kept from it, which look cheap as
+/// long as a table has never been analyzed. No commit may wait for less than the disk of the primary and of the
+/// synchronous stand-by, whatever is set for others. A transaction whose kew stands still in the middle of it ends
+/// before long, so that it holds up nobody who takes over.
+const SESSION: &str = "SET client_min_messages = warning; SET jit = off; SET plan_cache_mode = force_generic_plan; \
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_sort = off; \
+    SET enable_bitmapscan = off; SET enable_material = off; SET enable_memoize = off; \
+    SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = 0; \
+    SELECT set_config('synchronous_commit', 'on', false) \
+    WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+
+/// What makes connections.
+pub(super) struct Connector {
+    address: Address,
+    tls: Option<MakeRustlsConnect>,
+    pub time: NetworkTime,
+}
+
+/// A connection.
+pub(super) struct Session {
+    pub client: Client,
+    warnings: Arc<Warnings>,
+    driver: JoinHandle<()>,
+}
+
+/// Warnings that came with answers: a commit with one of them may not be on the synchronous stand-by.
+#[derive(Debug, Default)]
+struct Warnings {
+    any: AtomicBool,
+    last: Mutex<String>,
+}
+
+impl Connector {
+    pub(super) fn new(url: &str, time: NetworkTime) -> Result<Connector, StoreError> {
+        let address = Address::parse(url)?;
+        let tls = tls::connector(&address)?;
+        Ok(Connector { address, tls, time })
+    }
+
+    /// The URL without its password.
+    pub(super) fn place(&self) -> &str {
+        &self.address.place
+    }
+
+    /// A new connection, by which others can tell whose it is.
+    pub(super) async fn connect(&self, application_name: &str) -> Result<Session, tokio_postgres::Error> {
+        let mut config = self.address.config.clone();
+        config.application_name(application_name);
+        let warnings = Arc::<Warnings>::default();
+        let (client, driver) = match &self.tls {
+            Some(tls) => {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                (client, drive(connection, Arc::clone(&warnings)))
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await?;
+                (client, drive(connection, Arc::clone(&warnings)))
+            }
+        };
+        let session = Session { client, warnings, driver };
+        session.client.batch_execute(SESSION).await?;
+        Ok(session)
+    }
+
+    /// The same, for a start that it fails.
+    pub(super) async fn connect_at_start(&self, application_name: &str) -> Result<Session, StoreError> {
+        match self.within(PATIENCE, self.connect(application_name)).await {
+            Some(connected) => connected.map_err(|error| errors::at_start(self.place(), &error)),
+            None => Err(self.silent()),
+        }
+    }
+
+    /// What comes of it, if it comes in time.
+    pub(super) async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.time.pause(limit) => None,
+        }
+    }
+
+    /// The error of a database that was not heard of in time.
+    pub(super) fn silent(&self) -> StoreError {
+        let detail = format!("{} did not answer within {} seconds", self.place(), PATIENCE.as_secs());
+        StoreError::Unreachable { detail }
+    }
+
+    /// The same for a commit.
+    pub(super) fn silence() -> Trouble {
+        Trouble::Unknown(format!("no answer within {} seconds", PATIENCE.as_secs()))
+    }
+}
+
+impl Session {
+    /// Whether it is of no more use.
+    pub(super) fn is_lost(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// The last warning since this was asked.
+    pub(super) fn take_warning(&self) -> Option<String> {
+        self.warnings.any.swap(false, Ordering::AcqRel).then(|| {
+            let mut last = self.warnings.last.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *last)
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It would otherwise wait for answers that nobody wants any more.
+        self.driver.abort();
+    }
+}
+
+/// Has the connection work whenever its thread waits for something.
+fn drive<S, T>(mut connection: Connection<S, T>, warnings: Arc<Warnings>) -> JoinHandle<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        // Its errors are those of the statements that wait for it.
+        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notice(notice) = message
+                && notice.code().code().starts_with("01")
+            {
+                *warnings.last.lock().unwrap_or_else(PoisonError::into_inner) = errors::said(&notice);
+                warnings.any.store(true, Ordering::Release);
+            }
+        }
+    })
+}
+
+/// A runtime for one thread.
+pub(super) fn runtime() -> Result<Runtime, StoreError> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| StoreError::Internal { detail: format!("no runtime for the database: {error}") })
+}
+
+/// Work that blocks, on a thread of its own: the caller's may be one that must not.
+pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+/// Polls all together and in their order, so that all are on their way before the first is answered.
+pub(super) async fn together<'a, T>(mut all: Vec<Pin<Box<dyn Future<Output = T> + 'a>>>) -> Vec<T> {
+    let mut done: Vec<Option<T>> = all.iter().map(|_| None).collect();
+    let mut polled = pin!(std::future::poll_fn(move |context| {
+        let mut waits = false;
+        for (future, done) in all.iter_mut().zip(&mut done) {
+            if done.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(output) => *done = Some(output),
+                    Poll::Pending => waits = true,
+                }
+            }
+        }
+        if waits { Poll::Pending } else { Poll::Ready(done.iter_mut().filter_map(Option::take).collect()) }
+    }));
+    polled.as_mut().await
+}

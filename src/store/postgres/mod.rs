@@ -1,0 +1,273 @@
+//! The store of `--data postgres://...`: a PostgreSQL that others operate, one row for each message.
+//!
+//! kew replicates nothing itself. What survives what is what the database promises ([`Promise`]), and the start says
+//! it in one sentence.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `schema.sql` `schema.rs` | the tables, the view for people, and what is looked at before a database is used |
+//! | `url.rs` `tls.rs` | the URL of a database; which certificates are taken |
+//! | `errors.rs` | errors of a database, in the words of the store |
+//! | `connect.rs` | a connection, its settings, its warnings |
+//! | `promise.rs` | what survives what |
+//! | `statements.rs` | the statements of commits |
+//! | `commit.rs` | a commit: one round trip, and attempts until its outcome is certain |
+//! | `node.rs` | a life of a kew process: joining, stand-by, taking over, the beat |
+//! | `columns.rs` | what columns hold, both ways |
+//! | `write.rs` | committing: the summary of a batch becomes statements |
+//! | `read.rs` | loading: rows become effects |
+//! | `upkeep.rs` | clearing away |
+//!
+//! **Invariant:** a batch is in the database only if its node was not 'gone' at that commit, and whoever sets a node to
+//! 'gone' sees all that it ever committed. That rests on the row of the node, which each commit holds, and on nothing
+//! else: no clock, no time limit, no connection.
+//!
+//! **Invariant:** a request is answered only after a commit that the database acknowledged without a warning, or after
+//! a barrier behind it (`commit.rs`).
+//!
+//! **Invariant:** no row that is written by each commit is updated in place, and no statement looks for work.
+
+mod columns;
+mod commit;
+mod connect;
+mod errors;
+mod node;
+mod promise;
+mod read;
+mod schema;
+mod statements;
+mod tls;
+mod upkeep;
+mod url;
+mod write;
+
+use std::fmt;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use tokio::runtime::Runtime;
+
+use super::{Change, Store, StoreError, StoredItem, compact};
+use crate::clock::NetworkTime;
+use crate::engine::Time;
+use commit::{Link, application_name};
+use connect::{Connector, apart};
+use node::{Beat, Joining};
+use schema::Looking;
+use upkeep::Upkeep;
+use write::Queues;
+
+pub use promise::Promise;
+
+/// What is loaded waits in so many portions to be taken.
+const PORTIONS: usize = 8;
+
+/// Options for opening a store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Refuses a database without a synchronous stand-by, unless its storage is replicated.
+    pub require_replica: bool,
+    /// The operator says that the storage below the database is replicated: what is acknowledged then survives the
+    /// loss of a machine without a synchronous stand-by.
+    pub replicated_by_storage: bool,
+    /// How accounts and regions separate queues, as one word: all kews of a database must have the same.
+    pub namespace: String,
+    /// What this kew is called in the table of nodes and in the log of others; by default its process and machine.
+    pub name: Option<String>,
+    /// The time for time limits and pauses.
+    pub time: NetworkTime,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            require_replica: false,
+            replicated_by_storage: false,
+            namespace: "merged".into(),
+            name: None,
+            time: NetworkTime::real(),
+        }
+    }
+}
+
+/// Whether the place of a store is a database, and not a directory.
+#[must_use]
+pub fn is_url(place: &str) -> bool {
+    place.starts_with("postgres://") || place.starts_with("postgresql://")
+}
+
+/// The store of one database.
+pub struct PostgresStore {
+    /// Taken when the store is dropped: it must not be dropped where nothing may block.
+    runtime: Option<Runtime>,
+    link: Link,
+    queues: Queues,
+    /// Whether the queues of an earlier life are known.
+    is_known: bool,
+    upkeep: Upkeep,
+    beat: Option<Beat>,
+    promise: Promise,
+    failed: Option<StoreError>,
+}
+
+impl PostgresStore {
+    /// Opens the store of a database, or makes a new one in it. While another kew serves from it, this waits.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached or used, and if what is there is not a whole store of this version or an
+    /// older one.
+    pub fn open(url: &str, options: &Options) -> Result<PostgresStore, StoreError> {
+        let connector = Connector::new(url, options.time.clone())?;
+        let beating = Connector::new(url, options.time.clone())?;
+        let id = fastrand::i64(1..);
+        let name = options.name.clone().unwrap_or_else(|| format!("kew {id} (process {})", std::process::id()));
+        apart(|| {
+            let runtime = connect::runtime()?;
+            let opened = runtime.block_on(open(&connector, id, &name, options));
+            let promise = match opened {
+                Ok(promise) => promise,
+                Err(error) => {
+                    runtime.shutdown_background();
+                    return Err(error);
+                }
+            };
+            Ok(PostgresStore {
+                runtime: Some(runtime),
+                link: Link::new(connector, id),
+                queues: Queues::default(),
+                is_known: false,
+                upkeep: Upkeep::default(),
+                beat: Some(Beat::start(beating, id)?),
+                promise,
+                failed: None,
+            })
+        })
+    }
+
+    /// What survives what.
+    #[must_use]
+    pub fn promise(&self) -> &Promise {
+        &self.promise
+    }
+
+    /// The number by which the database knows this kew: the column `kew.node.id`.
+    #[must_use]
+    pub fn node(&self) -> i64 {
+        self.link.node
+    }
+
+    /// Whether another kew has taken over, as far as the beat has heard. The next commit will know for certain.
+    #[must_use]
+    pub fn has_gone(&self) -> bool {
+        self.beat.as_ref().is_some_and(Beat::has_gone)
+    }
+
+    /// Remembers an error for good.
+    fn fail(&mut self, error: StoreError) -> StoreError {
+        self.failed = Some(error.clone());
+        error
+    }
+
+    fn unless_failed(&self) -> Result<(), StoreError> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn read(&mut self, now: Time, to: SyncSender<Vec<StoredItem>>) -> Result<(), StoreError> {
+        let PostgresStore { runtime: Some(runtime), link, queues, .. } = self else { return Ok(()) };
+        runtime.block_on(async {
+            let name = format!("{}/load", application_name(link.node));
+            let session = link.connector.connect_at_start(&name).await?;
+            let place = link.connector.place();
+            let loading = read::Loading { client: &session.client, place, now, queues, to, items: Vec::new() };
+            loading.run().await?;
+            // What was read may be in the primary only, and lost with it. What is behind it in its log cannot be on
+            // the synchronous stand-by without it.
+            link.barrier().await
+        })?;
+        self.is_known = true;
+        self.queues.discarded = true;
+        Ok(())
+    }
+
+    /// Without loading: the queues of an earlier life.
+    fn know(&mut self) -> Result<(), StoreError> {
+        if self.is_known {
+            return Ok(());
+        }
+        let PostgresStore { runtime: Some(runtime), link, queues, .. } = self else { return Ok(()) };
+        runtime.block_on(async {
+            let name = format!("{}/load", application_name(link.node));
+            let session = link.connector.connect_at_start(&name).await?;
+            let rows = session.client.query("SELECT uid, reserved FROM kew.queue", &[]).await;
+            for row in rows.map_err(|error| errors::at_start(link.connector.place(), &error))? {
+                queues.add(row.get::<_, i64>(0).cast_unsigned(), row.get::<_, i64>(1).cast_unsigned());
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        self.is_known = true;
+        self.queues.discarded = true;
+        Ok(())
+    }
+}
+
+/// Looks at the database, makes the schema if need be, and joins as the node that serves.
+async fn open(connector: &Connector, id: i64, name: &str, options: &Options) -> Result<Promise, StoreError> {
+    let session = connector.connect_at_start(&application_name(id)).await?;
+    let looking = Looking { client: &session.client, place: connector.place() };
+    let mut promise = looking.server().await?;
+    promise.replicated_by_storage = options.replicated_by_storage;
+    looking.schema(&options.namespace).await?;
+    Joining { connector, id, name }.join(session).await?;
+    Ok(promise)
+}
+
+impl Store for PostgresStore {
+    fn load(&mut self, now: Time, visit: &mut dyn FnMut(StoredItem)) -> Result<(), StoreError> {
+        let (to, portions) = sync_channel(PORTIONS);
+        std::thread::scope(|scope| {
+            let reading = scope.spawn(|| self.read(now, to));
+            portions.into_iter().flatten().for_each(visit);
+            match reading.join() {
+                Ok(read) => read,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    fn commit(&mut self, _: Time, batch: Vec<Change>) -> Result<(), StoreError> {
+        self.unless_failed()?;
+        self.know().map_err(|error| self.fail(error))?;
+        let summary = compact::compact(batch);
+        let calls = self.queues.write(&summary);
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let committed = runtime.block_on(self.link.commit(&calls));
+        committed.map_err(|error| self.fail(error))
+    }
+
+    fn upkeep(&mut self, now: Time) -> Result<bool, StoreError> {
+        self.unless_failed()?;
+        self.know().map_err(|error| self.fail(error))?;
+        let PostgresStore { runtime: Some(runtime), link, queues, upkeep, .. } = self else { return Ok(false) };
+        let done = runtime.block_on(upkeep.step(link, queues, now));
+        done.map_err(|error| self.fail(error))
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // No beat of a node that has left.
+        self.beat = None;
+        let Some(runtime) = self.runtime.take() else { return };
+        let link = &self.link;
+        apart(|| {
+            runtime.block_on(node::leave(&link.connector, link.node));
+            runtime.shutdown_background();
+        });
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("place", &self.link.connector.place()).finish_non_exhaustive()
+    }
+}

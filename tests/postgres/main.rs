@@ -1,0 +1,1 @@
+//! The store of `--data postgres://...`, on a PostgreSQL.
