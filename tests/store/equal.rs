@@ -9,18 +9,18 @@
 //! side gets its own receipts.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use kew::internals::engine::{
     Counts, DeduplicationScope, Deleted, Effect, MessageId, NewMessage, Queue, Receipt, ReceiveOptions, Received, Sent,
     Time,
 };
-use kew::internals::store::{Change, QueueRecord, SqliteStore, Store};
+use kew::internals::store::{Change, QueueRecord, Store};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
 
+use crate::place::Place;
 use crate::support::*;
 
 /// Two standard queues, and a FIFO queue for each deduplication scope.
@@ -75,9 +75,9 @@ struct Pair {
 }
 
 struct Run<'a> {
-    dir: &'a Path,
+    place: &'a Place,
     /// Always there, but for the moment between closing and opening.
-    store: Option<SqliteStore>,
+    store: Option<Box<dyn Store>>,
     pairs: Vec<Pair>,
     pending: Vec<Change>,
     now: Time,
@@ -85,8 +85,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn new(dir: &Path) -> Run<'_> {
-        let mut run = Run { dir, store: Some(open(dir)), pairs: Vec::new(), pending: Vec::new(), now: NOW, made: 0 };
+    fn new(place: &Place) -> Run<'_> {
+        let store = Some(place.open());
+        let mut run = Run { place, store, pairs: Vec::new(), pending: Vec::new(), now: NOW, made: 0 };
         for index in 0..QUEUES.len() {
             let pair = run.create(index);
             run.pairs.push(pair);
@@ -146,11 +147,14 @@ impl Run<'_> {
         }
         self.commit();
         self.store = None;
-        let store = self.store.insert(open(self.dir));
-        let mut world = load(store, self.now).unwrap();
+        let store = self.store.insert(self.place.open());
+        let mut world = load(&mut **store, self.now).unwrap();
         assert_eq!(world.queues.len(), self.pairs.len());
         for pair in &mut self.pairs {
             pair.mirror = world.queues.remove(&pair.live.uid()).unwrap().1;
+            let next_number = pair.mirror.next_number();
+            assert!(self.place.may_be_next(pair.live.next_number(), next_number));
+            pair.live.replay(Effect::Counter { next_number });
             for (live, mirror) in &mut pair.handles {
                 *mirror = *live;
             }
@@ -273,8 +277,8 @@ proptest! {
 
     #[test]
     fn queues_come_back_as_they_were(steps in prop::collection::vec((0..4_usize, step()), 1..120)) {
-        let dir = tempfile::tempdir().unwrap();
-        let mut run = Run::new(dir.path());
+        let Some(place) = Place::new() else { return Ok(()) };
+        let mut run = Run::new(&place);
         run.commit();
         for (index, step) in steps {
             run.step(index, step);
@@ -292,8 +296,8 @@ proptest! {
 #[test]
 fn an_attempt_whose_message_was_hidden_for_longer_is_not_repeated_after_a_restart() {
     for touched in [false, true] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut run = Run::new(dir.path());
+        let Some(place) = Place::new() else { return };
+        let mut run = Run::new(&place);
         let receive = Step::Receive { max: 1, timeout: 20, attempt: Some(1), dead: false };
         let mut steps = vec![Step::Send { group: 0, deduplication: 5, delay: 0, long: false }, receive.clone()];
         if touched {

@@ -1,6 +1,7 @@
 //! The store of `--data DIR`: what it brings back, what it does when something is wrong, and what a loss of power can
 //! take.
 
+mod contract;
 mod damage;
 mod equal;
 mod faults;
@@ -8,6 +9,7 @@ mod flips;
 mod growth;
 mod migration;
 mod move_task;
+mod place;
 mod power;
 mod records;
 mod support;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use kew::internals::engine::{
-    DeduplicationScope, Effect, Message, MessageId, MessageState, MessageStatus, Queue, QueueType, Settings,
-    StoredMessage, Time,
+    Attributes, DeduplicationScope, Effect, Extra, Message, MessageId, MessageState, MessageStatus, Queue, QueueType,
+    Settings, StoredMessage, Time,
 };
 use kew::internals::store::{
     Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError, StoredItem,
@@ -71,6 +72,40 @@ pub fn remove(uid: u64, number: u64) -> Change {
 
 pub fn purge(uid: u64, next_number: u64) -> Change {
     Change::Effect { queue: uid, effect: Effect::Purged { next_number } }
+}
+
+pub fn effect(queue: u64, effect: Effect) -> Change {
+    Change::Effect { queue, effect }
+}
+
+pub fn full_message() -> StoredMessage {
+    let Change::Effect { effect: Effect::Stored(mut stored), .. } = store(7, 5, "naïve \u{1f600}\n\"body\"") else {
+        unreachable!()
+    };
+    let encoded: &[u8] = b"\0\0\0\x06colour\0\0\0\x06String\x01\0\0\0\x04blau";
+    stored.message.extra = Some(Arc::new(Extra {
+        attributes: Some(Attributes { encoded: encoded.into(), md5: [9; 16] }),
+        trace_header: Some("Root=1".into()),
+        sender: Some("AIDA".into()),
+        deduplication_id: Some("dedup".into()),
+        dead_letter_source: Some("arn:aws:sqs:eu-central-1:000000000000:source".into()),
+        retained_from: None,
+        receive_count_on_arrival: 2,
+        ..Extra::default()
+    }));
+    stored.message.group = Some("group".into());
+    stored.message.retained_from = Time(NOW.0 + 5);
+    stored.message.first_received = Some(Time(NOW.0 + 1));
+    stored.message.receive_count = 3;
+    stored.status = MessageStatus {
+        order: 8,
+        state: MessageState::InFlight,
+        deadline: Some(Time(NOW.0 + 30_000)),
+        receive_count: 3,
+        first_received: Some(Time(NOW.0 + 1)),
+        received_at: Some(Time(NOW.0 + 6)),
+    };
+    *stored
 }
 
 pub fn queue_type(fifo: bool) -> QueueType {
@@ -145,7 +180,7 @@ pub fn reopen(dir: &Path) -> (SqliteStore, World) {
 }
 
 /// Upkeep until nothing is due.
-pub fn tidy(store: &mut SqliteStore, now: Time) {
+pub fn tidy(store: &mut dyn Store, now: Time) {
     while store.upkeep(now).unwrap() {}
 }
 

@@ -1,0 +1,39 @@
+//! Where the tests of any store keep theirs: here a database of a PostgreSQL.
+
+use kew::internals::store::postgres::Options;
+use kew::internals::store::{PostgresStore, Store};
+
+use crate::support::*;
+
+/// Where a store can be opened again and again.
+pub struct Place {
+    pub url: String,
+}
+
+impl Place {
+    /// An empty one, if there can be one.
+    pub fn new() -> Option<Place> {
+        Some(Place { url: crate::databases::new_url()? })
+    }
+
+    pub fn open(&self) -> Box<dyn Store> {
+        Box::new(self.postgres())
+    }
+
+    pub fn postgres(&self) -> PostgresStore {
+        PostgresStore::open(&self.url, &Options::default()).unwrap()
+    }
+
+    /// Opens and loads.
+    pub fn reopen(&self) -> (Box<dyn Store>, World) {
+        let mut store = self.open();
+        let world = load(&mut *store, NOW).unwrap();
+        (store, world)
+    }
+
+    /// Whether a queue whose next number was one may go on with the other after a restart: numbers are reserved in
+    /// blocks.
+    pub fn may_be_next(&self, was: u64, is: u64) -> bool {
+        (was..=was + (1 << 16)).contains(&is)
+    }
+}
