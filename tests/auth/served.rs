@@ -1,7 +1,7 @@
 //! A server with keys: the SDK with right and wrong ones, requests by hand in each protocol, presigned ones, and the file read again.
 
 use crate::keys::{Signing, profiles};
-use crate::support::{AMZ_JSON, Answer, FORM, Peer, get, request};
+use crate::support::{AMZ_JSON, Answer, FORM, Peer, cbor, get, request};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{Credentials, Region};
@@ -163,6 +163,12 @@ fn an_unsigned_request_is_denied_in_its_own_protocol() {
     assert_eq!(xml.status, 403);
     let xml = xml.text();
     assert!(xml.contains("<Type>Sender</Type><Code>AccessDenied</Code>") && xml.contains(&text(&host)), "{xml}");
+    let of_cbor = [("smithy-protocol", "rpc-v2-cbor")];
+    let in_cbor = kew.ask(request("POST", "/service/AmazonSQS/operation/ListQueues", &of_cbor, ""));
+    assert_eq!((in_cbor.status, in_cbor.header("x-amzn-query-error")), (403, Some("AccessDenied;Sender")));
+    let said = cbor::json(&in_cbor.body);
+    assert_eq!(said["__type"], "com.amazon.coral.service#AccessDeniedException");
+    assert!(said["message"].as_str().unwrap().starts_with("Access to the resource https://"), "{said}");
     // Nothing that is wrong with the request is told to nobody.
     for (target, body) in
         [("AmazonSQS.Bogus", "{}"), ("AmazonSQS.ListQueues", "{"), ("AmazonSQS.ListQueues", "{\"MaxResults\":\"x\"}")]
