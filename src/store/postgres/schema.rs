@@ -38,7 +38,9 @@ impl Looking<'_> {
         let sql = "SELECT current_setting('server_version_num')::int4, current_setting('server_version'), \
             pg_encoding_to_char(encoding), current_setting('fsync')::bool, current_setting('full_page_writes')::bool, \
             (SELECT coalesce(s.reset_val, '') FROM pg_settings s WHERE s.name = 'synchronous_commit'), \
-            current_setting('synchronous_standby_names'), pg_is_in_recovery() \
+            current_setting('synchronous_standby_names'), pg_is_in_recovery(), \
+            CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN (SELECT count(*) FROM pg_stat_replication \
+            WHERE sync_state IN ('sync', 'quorum')) END \
             FROM pg_database WHERE datname = current_database()";
         let row = self.client.query_one(sql, &[]).await.map_err(self.error())?;
         let (number, version): (i32, String) = (row.get(0), row.get(1));
@@ -56,7 +58,7 @@ impl Looking<'_> {
             full_page_writes: row.get(4),
             synchronous_commit: row.get(5),
             synchronous_standby_names: row.get(6),
-            synchronous_standbys: None,
+            synchronous_standbys: row.get::<_, Option<i64>>(8).and_then(|count| u32::try_from(count).ok()),
             in_recovery: row.get(7),
             replicated_by_storage: false,
         })
