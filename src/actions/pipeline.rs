@@ -77,11 +77,14 @@ impl Actions {
     /// What SQS answers.
     pub async fn execute(&self, caller: &Caller<'_>, request: Request) -> Result<Response, Error> {
         let broker = &*self.broker;
-        broker.ready().await;
+        if !broker.has_room() {
+            // In a box: a request that finds room does not pay for its size.
+            Box::pin(broker.room()).await?;
+        }
         let enforcement = self.enforcement.as_deref();
         let queue = resolve(broker, caller, request.address(), enforcement)?;
         if let Some(queue) = &queue {
-            broker.catch_up(queue).await;
+            broker.catch_up(queue).await?;
         }
         let context = Context { broker, caller, queue, points: None };
         if let Some(enforcement) = enforcement {

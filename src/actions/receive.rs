@@ -63,7 +63,7 @@ async fn deliveries(
         match first_attempt(broker, queue, receive, by, &found)? {
             FirstAttempt::Received(handoff) => return deliver((broker, queue, by), handoff, None).await,
             FirstAttempt::Parked(parked) => break parked,
-            FirstAttempt::Again => broker.ready().await,
+            FirstAttempt::Again => broker.room().await?,
         }
     };
     tokio::select! {

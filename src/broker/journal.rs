@@ -7,8 +7,8 @@
 use super::observer::{By, FailedEntry, Observer, QueueEvent, QueueNames};
 use super::tally::Tally;
 use crate::engine::{self, Cause, Effect, Fact, Time};
-use crate::error::Error;
-use crate::store::{Change, CommitTicket, Committer};
+use crate::error::{Error, ErrorKind};
+use crate::store::{Change, CommitTicket, Committer, NotDurable};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -62,12 +62,24 @@ impl<T> Pending<T> {
     /// The outcome, once it is durable.
     ///
     /// # Errors
-    /// `InternalFailure` if the store has failed: nothing is acknowledged any more.
+    /// `InternalFailure` if the store has failed: nothing is acknowledged any more. `ServiceUnavailable` if it does not answer: it
+    /// may become durable yet.
     pub async fn durable(self) -> Result<T, Error> {
         if let Some(ticket) = self.ticket {
-            ticket.durable().await.map_err(|poisoned| Error::internal(poisoned.to_string()))?;
+            ticket.durable().await.map_err(|error| not_durable(&error))?;
         }
         Ok(self.value)
+    }
+}
+
+/// SQS's answer when it cannot be said that something is durable.
+#[cold]
+pub(super) fn not_durable(error: &NotDurable) -> Error {
+    /// AWS's text of this error, which all of its services share.
+    const UNAVAILABLE: &str = "The request has failed due to a temporary failure of the server.";
+    match error {
+        NotDurable::Failed(poisoned) => Error::internal(poisoned.to_string()),
+        NotDurable::Stalled => Error::new(ErrorKind::ServiceUnavailable, UNAVAILABLE).with_detail(error.to_string()),
     }
 }
 

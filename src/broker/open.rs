@@ -1,6 +1,6 @@
 //! The single way to work on a queue: a guard that has it locked, brought up to now, and writes down what happens.
 
-use super::journal::Pending;
+use super::journal::{Pending, not_durable};
 use super::long_polls::{Handoff, LongPollId};
 use super::observer::{By, FailedEntry, QueueEvent};
 use super::queue::{Queue, QueueState, TargetCache, Transfer, TransferCause};
@@ -71,11 +71,15 @@ impl Broker {
     }
 
     /// Waits until the store has taken what a queue has to catch up with, so that a request finds it as it is now.
-    pub async fn catch_up(&self, queue: &Arc<Queue>) {
-        let Some(store) = self.store() else { return };
+    ///
+    /// # Errors
+    /// `ServiceUnavailable` if the store does not answer.
+    pub async fn catch_up(&self, queue: &Arc<Queue>) -> Result<(), Error> {
+        let Some(store) = self.store() else { return Ok(()) };
         while self.is_behind(queue) {
-            store.pending_below(CATCH_UP_BYTES_MAX).await;
+            store.room(CATCH_UP_BYTES_MAX).await.map_err(|error| not_durable(&error))?;
         }
+        Ok(())
     }
 
     /// Brings a queue up to now as far as the store keeps up, and tells whether something is left.

@@ -1,7 +1,7 @@
 //! The broker: all queues, and what they share.
 
 use super::ids::Ids;
-use super::journal::Readers;
+use super::journal::{Readers, not_durable};
 use super::move_tasks::MoveTasks;
 use super::namespace::Namespace;
 use super::observer::Observer;
@@ -9,15 +9,19 @@ use super::queue::Queue;
 use super::tally::{Tally, Totals};
 use super::wakeups::Wakeups;
 use crate::api::{Arn, RedrivePolicy};
-use crate::clock::Clock;
+use crate::clock::{Clock, NetworkTime};
 use crate::config::NamespaceMode;
-use crate::store::{Committer, QUEUES_MAX};
+use crate::error::Error;
+use crate::store::{Committer, PENDING_BYTES_MAX, QUEUES_MAX};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// The length of a period of CloudWatch's, over which flows are summed up.
 const PERIOD_MS_DEFAULT: u64 = 60_000;
+
+/// How often it is looked whether the store answers, while it has something to do.
+const STORE_LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 /// How the broker differs from AWS, or does not.
 #[derive(Clone, Debug)]
@@ -154,11 +158,36 @@ impl Broker {
         &self.move_tasks
     }
 
+    /// Whether the store has room for more; if not, [`Broker::room`] waits for it.
+    pub fn has_room(&self) -> bool {
+        self.store().is_none_or(Committer::has_room)
+    }
+
     /// Waits until the store has room for more.
-    pub async fn ready(&self) {
-        if let Some(store) = self.store() {
-            store.ready().await;
+    ///
+    /// # Errors
+    /// `ServiceUnavailable` if the store does not answer.
+    pub async fn room(&self) -> Result<(), Error> {
+        match self.store() {
+            Some(store) => store.room(PENDING_BYTES_MAX).await.map_err(|error| not_durable(&error)),
+            None => Ok(()),
         }
+    }
+
+    /// Looks whether the store answers, for as long as the server runs.
+    pub async fn watch_store(&self, time: &NetworkTime) {
+        let Some(store) = self.store() else { return };
+        loop {
+            while store.look(time.now_ms()) {
+                time.pause(STORE_LOOK_PAUSE).await;
+            }
+            store.begins().await;
+        }
+    }
+
+    /// Whether the store, if there is one, has not failed and answers.
+    pub fn is_well(&self) -> bool {
+        self.store().is_none_or(Committer::is_well)
     }
 
     /// Whether the server is about to stop.

@@ -33,7 +33,7 @@ impl Broker {
             self.move_task_wakeups.wait(&self.clock).await;
             if let (_, Some(ticket)) = self.fire_due_move_tasks() {
                 // If the store fails, the server is about to end.
-                let _ = ticket.durable().await;
+                ticket.finished().await;
             }
             tokio::task::yield_now().await;
         }

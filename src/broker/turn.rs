@@ -196,7 +196,7 @@ impl Broker {
             let (moving, ticket) = self.fire_due_move_tasks();
             if let Some(ticket) = ticket {
                 // If the store fails, the server is about to end.
-                let _ = ticket.durable().await;
+                ticket.finished().await;
             }
             let more = moving || !fired.is_empty();
             served.extend(fired.into_iter().map(|queue| (queue.uid, queue)));

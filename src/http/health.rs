@@ -20,8 +20,13 @@ pub(super) fn greeting<'a>(_: &'a Service, _: &'a RequestContext<'a>, _: Bytes) 
 }
 
 /// `/health`.
-pub(super) fn health<'a>(_: &'a Service, _: &'a RequestContext<'a>, _: Bytes) -> Answering<'a> {
-    Box::pin(ready(fixed("text/plain", "ok\n")))
+pub(super) fn health<'a>(service: &'a Service, _: &'a RequestContext<'a>, _: Bytes) -> Answering<'a> {
+    if service.broker().is_well() {
+        return Box::pin(ready(fixed("text/plain", "ok\n")));
+    }
+    let mut answer = fixed("text/plain", "the store does not answer\n");
+    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    Box::pin(ready(answer))
 }
 
 /// `/_localstack/health`.

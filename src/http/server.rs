@@ -219,7 +219,7 @@ impl Drop for Running {
     }
 }
 
-/// What runs beside the first worker: the broker's timers, and accepting connections for all workers.
+/// What runs beside the first worker: the broker's timers, the look at its store, and accepting connections for all workers.
 fn in_background(
     service: &Arc<Service>,
     listeners: Vec<Listening>,
@@ -229,6 +229,8 @@ fn in_background(
     let mut background = JoinSet::new();
     let broker = service.broker().clone();
     background.spawn(async move { broker.run_timers().await });
+    let (broker, time) = (service.broker().clone(), service.time().clone());
+    background.spawn(async move { broker.watch_store(&time).await });
     let count = service.metrics().connections.clone();
     let serve = {
         let (workers, service, phase) = (workers.to_vec(), service.clone(), phase.clone());

@@ -12,23 +12,39 @@
 //! one fails with [`Poisoned`], and the store is not touched again. What the failed commit left on the disk is
 //! uncertain (a failed sync may have dropped pages that a second one would report as written), so only a restart,
 //! which reads what is really there, can go on.
+//!
+//! A store that does not answer, such as a database that is being replaced, is another matter. Its thread is caught in it,
+//! so somebody else has to look (`stall.rs`). When nothing was finished for too long, all who wait are told so, and requests
+//! are refused instead of joining them. Nothing is acknowledged and nothing is lost: what was submitted stays in line, and
+//! is committed when the store answers again.
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::silence::Silence;
+use super::ticket::{CommitOutcome, CommitTicket, NotDurable, Poisoned};
 use super::{Change, Store, StoreError};
 use crate::engine::Time;
 use crate::histogram::{Histogram, SharedHistogram};
 
 /// With more bytes than this waiting to be committed, [`Committer::ready`] holds new requests back.
 pub const PENDING_BYTES_MAX: usize = 64 << 20;
+
+/// Stands above all bytes that can be pending: a store that is stalled has no room for anything. So a request that looks
+/// for room finds that out by the same comparison.
+pub(super) const STALLED: usize = 1 << (usize::BITS - 1);
+
+/// For how long a store may not answer until it counts as stalled, if nothing else is said, in milliseconds: a disk that
+/// others keep busy may take ten seconds and more for one sync.
+const PATIENCE_MS: u64 = 30_000;
 
 /// A batch that has grown to this many bytes is closed, so that a transaction stays bounded and the first to wait for
 /// it does not wait for all that come later.
@@ -45,78 +61,6 @@ type Stopwatch = Box<dyn Fn() -> u64 + Send + Sync>;
 /// so.
 const ATTEMPTS_PER_WARNING: u32 = 20;
 
-/// The store has failed, and acknowledges nothing any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Poisoned {
-    /// What failed first.
-    pub reason: Arc<StoreError>,
-}
-
-impl fmt::Display for Poisoned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the store has failed and nothing more is acknowledged: {}", self.reason)
-    }
-}
-
-impl std::error::Error for Poisoned {}
-
-/// The outcome of one commit, and the requests that wait for it.
-#[derive(Debug, Default)]
-struct CommitOutcome {
-    result: OnceLock<Result<(), Poisoned>>,
-    finished: Notify,
-}
-
-impl CommitOutcome {
-    fn finish(&self, result: Result<(), Poisoned>) {
-        // A batch is finished once: by the thread that took it out of the list.
-        let _ = self.result.set(result);
-        self.finished.notify_waiters();
-    }
-}
-
-/// Stands for everything submitted up to one moment. Cheap to clone and to keep.
-#[derive(Clone, Debug)]
-pub struct CommitTicket {
-    outcome: Arc<CommitOutcome>,
-}
-
-impl CommitTicket {
-    /// Whether it is known how the commit went; [`CommitTicket::durable`] then answers at once.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.outcome.result.get().is_some()
-    }
-
-    /// Whether both stand for the same commit.
-    #[must_use]
-    pub fn is_same(&self, other: &CommitTicket) -> bool {
-        Arc::ptr_eq(&self.outcome, &other.outcome)
-    }
-
-    /// Whether the changes are as durable as the store promises; [`CommitTicket::durable`] then succeeds at once.
-    #[must_use]
-    pub fn is_durable(&self) -> bool {
-        matches!(self.outcome.result.get(), Some(Ok(())))
-    }
-
-    /// Waits until the changes are as durable as the store promises.
-    ///
-    /// # Errors
-    ///
-    /// If they may not be: the store failed at this batch or before.
-    pub async fn durable(&self) -> Result<(), Poisoned> {
-        loop {
-            // Enlisted before the check, so that a commit that is finished in between is not missed.
-            let notified = self.outcome.finished.notified();
-            if let Some(result) = self.outcome.result.get() {
-                return result.clone();
-            }
-            notified.await;
-        }
-    }
-}
-
 /// Changes that will be committed together.
 #[derive(Default)]
 struct Batch {
@@ -129,27 +73,53 @@ struct Batch {
 type UnderWay = (Arc<CommitOutcome>, usize);
 
 /// The batches to be committed, and how the committer stands.
-struct Batches {
+pub(super) struct Batches {
     /// Oldest first; the last one is still open. None is empty.
     waiting: VecDeque<Batch>,
     /// The outcome of the newest batch ever made, waiting or not.
     newest: Arc<CommitOutcome>,
+    /// The outcome of the batch that was taken last.
+    taken: Arc<CommitOutcome>,
     /// Set once; nothing is taken in after that.
-    failed: Option<Poisoned>,
+    pub(super) failed: Option<Poisoned>,
     closing: bool,
+    /// The thread has come to its end.
+    ended: bool,
     /// Another program that holds the store's write lock is not waited for any more.
     hurried: bool,
     /// The thread waits for work.
-    idle: bool,
+    pub(super) idle: bool,
+    /// Somebody looks at intervals whether the store answers.
+    pub(super) watched: bool,
+    /// For how long no batch has been finished while some were pending.
+    pub(super) silence: Silence,
+    /// That has lasted too long.
+    pub(super) stalled: bool,
 }
 
-struct Shared {
+impl Batches {
+    /// Tells all that wait for a batch, and all that will wait for one of these, whether to go on waiting.
+    pub(super) fn give_up(&mut self, stalled: bool) {
+        self.stalled = stalled;
+        for outcome in self.waiting.iter().map(|batch| &batch.outcome).chain([&self.taken]) {
+            outcome.give_up(stalled);
+        }
+    }
+}
+
+pub(super) struct Shared {
     batches: Mutex<Batches>,
     work: Condvar,
-    /// Bytes submitted and not finished.
-    pending_bytes: AtomicUsize,
+    /// Bytes submitted and not finished, and above them [`STALLED`].
+    pub(super) pending_bytes: AtomicUsize,
+    /// Batches finished.
+    pub(super) finished: AtomicU64,
+    /// For how long the store may not answer until it counts as stalled, in milliseconds.
+    pub(super) patience_ms: AtomicU64,
+    /// The thread has got something to do while nobody looked.
+    pub(super) begun: Notify,
     /// A batch was finished, so there may be room.
-    room: Notify,
+    pub(super) room: Notify,
     /// Finished, with an error, when the store is poisoned.
     poison: CommitOutcome,
     /// What commits are timed by, if they are.
@@ -159,7 +129,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Batches> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Batches> {
         // Nothing that can panic happens under this lock.
         self.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,6 +139,7 @@ impl Shared {
         let mut batches = self.lock();
         loop {
             if let Some(batch) = batches.waiting.pop_front() {
+                batches.taken = Arc::clone(&batch.outcome);
                 return Some(batch);
             }
             if hurried || batches.closing {
@@ -177,13 +148,38 @@ impl Shared {
             batches.idle = true;
             batches = self.work.wait(batches).unwrap_or_else(PoisonError::into_inner);
             batches.idle = false;
+            if !std::mem::replace(&mut batches.watched, true) {
+                self.begun.notify_one();
+            }
         }
     }
 
     fn finish(&self, batch: &CommitOutcome, bytes: usize, result: Result<(), Poisoned>) {
         batch.finish(result);
-        self.pending_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.finished.fetch_add(1, Ordering::AcqRel);
+        let pending = self.pending_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        if pending & STALLED != 0 {
+            self.go_on();
+        }
         self.room.notify_waiters();
+    }
+
+    /// The store answers again.
+    #[cold]
+    pub(super) fn go_on(&self) {
+        let mut batches = self.lock();
+        if !batches.stalled {
+            return;
+        }
+        // Under the lock, as it was set.
+        self.pending_bytes.fetch_and(!STALLED, Ordering::AcqRel);
+        batches.give_up(false);
+        let failed = batches.failed.is_some();
+        drop(batches);
+        self.room.notify_waiters();
+        if !failed {
+            tracing::warn!("the store answers again; requests are taken again");
+        }
     }
 
     /// Settles what was under way and everything behind it with an error, for good.
@@ -206,7 +202,7 @@ impl Shared {
 
 /// The thread that commits, and the way to it.
 pub struct Committer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -223,14 +219,22 @@ impl Committer {
         let shared = Arc::new(Shared {
             batches: Mutex::new(Batches {
                 waiting: VecDeque::new(),
+                taken: Arc::clone(&newest),
                 newest,
                 failed: None,
                 closing: false,
+                ended: false,
                 hurried: false,
                 idle: false,
+                watched: true,
+                silence: Silence::default(),
+                stalled: false,
             }),
             work: Condvar::new(),
             pending_bytes: AtomicUsize::new(0),
+            finished: AtomicU64::new(0),
+            patience_ms: AtomicU64::new(PATIENCE_MS),
+            begun: Notify::new(),
             room: Notify::new(),
             poison: CommitOutcome::default(),
             stopwatch: OnceLock::new(),
@@ -261,6 +265,9 @@ impl Committer {
         }
         if batches.waiting.back().is_none_or(|batch| batch.bytes >= BATCH_BYTES_MAX) {
             let batch = Batch::default();
+            if batches.stalled {
+                batch.outcome.give_up(true);
+            }
             batches.newest = Arc::clone(&batch.outcome);
             batches.waiting.push_back(batch);
         }
@@ -290,12 +297,6 @@ impl Committer {
         self.submit(Vec::new())
     }
 
-    /// Waits while more than [`PENDING_BYTES_MAX`] bytes wait to be committed. To be awaited before a request that
-    /// may change something takes any lock; the bound is then exceeded by at most the requests under way.
-    pub async fn ready(&self) {
-        self.pending_below(PENDING_BYTES_MAX).await;
-    }
-
     /// Waits while this many bytes or more wait to be committed, and no longer than until the store fails.
     pub async fn pending_below(&self, bytes: usize) {
         loop {
@@ -307,10 +308,37 @@ impl Committer {
         }
     }
 
+    /// Whether less waits to be committed than [`PENDING_BYTES_MAX`], and the store answers: a request that may change
+    /// something can go on.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.shared.pending_bytes.load(Ordering::Acquire) < PENDING_BYTES_MAX
+    }
+
+    /// Waits while this many bytes or more wait to be committed: to be awaited before a request takes any lock. The
+    /// bound is then exceeded by at most the requests under way.
+    ///
+    /// # Errors
+    ///
+    /// If the store is stalled. When it has failed, this returns at once.
+    pub async fn room(&self, bytes: usize) -> Result<(), NotDurable> {
+        loop {
+            let room = self.shared.room.notified();
+            let pending = self.shared.pending_bytes.load(Ordering::Acquire);
+            if pending < bytes || self.failure().is_some() {
+                return Ok(());
+            }
+            if pending & STALLED != 0 {
+                return Err(NotDurable::Stalled);
+            }
+            room.await;
+        }
+    }
+
     /// Bytes that wait to be committed, or are being committed.
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
-        self.shared.pending_bytes.load(Ordering::Acquire)
+        self.shared.pending_bytes.load(Ordering::Acquire) & !STALLED
     }
 
     /// Why the store is poisoned, if it is.
@@ -345,8 +373,8 @@ impl Committer {
         }
     }
 
-    /// Commits what is there, closes the store and ends the thread. Blocks until that is done; dropping the committer
-    /// does the same.
+    /// Commits what is there, closes the store and ends the thread. Blocks until that is done, or the store has not answered
+    /// for as long as it may; dropping the committer does the same.
     ///
     /// # Errors
     ///
@@ -363,15 +391,22 @@ impl Committer {
     }
 
     fn end(&mut self) {
-        {
-            let mut batches = self.shared.lock();
-            batches.closing = true;
-            batches.hurried = true;
-        }
-        self.shared.work.notify_one();
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else { return };
+        let mut batches = self.shared.lock();
+        batches.closing = true;
+        batches.hurried = true;
+        self.shared.work.notify_all();
+        let patience = Duration::from_millis(self.shared.patience_ms.load(Ordering::Acquire));
+        let ended = self.shared.work.wait_timeout_while(batches, patience, |batches| !batches.ended);
+        let (batches, _) = ended.unwrap_or_else(PoisonError::into_inner);
+        let has_ended = batches.ended;
+        drop(batches);
+        if has_ended {
             // It cannot panic but in its last log line, when everything is settled.
             let _ = thread.join();
+        } else {
+            let bytes = self.pending_bytes();
+            tracing::warn!("the store does not answer; {bytes} bytes that nobody was told of are left uncommitted");
         }
     }
 }
@@ -388,7 +423,20 @@ impl fmt::Debug for Committer {
     }
 }
 
-fn run(shared: &Shared, mut store: Box<dyn Store>, clock: &dyn Fn() -> Time) {
+/// However the thread ends, it says so.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.work.notify_all();
+    }
+}
+
+fn run(shared: &Shared, store: Box<dyn Store>, clock: &dyn Fn() -> Time) {
+    let _ending = Ending(shared);
+    // Closed before that.
+    let mut store = store;
     let mut under_way = None;
     // However the work ends, also by a panic in the store, the clock or the log: waiting requests must be told.
     let ended = catch_unwind(AssertUnwindSafe(|| work(shared, &mut *store, clock, &mut under_way)));

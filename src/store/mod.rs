@@ -10,6 +10,8 @@
 //! | `committer.rs` | group commit: the thread, tickets, poisoning, the bound on what may pend |
 //! | `compact.rs` | many changes become few: a message stored and removed in one batch is never written |
 //! | `expiry.rs` | which deduplication ids expire when |
+//! | `ticket.rs` | what requests wait by until their changes are durable |
+//! | `stall.rs` `silence.rs` | whether the store answers, and for how long it has not |
 //! | `error.rs` | what can go wrong, each with a sentence that says what to do |
 //! | `sqlite/` | the store of `--data DIR` (feature `store`) |
 //! | `postgres/` | the store of `--data postgres://...` (feature `postgres`) |
@@ -27,20 +29,24 @@ mod error;
 mod expiry;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod silence;
 #[cfg(feature = "store")]
 pub mod sqlite;
+mod stall;
+mod ticket;
 
 use std::collections::BTreeMap;
 
 pub use crate::config::Durability;
 use crate::engine::{DeduplicationScope, Effect, Time};
 
-pub use committer::{COMMIT_BOUNDS, CommitTicket, Committer, PENDING_BYTES_MAX, Poisoned};
+pub use committer::{COMMIT_BOUNDS, Committer, PENDING_BYTES_MAX};
 pub use error::StoreError;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 #[cfg(feature = "store")]
 pub use sqlite::{Report, SqliteStore, backup, check, salvage};
+pub use ticket::{CommitTicket, NotDurable, Poisoned};
 
 /// For how long the name of a deleted queue is remembered, in milliseconds (AWS: "you must wait at least 60 seconds
 /// after the queue is deleted before you can create another one with this name").

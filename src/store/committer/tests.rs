@@ -77,7 +77,10 @@ impl CommitterFixture {
     }
 
     fn durable(&self, ticket: &CommitTicket) -> Result<(), Poisoned> {
-        self.runtime.block_on(ticket.durable())
+        self.runtime.block_on(ticket.durable()).map_err(|error| match error {
+            NotDurable::Failed(poisoned) => poisoned,
+            NotDurable::Stalled => panic!("the store is not stalled"),
+        })
     }
 }
 
@@ -127,7 +130,7 @@ fn nothing_is_acknowledged_after_a_failed_commit() {
         assert_eq!(fixture.durable(&fixture.committer.submit(Vec::new())), Err(poisoned.clone()));
         assert_eq!(fixture.runtime.block_on(told), poisoned);
         assert_eq!(fixture.durable(&good), Ok(()), "what was acknowledged stays so");
-        fixture.runtime.block_on(fixture.committer.ready());
+        assert_eq!(fixture.runtime.block_on(fixture.committer.room(0)), Ok(()), "and nobody waits for it");
         assert_eq!(fixture.committer.close(), Err(poisoned));
         assert!(fixture.batches.recv().is_err(), "the store was not touched again");
     }
@@ -142,7 +145,7 @@ fn failed_upkeep_poisons_too() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let poisoned = runtime.block_on(committer.poisoned());
     assert_eq!(poisoned.reason, Arc::new(StoreError::DiskFull { path: "upkeep".into() }));
-    assert_eq!(runtime.block_on(committer.submit(vec![change(1)]).durable()), Err(poisoned));
+    assert_eq!(runtime.block_on(committer.submit(vec![change(1)]).durable()), Err(NotDurable::Failed(poisoned)));
 }
 
 #[test]
@@ -171,13 +174,14 @@ fn too_much_that_waits_holds_new_requests_back() {
     let shared = Arc::clone(&fixture.committer.shared);
     let batches = shared.lock().waiting.iter().map(|batch| batch.bytes).collect::<Vec<_>>();
     assert!(batches.iter().all(|&bytes| bytes < BATCH_BYTES_MAX + one * 10_000), "transactions stay bounded");
-    let ready = fixture.committer.ready();
+    assert!(!fixture.committer.has_room());
+    let ready = fixture.committer.room(PENDING_BYTES_MAX);
     let mut ready = std::pin::pin!(ready);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(ready.as_mut().poll(&mut context).is_pending());
     drop(fixture.answers);
-    fixture.runtime.block_on(ready);
-    assert!(fixture.committer.pending_bytes() < PENDING_BYTES_MAX);
+    assert_eq!(fixture.runtime.block_on(ready), Ok(()));
+    assert!(fixture.committer.pending_bytes() < PENDING_BYTES_MAX && fixture.committer.has_room());
 }
 
 #[test]
@@ -251,6 +255,95 @@ fn another_programs_write_lock_is_waited_for() {
     busy.send(true).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let poisoned = runtime.block_on(late.durable()).unwrap_err();
+    let NotDurable::Failed(poisoned) = poisoned else { panic!("the store is not stalled") };
     assert!(matches!(*poisoned.reason, StoreError::Busy { .. }), "{poisoned}");
     assert_eq!(runtime.block_on(ticket.durable()), Ok(()));
+}
+
+/// Polls once: what has an outcome, and what waits.
+fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    match future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(outcome) => Some(outcome),
+        std::task::Poll::Pending => None,
+    }
+}
+
+#[test]
+fn a_stalled_store_is_waited_for_no_longer_than_was_said() {
+    let mut fixture = CommitterFixture::new();
+    fixture.committer = fixture.committer.with_patience(3_000);
+    let committer = &fixture.committer;
+    let first = fixture.submit(1);
+    fixture.batches.recv().unwrap();
+    let behind = fixture.submit(2);
+    assert!(committer.look(10_000) && committer.look(12_999));
+    let mut waiting = [&first, &behind].map(|ticket| Box::pin(ticket.durable()));
+    let mut patient = Box::pin(first.finished());
+    assert!(waiting.iter_mut().all(|waiting| poll(waiting.as_mut()).is_none()));
+    assert!(poll(patient.as_mut()).is_none() && committer.has_room() && committer.is_well());
+
+    // Three seconds: all that wait are told, what comes is refused, and what nobody waits for goes on waiting.
+    assert!(committer.look(13_000));
+    for waiting in &mut waiting {
+        assert_eq!(poll(waiting.as_mut()), Some(Err(NotDurable::Stalled)));
+    }
+    assert!(poll(patient.as_mut()).is_none() && !first.is_finished());
+    assert!(!committer.has_room());
+    assert_eq!(fixture.runtime.block_on(committer.room(PENDING_BYTES_MAX)), Err(NotDurable::Stalled));
+    let late = fixture.submit(3);
+    assert_eq!(fixture.runtime.block_on(late.durable()), Err(NotDurable::Stalled));
+    assert_eq!(committer.pending_bytes(), 3 * change(1).weight(), "what was submitted stays in line");
+    assert!(committer.look(13_999) && committer.is_well());
+    assert!(committer.look(14_000) && !committer.is_well(), "four seconds");
+
+    // It answers again: everything is committed, once and in order, and everything is as before.
+    fixture.answers.send(Answer::Succeed).unwrap();
+    fixture.runtime.block_on(patient);
+    assert_eq!(fixture.durable(&first), Ok(()));
+    assert_eq!(fixture.batches.recv(), Ok(vec![2, 3]));
+    assert!(committer.has_room() && committer.is_well());
+    assert!(committer.look(14_250) && committer.look(17_249));
+    let mut waiting = Box::pin(late.durable());
+    assert!(poll(waiting.as_mut()).is_none(), "the silence is counted anew");
+    fixture.answers.send(Answer::Succeed).unwrap();
+    assert_eq!(fixture.runtime.block_on(waiting), Ok(()));
+    assert_eq!(fixture.durable(&behind), Ok(()));
+    assert_eq!(committer.pending_bytes(), 0);
+}
+
+#[test]
+fn nobody_looks_at_a_committer_that_has_nothing_to_do() {
+    let fixture = CommitterFixture::new();
+    let begins = || poll(Box::pin(fixture.committer.begins()).as_mut()).is_some();
+    // The thread may not have come to rest yet.
+    let rests = || while fixture.committer.look(0) {};
+    rests();
+    assert!(!begins());
+    for number in 0..2 {
+        let ticket = fixture.submit(number);
+        fixture.batches.recv().unwrap();
+        assert!(begins(), "it was woken, and says so once");
+        assert!(!begins() && fixture.committer.look(0));
+        fixture.answers.send(Answer::Succeed).unwrap();
+        assert_eq!(fixture.durable(&ticket), Ok(()));
+        rests();
+    }
+    let ticket = fixture.submit(3);
+    fixture.batches.recv().unwrap();
+    fixture.answers.send(Answer::Fail).unwrap();
+    fixture.durable(&ticket).unwrap_err();
+    assert!(!fixture.committer.look(0) && !fixture.committer.is_well(), "nothing is expected of a store that failed");
+}
+
+#[test]
+fn the_end_does_not_wait_for_good_for_a_store_that_hangs() {
+    let mut fixture = CommitterFixture::new();
+    fixture.committer = fixture.committer.with_patience(1);
+    let ticket = fixture.submit(1);
+    fixture.batches.recv().unwrap();
+    assert_eq!(fixture.committer.close(), Ok(()));
+    assert!(!ticket.is_finished(), "nothing is said of what is not known");
+    // What hangs may go on, and what was in line is committed all the same.
+    fixture.answers.send(Answer::Succeed).unwrap();
+    assert_eq!(fixture.runtime.block_on(ticket.durable()), Ok(()));
 }
