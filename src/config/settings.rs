@@ -4,8 +4,8 @@
 //! variable), the file is the layer below, and what no layer says has its default.
 
 use super::values::{
-    Account, ControlToken, Count, CredentialsPath, DataDir, ExternalUrl, Limit, Listen, LogFilter, Port, Region,
-    Scalar, Seconds, Seed, Switch, Threads,
+    Account, ControlToken, Count, CredentialsPath, DataDir, DataPlace, ExternalUrl, Limit, Listen, LogFilter, Port,
+    Region, Scalar, Seconds, Seed, Switch, Threads,
 };
 use super::{
     ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, FaultConfig,
@@ -108,13 +108,22 @@ settings! {
         #[arg(long, value_name = "DIR", env = "KEW_INIT_SCRIPTS")]
         pub init_scripts: Option<DataDir> = "none",
 
-        /// A directory to keep everything in
-        #[arg(long, value_name = "DIR", env = "KEW_DATA")]
-        pub data: Option<DataDir> = "in memory",
+        /// A directory to keep everything in, or a PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/DATABASE
+        #[arg(long, value_name = "DIR|URL", env = "KEW_DATA", hide_env_values = true)]
+        pub data: Option<DataPlace> = "in memory",
 
-        /// With --data, what is done before an answer: synced to disk (full), or safe from a crash of kew only (process)
+        /// With a data directory, what is done before an answer: synced to disk (full), or safe from a crash of kew only (process)
         #[arg(long, value_name = "full|process", env = "KEW_DURABILITY")]
         pub durability: Option<Durability> = Durability::default(),
+
+        /// With a database, do not start unless each of its commits waits for a stand-by server
+        #[arg(long, env = "KEW_REQUIRE_REPLICA", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
+        pub require_replica: Option<Switch> = Switch(false),
+
+        /// The database is replicated by its storage, as with Amazon RDS Multi-AZ, Aurora or Cloud SQL, which PostgreSQL cannot
+        /// tell
+        #[arg(long, env = "KEW_DATABASE_IS_REPLICATED", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
+        pub database_is_replicated: Option<Switch> = Switch(false),
 
         /// Create a queue when it is asked for and not there
         #[arg(long, env = "KEW_AUTO_CREATE", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
@@ -321,8 +330,14 @@ impl Settings {
     /// The configuration, with defaults where nothing was said.
     pub fn into_config(self) -> Config {
         let default = Config::default();
+        let places = self.places();
+        let (data, database) = match self.data {
+            Some(DataPlace::Directory(dir)) => (Some(dir), None),
+            Some(DataPlace::Database(url)) => (None, Some(url)),
+            None => (None, None),
+        };
         let mut config = Config {
-            listen: self.places(),
+            listen: places,
             tls_cert: self.tls_cert,
             tls_key: self.tls_key,
             tls_self_signed: self.tls_self_signed.map_or(default.tls_self_signed, |switch| switch.0),
@@ -350,8 +365,13 @@ impl Settings {
             body_bytes_max: self.body_limit.map_or(default.body_bytes_max, |limit| limit.0),
             connections_max: self.connection_limit.map_or(default.connections_max, |limit| limit.0),
             threads: self.threads.map(|threads| threads.0),
-            data: self.data.map(|data| data.0),
+            data,
             durability: self.durability.unwrap_or(default.durability),
+            database,
+            require_replica: self.require_replica.map_or(default.require_replica, |switch| switch.0),
+            database_is_replicated: self
+                .database_is_replicated
+                .map_or(default.database_is_replicated, |switch| switch.0),
         };
         config.add_queues(self.queue.into_iter().flat_map(|queues| queues.0));
         config

@@ -4,7 +4,8 @@
 //! code, so that each mistake has one text.
 
 use super::{
-    ControlMode, Durability, Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, PolicyMode, SettingError, THREADS_MAX,
+    ControlMode, DatabaseUrl, Durability, Hosts, LISTEN_DEFAULT, Mode, NamespaceMode, Origins, PolicyMode,
+    SettingError, THREADS_MAX,
 };
 use crate::api::is_account_id;
 use serde::de::Error as _;
@@ -239,6 +240,40 @@ impl FromStr for DataDir {
     }
 }
 
+/// Where everything is kept: in a directory, or in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataPlace {
+    /// In a directory.
+    Directory(PathBuf),
+    /// In a PostgreSQL.
+    Database(DatabaseUrl),
+}
+
+impl FromStr for DataPlace {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<DataPlace, SettingError> {
+        if DatabaseUrl::is_meant(text) {
+            return text.parse().map(DataPlace::Database);
+        }
+        match text.split_once("://") {
+            Some(_) => {
+                wrong("a directory is wanted, or a URL of PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+            }
+            None => text.parse().map(|DataDir(dir)| DataPlace::Directory(dir)),
+        }
+    }
+}
+
+impl Display for DataPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DataPlace::Directory(dir) => dir.display().fmt(f),
+            DataPlace::Database(url) => url.fmt(f),
+        }
+    }
+}
+
 /// The name of a credentials file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialsPath(pub PathBuf);
@@ -417,7 +452,7 @@ macro_rules! read_as_text {
 }
 
 read_as_text! {
-    Account ControlMode ControlToken Count CredentialsPath DataDir Durability ExternalUrl Limit LogFilter Mode NamespaceMode PolicyMode
+    Account ControlMode ControlToken Count CredentialsPath DataDir DataPlace Durability ExternalUrl Limit LogFilter Mode NamespaceMode PolicyMode
     Region Seconds Seed Switch Threads
 }
 

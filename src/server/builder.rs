@@ -2,6 +2,8 @@
 
 use super::{Server, StartError};
 use crate::clock::{Clock, NetworkTime};
+#[cfg(feature = "postgres")]
+use crate::config::DatabaseUrl;
 #[cfg(feature = "store")]
 use crate::config::Durability;
 use crate::config::{Config, ControlMode, Hosts, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig};
@@ -226,6 +228,14 @@ impl ServerBuilder {
     pub fn data(mut self, dir: impl Into<PathBuf>, durability: Durability) -> ServerBuilder {
         self.config.data = Some(dir.into());
         self.config.durability = durability;
+        self
+    }
+
+    /// Keeps everything in a PostgreSQL, and comes back with what is in it. One server at a time serves from it; another that is
+    /// started waits until the first has gone.
+    #[cfg(feature = "postgres")]
+    pub fn database(mut self, url: DatabaseUrl) -> ServerBuilder {
+        self.config.database = Some(url);
         self
     }
 

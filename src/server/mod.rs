@@ -20,6 +20,8 @@ mod error;
 mod expect;
 #[cfg(feature = "aws-sdk")]
 mod in_process;
+#[cfg(feature = "store")]
+mod kept;
 #[cfg(feature = "aws-sdk")]
 mod sdk;
 mod start;
@@ -30,6 +32,8 @@ pub use control::{ClockControl, FaultGuard, MessageHistory, Namespace, Namespace
 pub use credentials::read as read_credentials;
 pub use error::StartError;
 pub use expect::{Count, Expect, NotMet};
+#[cfg(feature = "store")]
+pub use kept::{StoreOptions, open_store};
 
 use crate::api::fill_in;
 use crate::broker::{Broker, By};
@@ -84,7 +88,7 @@ impl Server {
     /// The clock of a server that is given none: one that tests can turn, unless what it showed would be stored.
     #[doc(hidden)]
     pub fn clock_for(config: &Config) -> Clock {
-        if config.data.is_none() { Clock::controlled() } else { Clock::system() }
+        if config.is_kept() { Clock::system() } else { Clock::controlled() }
     }
 
     /// Starts a server from a whole configuration. Loading a data directory takes time (a million messages: seconds); until it
@@ -108,8 +112,8 @@ impl Server {
         let options = start::space_options(config);
         let (broker, history) = Space::broker_of(&options, clock);
         #[cfg(feature = "store")]
-        let broker = match &config.data {
-            Some(dir) => start::with_store(broker, dir, config)?,
+        let broker = match config.place() {
+            Some(place) => kept::with_store(broker, &place, config, &time)?,
             None => broker,
         };
         let home = Space::new(&options, broker, history, &start::shared(time.clone(), config));

@@ -1,19 +1,13 @@
-//! What a server does before it serves: decides who may control it, and loads its data directory.
+//! What a server does before it serves: decides who may control it, and what its spaces are made of.
 
 use super::StartError;
 use crate::auth::policy::{Enforcement, Mode};
-#[cfg(feature = "store")]
-use crate::broker::Broker;
 use crate::broker::BrokerOptions;
 use crate::clock::NetworkTime;
 use crate::config::{Config, ControlMode, PolicyMode};
 use crate::control::{Access, Fault, Shared, Space, SpaceOptions, Token, awaits};
 use crate::http::{Bound, Listening, Tls};
-#[cfg(feature = "store")]
-use crate::store::{Committer, SqliteStore, Store, StoreError};
 use std::net::SocketAddr;
-#[cfg(feature = "store")]
-use std::path::Path;
 use std::sync::Arc;
 
 /// What the default space is made of.
@@ -84,47 +78,4 @@ pub(super) fn add_faults(space: &Space, config: &Config) -> Result<(), StartErro
         })?;
     }
     Ok(())
-}
-
-/// Loads what is in a data directory, and has everything from now on written there.
-#[cfg(feature = "store")]
-pub(super) fn with_store(mut broker: Broker, dir: &Path, config: &Config) -> Result<Broker, StartError> {
-    const MESSAGES_PER_REPORT: u64 = 100_000;
-    tracing::debug!("loading what is in {}", dir.display());
-    let clock = broker.clock().clone();
-    let mut store = open(dir, config)?;
-    let mut restoring = broker.restore();
-    let mut messages = 0_u64;
-    let loaded = store.load(clock.now(), &mut |item| {
-        if item.is_message() {
-            messages += 1;
-            if messages.is_multiple_of(MESSAGES_PER_REPORT) {
-                tracing::info!("loading: {messages} messages so far");
-            }
-        }
-        restoring.apply(item);
-    });
-    loaded?;
-    let queues = restoring.finish(&config.region).map_err(StartError::Namespace)?;
-    tracing::info!("{queues} queues with {messages} messages are back from {}", dir.display());
-    let committer = Committer::start(store, Box::new(move || clock.now()))?;
-    committer.time_commits(|| NetworkTime::real().now_us());
-    broker.attach(committer);
-    Ok(broker)
-}
-
-/// The store of a directory, or of a database if the place is a URL of one.
-#[cfg(feature = "store")]
-fn open(place: &Path, config: &Config) -> Result<Box<dyn Store>, StoreError> {
-    #[cfg(feature = "postgres")]
-    if let Some(url) = place.to_str().filter(|place| crate::store::postgres::is_url(place)) {
-        let options = crate::store::postgres::Options {
-            namespace: config.namespace().to_string(),
-            ..crate::store::postgres::Options::default()
-        };
-        let store = crate::store::PostgresStore::open(url, &options)?;
-        tracing::info!("{}", store.promise());
-        return Ok(Box::new(store));
-    }
-    Ok(Box::new(SqliteStore::open(place, config.durability)?))
 }

@@ -12,6 +12,7 @@
 //! | `expiry.rs` | which deduplication ids expire when |
 //! | `ticket.rs` | what requests wait by until their changes are durable |
 //! | `stall.rs` `silence.rs` | whether the store answers, and for how long it has not |
+//! | `copy.rs` | a store into another one |
 //! | `error.rs` | what can go wrong, each with a sentence that says what to do |
 //! | `sqlite/` | the store of `--data DIR` (feature `store`) |
 //! | `postgres/` | the store of `--data postgres://...` (feature `postgres`) |
@@ -24,6 +25,8 @@
 
 mod committer;
 pub mod compact;
+#[cfg(feature = "store")]
+mod copy;
 mod error;
 #[cfg(feature = "store")]
 mod expiry;
@@ -41,6 +44,8 @@ pub use crate::config::Durability;
 use crate::engine::{DeduplicationScope, Effect, Time};
 
 pub use committer::{COMMIT_BOUNDS, Committer, PENDING_BYTES_MAX};
+#[cfg(feature = "store")]
+pub use copy::{Copied, copy};
 pub use error::StoreError;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

@@ -167,6 +167,8 @@ const EMPTY: [(&str, &str); 35] = [
     ("KEW_METRICS_PERIOD", ""),
     ("KEW_SEED", ""),
     ("KEW_BODY_LIMIT", ""),
+    ("KEW_REQUIRE_REPLICA", ""),
+    ("KEW_DATABASE_IS_REPLICATED", ""),
     ("KEW_CONNECTION_LIMIT", ""),
     ("KEW_THREADS", ""),
     ("KEW_LOG", ""),

@@ -89,6 +89,13 @@ pub(super) fn at_start(place: &str, error: &tokio_postgres::Error) -> StoreError
         if text.starts_with("error performing TLS handshake") {
             return unusable("check sslmode and sslrootcert in its URL, and the certificate of the server");
         }
+        if chain(error).contains("does not allow writes") {
+            return StoreError::Unusable {
+                place: place.into(),
+                detail: "it is a stand-by, which only reads".into(),
+                cure: "name the primary in the URL, or all of them: postgres://USER@HOST1,HOST2/DATABASE".into(),
+            };
+        }
         return StoreError::Unreachable { detail: format!("{place} does not answer ({})", chain(error)) };
     };
     match db.code().code() {

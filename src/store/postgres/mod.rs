@@ -216,6 +216,7 @@ async fn open(connector: &Connector, id: i64, name: &str, options: &Options) -> 
     let looking = Looking { client: &session.client, place: connector.place() };
     let mut promise = looking.server().await?;
     promise.replicated_by_storage = options.replicated_by_storage;
+    promise.refuse(connector.place(), options.require_replica)?;
     looking.schema(&options.namespace).await?;
     Joining { connector, id, name }.join(session).await?;
     Ok(promise)

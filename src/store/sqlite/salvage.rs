@@ -16,13 +16,11 @@ use super::open::{self, Files};
 use super::schema;
 use super::{SqliteStore, errors, files};
 use crate::engine::{Effect, Time};
-use crate::store::{Change, Durability, Store as _, StoreError, StoredItem};
+use crate::store::copy::Portion;
+use crate::store::{Durability, Store as _, StoreError, StoredItem};
 
 /// The copy, for as long as it is needed.
 const COPY: &str = "kew.sqlite3.copy";
-
-/// Changes are committed in portions of so many bytes.
-const PORTION_BYTES: usize = 4 << 20;
 
 /// The parts of the first page that are the same in every store of a schema: what kind of file this is, the sizes, the
 /// text encoding, whose it is.
@@ -132,10 +130,18 @@ fn transfer(copy: &Path, files: &Files, store: &mut SqliteStore, report: &mut Re
     let connection = open::connect(copy, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
     let manifest = check::manifest(&connection, version, files, report);
     let has_checksums = version >= schema::CHECKSUMS_FROM;
-    let mut portion = Portion { store, changes: Vec::new(), bytes: 0, last: 0, failed: None };
-    let read = check::read(&connection, copy, has_checksums, manifest, report, &mut |item| portion.add_item(item));
-    portion.commit();
-    let written = portion.failed.map_or(Ok(()), Err);
+    let mut portion = Portion::new(store, Time(0));
+    let read = check::read(&connection, copy, has_checksums, manifest, report, &mut |item| match item {
+        // By the time it is of interest again, its minute is over.
+        StoredItem::DeletedName { .. } => {}
+        // A number that no store can hold is damage too.
+        StoredItem::Effect { queue, effect: Effect::Counter { next_number } } => {
+            let next_number = next_number.min(NUMBER_MAX + 1);
+            portion.add_item(StoredItem::Effect { queue, effect: Effect::Counter { next_number } });
+        }
+        item => drop(portion.add_item(item)),
+    });
+    let written = portion.finish();
     match read {
         Err(error @ (StoreError::Corrupt { .. } | StoreError::Foreign { .. } | StoreError::Internal { .. })) => {
             report.add(&error);
@@ -160,59 +166,4 @@ fn restore_schema(connection: &Connection) -> rusqlite::Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// What is committed next.
-struct Portion<'a> {
-    store: &'a mut SqliteStore,
-    changes: Vec<Change>,
-    bytes: usize,
-    /// The number of the last message of the queue.
-    last: u64,
-    failed: Option<StoreError>,
-}
-
-impl Portion<'_> {
-    fn add_item(&mut self, item: StoredItem) {
-        match item {
-            StoredItem::Queue(record) => {
-                self.last = 0;
-                self.add_change(Change::Queue(Box::new(record)));
-            }
-            StoredItem::Effect { queue, effect: Effect::Counter { next_number } } => {
-                // What remembers the number of messages that are gone is their removal.
-                let number = next_number.saturating_sub(1).min(NUMBER_MAX);
-                if number > self.last {
-                    self.add_change(Change::Effect { queue, effect: Effect::Removed { slot: 0, number } });
-                }
-            }
-            StoredItem::Effect { queue, effect } => {
-                if let Effect::Stored(stored) = &effect {
-                    self.last = stored.number;
-                }
-                self.add_change(Change::Effect { queue, effect });
-            }
-            StoredItem::MoveTask(task) => self.add_change(Change::MoveTask(Box::new(task))),
-            // By the time it is of interest again, its minute is over.
-            StoredItem::DeletedName { .. } => {}
-        }
-    }
-
-    fn add_change(&mut self, change: Change) {
-        self.bytes += change.weight();
-        self.changes.push(change);
-        if self.bytes >= PORTION_BYTES {
-            self.commit();
-        }
-    }
-
-    fn commit(&mut self) {
-        self.bytes = 0;
-        let changes = std::mem::take(&mut self.changes);
-        if self.failed.is_none()
-            && let Err(error) = self.store.commit(Time(0), changes).and_then(|()| self.store.upkeep(Time(0)).map(drop))
-        {
-            self.failed = Some(error);
-        }
-    }
 }
