@@ -134,7 +134,7 @@ fn the_variable_that_kubernetes_sets_beside_a_service_named_kew_is_no_port() {
 }
 
 /// All variables, with nothing in them or a blank.
-const EMPTY: [(&str, &str); 35] = [
+const EMPTY: [(&str, &str); 37] = [
     ("KEW_LISTEN", ""),
     ("KEW_PORT", ""),
     ("KEW_TLS_CERT", ""),

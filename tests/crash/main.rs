@@ -2,13 +2,17 @@
 //! while an auditor who knows what was acknowledged checks that all of it is so.
 //!
 //! `ROUNDS=500 SEED=7 cargo test --release --test crash -- --nocapture`. The seed repeats what the clients choose to do and
-//! when the server is killed; how threads take turns it cannot repeat.
+//! when the server is killed; how threads take turns it cannot repeat. A run on a PostgreSQL, which is killed now and then too,
+//! has a fifth of the rounds, unless `DATABASE` is set.
 
 mod admin_client;
 mod audit;
 mod content;
 mod drain;
 mod ops;
+#[allow(dead_code, reason = "the tests of the store on PostgreSQL use the rest")]
+#[path = "../postgres/server.rs"]
+mod postgres;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
@@ -20,6 +24,7 @@ use audit::Audit;
 use drain::{TIME_LIMIT_MS, drain};
 use fastrand::Rng;
 use ops::Line;
+use postgres::Postgres;
 use server::{Kew, Setup};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -47,6 +52,8 @@ struct Run {
     workers: Vec<Worker>,
     admin: AdminClient,
     kills: u64,
+    /// Where everything is kept, if it is not a directory.
+    database: Option<Postgres>,
 }
 
 impl Run {
@@ -63,6 +70,7 @@ impl Run {
             workers: (0..WORKERS).map(|number| Worker::new(number, seed)).collect(),
             admin: AdminClient::new(seed),
             kills: 0,
+            database: None,
         }
     }
 
@@ -107,6 +115,7 @@ impl Run {
         line.must_stand();
         let (audit, workers, admin, address) = (&self.audit, &mut self.workers, &mut self.admin, kew.address);
         let killed = AtomicBool::new(false);
+        let postgres = if self.rng.bool() { self.database.as_mut() } else { None };
         // Nobody's connection is to end before the server does.
         let work = |work: &mut dyn FnMut(&mut Line<'_>)| {
             let mut line = Line::new(address, audit);
@@ -122,6 +131,11 @@ impl Run {
             scope.spawn(|| work(&mut |line| admin.run(line)));
             // The random moment.
             std::thread::sleep(Duration::from_millis(life_ms));
+            if let Some(postgres) = postgres {
+                postgres.stop("immediate");
+                postgres.run();
+                std::thread::sleep(Duration::from_millis(life_ms));
+            }
             killed.store(true, Ordering::SeqCst);
             kew.kill();
         });
@@ -167,7 +181,7 @@ impl Run {
 
     /// Removes everything; after a failure it stays for a look at it.
     fn clean_up(&self) {
-        let _ = self.setup.data.parent().map(std::fs::remove_dir_all);
+        let _ = self.setup.log.parent().map(std::fs::remove_dir_all);
     }
 
     fn report(&self, name: &str) {
@@ -205,6 +219,24 @@ fn full_durability_survives_kill_9() {
 #[test]
 fn process_durability_survives_kill_9() {
     crash_and_check("process");
+}
+
+/// The same on a PostgreSQL.
+#[test]
+fn a_database_survives_kill_9_of_kew_and_its_own() {
+    let Some(postgres) = Postgres::start() else { return };
+    let mut run = Run::new("database", "full");
+    run.setup.data = postgres.new_url().into();
+    run.database = Some(postgres);
+    run.set_up();
+    let rounds = if std::env::var_os("DATABASE").is_some() { rounds() } else { rounds().div_ceil(5) };
+    for round in 0..rounds {
+        run.round(round % DRAIN_EVERY == DRAIN_EVERY - 1);
+    }
+    run.finish();
+    run.check();
+    run.report("database");
+    run.clean_up();
 }
 
 /// The test of the test: a directory that went back in time is noticed.

@@ -1,12 +1,37 @@
 //! The store of `--data postgres://...`, on a PostgreSQL.
+#![cfg(unix)]
 
+#[path = "../support/cbor.rs"]
+mod cbor;
 #[path = "../store/contract.rs"]
 mod contract;
-mod databases;
 #[path = "../store/equal.rs"]
 mod equal;
-mod place;
-mod store;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../support/http.rs"]
+mod http;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../command/kew.rs"]
+mod kew;
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../store/support.rs"]
-#[allow(dead_code)]
 mod support;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../store/varied.rs"]
+mod varied;
+
+mod copy;
+mod cut;
+mod place;
+mod proxy;
+mod refusals;
+mod server;
+mod stall;
+mod store;
+mod takeover;
+
+/// A number in the environment, such as `SEED`.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}

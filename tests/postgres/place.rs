@@ -13,7 +13,7 @@ pub struct Place {
 impl Place {
     /// An empty one, if there can be one.
     pub fn new() -> Option<Place> {
-        Some(Place { url: crate::databases::new_url()? })
+        Some(Place { url: crate::server::new_url()? })
     }
 
     pub fn open(&self) -> Box<dyn Store> {

@@ -3,8 +3,8 @@
 use kew::internals::engine::{Effect, MessageId, MessageState, MessageStatus, Receipt, Time};
 use kew::internals::store::{Change, PostgresStore, Store, StoreError};
 
-use crate::databases::sql;
 use crate::place::Place;
+use crate::server::sql;
 use crate::support::*;
 
 /// The one value of a question.

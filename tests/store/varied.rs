@@ -51,7 +51,7 @@ pub fn open_with(dir: &Path, durability: Durability, boot: &str) -> Result<Sqlit
 }
 
 /// Everything a store tells, in its order.
-pub fn told(store: &mut SqliteStore) -> Result<Vec<StoredItem>, StoreError> {
+pub fn told(store: &mut dyn Store) -> Result<Vec<StoredItem>, StoreError> {
     let mut all = Vec::new();
     store.load(NOW, &mut |loaded| all.push(loaded))?;
     Ok(all)
@@ -145,7 +145,7 @@ fn task(id: &str, moved: u64) -> Change {
 }
 
 /// Does something of everything: sends, receives, deletes, purges, in commits of a few changes.
-pub fn work(store: &mut SqliteStore, seed: u64) {
+pub fn work(store: &mut dyn Store, seed: u64) {
     let mut random = Random(seed);
     let mut commits = 0;
     let mut commit = |changes| {

@@ -25,7 +25,7 @@ pub enum Answer {
     Done(Value),
     /// An error in SQS's shape.
     Refused(String),
-    /// No answer: either outcome is fine.
+    /// No answer, or none that tells the outcome: either is fine.
     Lost,
 }
 
@@ -66,6 +66,8 @@ impl Answer {
         match answer.status {
             200 if text.is_empty() => Answer::Done(Value::Null),
             200 => serde_json::from_str(&text).map_or_else(|_| Answer::Refused(text), Answer::Done),
+            // The store does not answer: it may take place yet.
+            503 => Answer::Lost,
             status => Answer::Refused(format!("{status} {text}")),
         }
     }
