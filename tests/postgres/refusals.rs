@@ -165,7 +165,8 @@ fn a_database_that_kew_cannot_use_is_refused_and_stays_as_it_is() {
 
 #[test]
 fn a_standby_server_is_refused_and_a_primary_with_one_is_taken() {
-    let Some(postgres) = Postgres::start() else { return };
+    let options = Options { settings: vec!["fsync=on".to_owned()], ..Options::default() };
+    let Some(postgres) = Postgres::start_with(options) else { return };
     if !postgres.has("pg_basebackup") {
         return;
     }
