@@ -176,8 +176,7 @@ fn application_name(hello: &[u8]) -> String {
 /// Passes bytes on until one side ends, or what was armed happens.
 fn pump(mut from: TcpStream, mut to: TcpStream, way: Way, shared: &Shared, name: &str) {
     let mut bytes = vec![0; READ_BYTES];
-    loop {
-        let Ok(count @ 1..) = from.read(&mut bytes) else { break };
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
         shared.wait();
         let (before, fate) = shared.lock().pass(way, &bytes[..count], name);
         if to.write_all(&bytes[..before]).is_err() {
