@@ -87,6 +87,8 @@ pub(super) struct Batches {
     ended: bool,
     /// Another program that holds the store's write lock is not waited for any more.
     hurried: bool,
+    /// The store wants its upkeep to be called.
+    woken: bool,
     /// The thread waits for work.
     pub(super) idle: bool,
     /// Somebody looks at intervals whether the store answers.
@@ -134,7 +136,7 @@ impl Shared {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next batch to commit, or, if there is none, `None`: at once if `hurried`, otherwise when closing.
+    /// The next batch to commit, or, if there is none, `None`: at once if `hurried`, otherwise when closing or woken.
     fn next(&self, hurried: bool) -> Option<Batch> {
         let mut batches = self.lock();
         loop {
@@ -142,7 +144,7 @@ impl Shared {
                 batches.taken = Arc::clone(&batch.outcome);
                 return Some(batch);
             }
-            if hurried || batches.closing {
+            if hurried || batches.closing || std::mem::take(&mut batches.woken) {
                 return None;
             }
             batches.idle = true;
@@ -152,6 +154,18 @@ impl Shared {
                 self.begun.notify_one();
             }
         }
+    }
+
+    /// Has the upkeep of the store called, if there is nothing else to do.
+    fn wake(&self) {
+        self.lock().woken = true;
+        self.work.notify_all();
+    }
+
+    /// Whether nothing is to come any more.
+    fn is_over(&self) -> bool {
+        let batches = self.lock();
+        batches.closing && batches.waiting.is_empty()
     }
 
     fn finish(&self, batch: &CommitOutcome, bytes: usize, result: Result<(), Poisoned>) {
@@ -212,7 +226,7 @@ impl Committer {
     /// # Errors
     ///
     /// If the system gives no thread.
-    pub fn start(store: Box<dyn Store>, clock: Box<dyn Fn() -> Time + Send>) -> Result<Committer, StoreError> {
+    pub fn start(mut store: Box<dyn Store>, clock: Box<dyn Fn() -> Time + Send>) -> Result<Committer, StoreError> {
         let newest = Arc::<CommitOutcome>::default();
         // There is nothing to wait for yet.
         newest.finish(Ok(()));
@@ -225,6 +239,7 @@ impl Committer {
                 closing: false,
                 ended: false,
                 hurried: false,
+                woken: false,
                 idle: false,
                 watched: true,
                 silence: Silence::default(),
@@ -240,6 +255,12 @@ impl Committer {
             stopwatch: OnceLock::new(),
             commit_times: SharedHistogram::default(),
         });
+        let for_store = Arc::downgrade(&shared);
+        store.wakes(Box::new(move || {
+            if let Some(shared) = for_store.upgrade() {
+                shared.wake();
+            }
+        }));
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("committer".into())
@@ -507,13 +528,21 @@ fn wait(
     store: &mut dyn Store,
     clock: &dyn Fn() -> Time,
 ) -> Result<Option<Batch>, StoreError> {
-    while *more_upkeep && !shared.lock().closing {
-        if let Some(batch) = shared.next(true) {
+    loop {
+        while *more_upkeep && !shared.lock().closing {
+            if let Some(batch) = shared.next(true) {
+                return Ok(Some(batch));
+            }
+            *more_upkeep = store.upkeep(clock())?;
+        }
+        if let Some(batch) = shared.next(false) {
             return Ok(Some(batch));
         }
-        *more_upkeep = store.upkeep(clock())?;
+        if shared.is_over() {
+            return Ok(None);
+        }
+        *more_upkeep = true;
     }
-    Ok(shared.next(false))
 }
 
 #[cfg(test)]

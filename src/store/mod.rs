@@ -204,6 +204,9 @@ impl StoredItem {
     }
 }
 
+/// Has [`Store::upkeep`] called soon, also when nothing is to be committed.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
+
 /// Where state survives. Narrow on purpose: load everything, commit a batch.
 pub trait Store: Send {
     /// Visits everything there is, in the order described at [`StoredItem`]. `now` decides what is too old to count.
@@ -225,7 +228,8 @@ pub trait Store: Send {
         Ok(())
     }
 
-    /// Makes a batch as durable as the store promises: all of it, or nothing.
+    /// Makes a batch as durable as the store promises: all of it, or nothing. Blocks for as long as it takes to be sure,
+    /// which with a database that is away may be long.
     ///
     /// # Errors
     ///
@@ -241,5 +245,11 @@ pub trait Store: Send {
     fn upkeep(&mut self, now: Time) -> Result<bool, StoreError> {
         let _ = now;
         Ok(false)
+    }
+
+    /// Hands over what a store calls that has noticed by itself that it cannot go on: its upkeep then fails, and
+    /// nobody is answered any more by a server that only looks as if it had a store.
+    fn wakes(&mut self, wake: Wake) {
+        let _ = wake;
     }
 }

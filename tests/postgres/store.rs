@@ -1,7 +1,7 @@
 //! What stands in the database, and what a commit does when something happens to its connection, its node or its rows.
 
 use kew::internals::engine::{Effect, MessageId, MessageState, MessageStatus, Receipt, Time};
-use kew::internals::store::{Change, PostgresStore, Store, StoreError};
+use kew::internals::store::{Change, Committer, PostgresStore, Store, StoreError};
 
 use crate::place::Place;
 use crate::server::sql;
@@ -222,6 +222,17 @@ fn a_node_that_another_has_set_aside_writes_nothing_any_more() {
     assert_eq!((count(&place, "message"), count(&place, "mark")), (1, before));
     let text = StoreError::Fenced { by: "the other one".into() }.to_string();
     assert!(text.contains("the other one") && text.contains("stand-by"), "{text}");
+}
+
+#[test]
+fn a_node_that_nobody_asks_for_anything_hears_that_it_was_set_aside() {
+    let Some((place, store)) = begun() else { return };
+    let committer = Committer::start(Box::new(store), Box::new(|| NOW)).unwrap();
+    sql(&place.url, "UPDATE kew.node SET state = 'gone', gone_by = 'the other one'");
+    // With its next beat.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let poisoned = runtime.block_on(committer.poisoned());
+    assert_eq!(*poisoned.reason, StoreError::Fenced { by: "the other one".into() });
 }
 
 #[test]

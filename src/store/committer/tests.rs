@@ -136,6 +136,54 @@ fn nothing_is_acknowledged_after_a_failed_commit() {
     }
 }
 
+/// A store that notices by itself that it has failed.
+struct Failing {
+    has_failed: Arc<std::sync::atomic::AtomicBool>,
+    wake: Sender<crate::store::Wake>,
+}
+
+impl Store for Failing {
+    fn load(&mut self, _: Time, _: &mut dyn FnMut(StoredItem)) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn commit(&mut self, _: Time, _: Vec<Change>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn upkeep(&mut self, _: Time) -> Result<bool, StoreError> {
+        match self.has_failed.load(Ordering::Acquire) {
+            true => Err(StoreError::Fenced { by: "another".into() }),
+            false => Ok(false),
+        }
+    }
+
+    fn wakes(&mut self, wake: crate::store::Wake) {
+        self.wake.send(wake).unwrap();
+    }
+}
+
+#[test]
+fn a_store_that_notices_by_itself_that_it_has_failed_is_heard_while_nothing_is_committed() {
+    let (to, wakes) = mpsc::channel();
+    let has_failed = Arc::<std::sync::atomic::AtomicBool>::default();
+    let store = Failing { has_failed: Arc::clone(&has_failed), wake: to };
+    let committer = Committer::start(Box::new(store), Box::new(|| Time(77))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let wake = wakes.recv().unwrap();
+    // For no reason: nothing happens, and what is submitted afterwards is committed.
+    wake();
+    let ticket = committer.submit(vec![Change::QueueDeleted { uid: 7, at: Time(77) }]);
+    assert_eq!(runtime.block_on(ticket.durable()), Ok(()));
+    has_failed.store(true, Ordering::Release);
+    wake();
+    let poisoned = runtime.block_on(committer.poisoned());
+    assert_eq!(*poisoned.reason, StoreError::Fenced { by: "another".into() });
+    drop(committer);
+    // Nobody is there any more.
+    wake();
+}
+
 #[test]
 fn failed_upkeep_poisons_too() {
     let (batches, _batches) = mpsc::channel();

@@ -140,7 +140,7 @@ impl Link {
         match self.exchange(&begin, calls, PATIENCE).await {
             Ok(touched) => Ok(Some(touched)),
             Err(Trouble::Fenced(by)) => Err(StoreError::Fenced { by }),
-            Err(Trouble::Unknown(_) | Trouble::There) => {
+            Err(Trouble::Unknown(_) | Trouble::Silence | Trouble::There) => {
                 self.ready = None;
                 Ok(None)
             }
@@ -171,6 +171,11 @@ impl Link {
                 error.to_string()
             }
             Trouble::Unknown(why) => why,
+            Trouble::Silence => {
+                let seconds = attempts.patience.as_secs();
+                attempts.patience = (attempts.patience * 2).min(PATIENCE_MAX);
+                format!("no answer within {seconds} seconds")
+            }
             Trouble::There => "the mark of this batch is there".to_owned(),
         };
         let connector = &self.connector;
@@ -181,7 +186,6 @@ impl Link {
         }
         connector.time.pause(attempts.pause).await;
         attempts.pause = (attempts.pause * 2).min(PAUSE_MAX);
-        attempts.patience = (attempts.patience * 2).min(PATIENCE_MAX);
         Ok(())
     }
 
@@ -190,9 +194,10 @@ impl Link {
         if self.ready.as_ref().is_none_or(|ready| ready.session.is_lost()) {
             self.ready = None;
             let connected = self.connector.within(PATIENCE, self.connect()).await;
-            self.ready = Some(connected.unwrap_or_else(|| Err(Connector::silence()))?);
+            let silent = || Err(Trouble::Unknown("a new connection is not answered".into()));
+            self.ready = Some(connected.unwrap_or_else(silent)?);
         }
-        let Some(Ready { session, statements }) = &self.ready else { return Err(Connector::silence()) };
+        let Some(Ready { session, statements }) = &self.ready else { return Err(Trouble::Silence) };
         let client = &session.client;
         let held = self.node.to_string();
         // Of a time before.
@@ -207,7 +212,7 @@ impl Link {
             all.push(Box::pin(async move { client.execute(statement, &params).await }));
         }
         all.push(simple("COMMIT"));
-        let answers = self.connector.within(patience, together(all)).await.ok_or_else(Connector::silence)?;
+        let answers = self.connector.within(patience, together(all)).await.ok_or(Trouble::Silence)?;
         let place = self.connector.place();
         let touched = answers.into_iter().collect::<Result<Vec<u64>, _>>();
         let touched = touched.map_err(|error| errors::judge(place, &error))?;

@@ -10,9 +10,10 @@ use rustls_tokio_postgres::MakeRustlsConnect;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
+use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 
-use super::errors::{self, Trouble};
+use super::errors;
 use super::tls;
 use super::url::Address;
 use crate::clock::NetworkTime;
@@ -109,11 +110,6 @@ impl Connector {
         let detail = format!("{} did not answer within {} seconds", self.place(), PATIENCE.as_secs());
         StoreError::Unreachable { detail }
     }
-
-    /// The same for a commit.
-    pub(super) fn silence() -> Trouble {
-        Trouble::Unknown(format!("no answer within {} seconds", PATIENCE.as_secs()))
-    }
 }
 
 impl Session {
@@ -148,7 +144,7 @@ where
         // Its errors are those of the statements that wait for it.
         while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
             if let AsyncMessage::Notice(notice) = message
-                && notice.code().code().starts_with("01")
+                && !matches!(notice.parsed_severity(), Some(Severity::Notice | Severity::Info | Severity::Log))
             {
                 *warnings.last.lock().unwrap_or_else(PoisonError::into_inner) = errors::said(&notice);
                 warnings.any.store(true, Ordering::Release);

@@ -12,8 +12,10 @@ pub(super) const FENCED: &str = "KW001";
 /// Why an exchange with the database did not end well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// It may have taken place or not: the connection was lost, the server is going down, or nothing was heard.
+    /// It may have taken place or not: the connection was lost, or the server is going down.
     Unknown(String),
+    /// The same, for nothing was heard of it in time. It may have been too much for that time.
+    Silence,
     /// This kew is not to write any more.
     Fenced(String),
     /// The mark of this batch is there: it was committed before.

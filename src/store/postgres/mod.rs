@@ -46,7 +46,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use tokio::runtime::Runtime;
 
-use super::{Change, Store, StoreError, StoredItem, compact};
+use super::{Change, Store, StoreError, StoredItem, Wake, compact};
 use crate::clock::NetworkTime;
 use crate::engine::Time;
 use commit::{Link, application_name};
@@ -156,12 +156,6 @@ impl PostgresStore {
         self.link.node
     }
 
-    /// Whether another kew has taken over, as far as the beat has heard. The next commit will know for certain.
-    #[must_use]
-    pub fn has_gone(&self) -> bool {
-        self.beat.as_ref().is_some_and(Beat::has_gone)
-    }
-
     /// Remembers an error for good.
     fn fail(&mut self, error: StoreError) -> StoreError {
         self.failed = Some(error.clone());
@@ -248,9 +242,22 @@ impl Store for PostgresStore {
     fn upkeep(&mut self, now: Time) -> Result<bool, StoreError> {
         self.unless_failed()?;
         self.know().map_err(|error| self.fail(error))?;
-        let PostgresStore { runtime: Some(runtime), link, queues, upkeep, .. } = self else { return Ok(false) };
-        let done = runtime.block_on(upkeep.step(link, queues, now));
+        let PostgresStore { runtime: Some(runtime), link, queues, upkeep, beat, .. } = self else { return Ok(false) };
+        let has_gone = beat.as_ref().is_some_and(Beat::has_gone);
+        let done = runtime.block_on(async {
+            if has_gone {
+                // The database says for certain, and by whom.
+                link.tidy(&[]).await?;
+            }
+            upkeep.step(link, queues, now).await
+        });
         done.map_err(|error| self.fail(error))
+    }
+
+    fn wakes(&mut self, wake: Wake) {
+        if let Some(beat) = &self.beat {
+            beat.wakes(wake);
+        }
     }
 }
 

@@ -8,8 +8,8 @@
 //! next commit, and has acknowledged nothing that its successor did not load.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::commit::application_name;
 use super::connect::{Connector, PATIENCE, Session, runtime};
 use super::errors;
 use super::schema::ADVISORY_LOCK;
-use crate::store::StoreError;
+use crate::store::{StoreError, Wake};
 
 /// How often a beat goes up, and how often a stand-by looks.
 const ROUND: Duration = Duration::from_secs(1);
@@ -219,25 +219,41 @@ pub(super) async fn leave(connector: &Connector, id: i64) {
     }
 }
 
+/// Whether another node has set this one to 'gone', and who is to be told.
+#[derive(Default)]
+struct Gone {
+    has_gone: AtomicBool,
+    wake: OnceLock<Wake>,
+}
+
+impl Gone {
+    fn tell(&self) {
+        if let Some(wake) = self.wake.get().filter(|_| self.has_gone.load(Ordering::Acquire)) {
+            wake();
+        }
+    }
+}
+
 /// The thread that lets the beat of a node go up.
 pub(super) struct Beat {
     stop: Arc<Notify>,
-    gone: Arc<AtomicBool>,
+    gone: Arc<Gone>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Beat {
     pub(super) fn start(connector: Connector, id: i64) -> Result<Beat, StoreError> {
         let runtime = runtime()?;
-        let (stop, gone) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (stop, gone) = (Arc::new(Notify::new()), Arc::<Gone>::default());
         let (stopped, has_gone) = (Arc::clone(&stop), Arc::clone(&gone));
         let thread = std::thread::Builder::new().name("beat".into()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = beat(&connector, id) => has_gone.store(true, Ordering::Release),
+                    () = beat(&connector, id) => has_gone.has_gone.store(true, Ordering::Release),
                     () = stopped.notified() => {}
                 }
             });
+            has_gone.tell();
             runtime.shutdown_background();
         });
         let thread =
@@ -247,7 +263,14 @@ impl Beat {
 
     /// Whether another node has set this one to 'gone'.
     pub(super) fn has_gone(&self) -> bool {
-        self.gone.load(Ordering::Acquire)
+        self.gone.has_gone.load(Ordering::Acquire)
+    }
+
+    /// Has this called when that is heard of.
+    pub(super) fn wakes(&self, wake: Wake) {
+        // The first stays.
+        let _ = self.gone.wake.set(wake);
+        self.gone.tell();
     }
 }
 
