@@ -170,6 +170,35 @@ fn a_batch_whose_mark_is_there_is_not_written_again_but_made_certain() {
     assert_eq!(count(&place, "message"), 1);
 }
 
+#[test]
+fn a_batch_that_was_there_and_is_lost_before_it_is_certain_is_written_again() {
+    let Some((place, mut store)) = begun() else { return };
+    let (node, newest) = (store.node(), value(&place, "SELECT max(seq) FROM kew.mark").parse::<u64>().unwrap());
+    let batch = newest + 1;
+    // The batch seems to have been committed by a connection that was lost, and barriers do not come through as long as
+    // that is so.
+    sql(
+        &place.url,
+        &format!(
+            "INSERT INTO kew.mark VALUES ({node}, {batch}); \
+             CREATE SEQUENCE barriers; \
+             CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF NEW.seq > {batch} AND EXISTS (SELECT FROM kew.mark WHERE seq = {batch}) THEN \
+             PERFORM nextval('barriers'); RAISE EXCEPTION USING ERRCODE = '57P01'; END IF; RETURN NEW; END $$; \
+             CREATE TRIGGER stop BEFORE INSERT ON kew.mark FOR EACH ROW EXECUTE FUNCTION stop()"
+        ),
+    );
+    std::thread::scope(|scope| {
+        let committing = scope.spawn(|| store.commit(NOW, vec![crate::support::store(7, 2, "again")]));
+        while value(&place, "SELECT is_called FROM barriers") == "f" {}
+        // As when another server takes over that has not got the batch.
+        sql(&place.url, &format!("DELETE FROM kew.mark WHERE node = {node} AND seq = {batch}"));
+        committing.join().unwrap().unwrap();
+    });
+    assert_eq!(value(&place, "SELECT body FROM kew.message WHERE number = 2"), "again");
+    assert_eq!(count(&place, "message"), 2);
+}
+
 /// Has the next `times` inserts of messages do this.
 fn trip(place: &Place, times: u64, action: &str) {
     sql(

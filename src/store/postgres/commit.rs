@@ -20,10 +20,14 @@
 //! only, which is behind it in the log of the database. The same holds for a commit that came with a warning: someone
 //! cancelled its wait for the stand-by.
 //!
+//! A barrier says something of the server that it was sent to, and nothing of another that has taken its place since
+//! the batch was found. So it is sent over the connection that found the batch, and when that is lost, or the barrier
+//! is uncertain itself, all begins again with the batch; therefore its mark is kept until it is settled.
+//!
 //! **Invariant:** a batch is written by one transaction, which holds the row of the node. Its number is used for no
 //! other batch, so it cannot be there twice, whatever becomes of lost connections.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
@@ -97,47 +101,40 @@ impl Link {
     /// Commits a batch, however long that takes.
     pub(super) async fn commit(&mut self, calls: &[Call<'_>]) -> Result<(), StoreError> {
         self.seq += 1;
+        let batch = self.seq;
         let mut attempts = Attempts::new(self.connector.time.now_ms());
         loop {
-            match self.attempt(calls, &attempts).await {
+            let mut outcome = self.attempt(batch, calls, &attempts).await;
+            if let Err(Trouble::There) = outcome {
+                outcome = self.barrier(&attempts).await;
+            }
+            match outcome {
                 Ok(_) => {
                     attempts.relieved(&self.connector);
                     self.acknowledged = self.seq;
                     return Ok(());
                 }
-                Err(Trouble::There) => return self.barrier_after(attempts).await,
                 Err(trouble) => self.after(trouble, &mut attempts).await?,
             }
         }
     }
 
-    /// Waits until everything committed so far is as durable as the database promises.
-    pub(super) async fn barrier(&mut self) -> Result<(), StoreError> {
-        let attempts = Attempts::new(self.connector.time.now_ms());
-        self.barrier_after(attempts).await
-    }
-
-    async fn barrier_after(&mut self, mut attempts: Attempts) -> Result<(), StoreError> {
-        loop {
-            // One that is found to be there says no more than the batch itself did, so each has a new number.
-            self.seq += 1;
-            match self.attempt(&[], &attempts).await {
-                Ok(_) => {
-                    attempts.relieved(&self.connector);
-                    self.acknowledged = self.seq;
-                    return Ok(());
-                }
-                Err(Trouble::There) => {}
-                Err(trouble) => self.after(trouble, &mut attempts).await?,
-            }
-        }
+    /// A commit with a mark only, over the connection that found the batch. One that is found to be there says no more
+    /// than the batch itself did, so each has a new number.
+    async fn barrier(&mut self, attempts: &Attempts) -> Touched {
+        self.seq += 1;
+        self.exchange(&self.begin(self.seq), &[], attempts.patience).await
     }
 
     /// A transaction that may be lost, without a mark and without waiting for a disk. What it touched; `None` if it
     /// did not take place this time.
     pub(super) async fn tidy(&mut self, calls: &[Call<'_>]) -> Result<Option<Vec<u64>>, StoreError> {
         let begin = format!("BEGIN; SET LOCAL synchronous_commit = off; SELECT kew.hold({}, NULL)", self.node);
-        match self.exchange(&begin, calls, PATIENCE).await {
+        let exchanged = match self.connected().await {
+            Ok(()) => self.exchange(&begin, calls, PATIENCE).await,
+            Err(trouble) => Err(trouble),
+        };
+        match exchanged {
             Ok(touched) => Ok(Some(touched)),
             Err(Trouble::Fenced(by)) => Err(StoreError::Fenced { by }),
             Err(Trouble::Unknown(_) | Trouble::Silence | Trouble::There) => {
@@ -151,9 +148,13 @@ impl Link {
         }
     }
 
-    async fn attempt(&mut self, calls: &[Call<'_>], attempts: &Attempts) -> Touched {
-        let begin = format!("BEGIN; SELECT kew.hold({}, {})", self.node, self.seq);
-        self.exchange(&begin, calls, attempts.patience).await
+    async fn attempt(&mut self, batch: u64, calls: &[Call<'_>], attempts: &Attempts) -> Touched {
+        self.connected().await?;
+        self.exchange(&self.begin(batch), calls, attempts.patience).await
+    }
+
+    fn begin(&self, seq: u64) -> String {
+        format!("BEGIN; SELECT kew.hold({}, {seq})", self.node)
     }
 
     /// Decides how to go on after an attempt that did not end well, and waits for a moment.
@@ -189,14 +190,19 @@ impl Link {
         Ok(())
     }
 
-    /// Sends a transaction, and looks at every answer.
-    async fn exchange(&mut self, begin: &str, calls: &[Call<'_>], patience: Duration) -> Touched {
+    /// Sees to a connection.
+    async fn connected(&mut self) -> Result<(), Trouble> {
         if self.ready.as_ref().is_none_or(|ready| ready.session.is_lost()) {
             self.ready = None;
             let connected = self.connector.within(PATIENCE, self.connect()).await;
             let silent = || Err(Trouble::Unknown("a new connection is not answered".into()));
             self.ready = Some(connected.unwrap_or_else(silent)?);
         }
+        Ok(())
+    }
+
+    /// Sends a transaction over the connection that is there, and looks at every answer.
+    async fn exchange(&self, begin: &str, calls: &[Call<'_>], patience: Duration) -> Touched {
         let Some(Ready { session, statements }) = &self.ready else { return Err(Trouble::Silence) };
         let client = &session.client;
         let held = self.node.to_string();
@@ -271,6 +277,33 @@ impl Attempts {
         if self.complained_ms.is_some() {
             let after_ms = connector.time.now_ms().saturating_sub(self.began_ms);
             tracing::warn!("{} commits again, after {after_ms} ms; nothing is lost", connector.place());
+        }
+    }
+}
+
+/// Waits until what was read over a connection is as durable as the database promises.
+///
+/// It may be in the primary only, and lost with it. What is behind it in its log cannot be on the synchronous stand-by
+/// without it: a commit over the same connection, for another one may lead to another server.
+pub(super) async fn settle_reading(connector: &Connector, session: &Session, node: i64) -> Result<(), StoreError> {
+    // The lock of a row is written to the log, so the commit waits for the stand-by.
+    let sql = format!("BEGIN; SELECT kew.hold({node}, NULL); COMMIT");
+    loop {
+        session.take_warning();
+        let mut committing = pin!(session.client.batch_execute(&sql));
+        let settled = loop {
+            match connector.within(PATIENCE, committing.as_mut()).await {
+                Some(settled) => break settled,
+                None => tracing::warn!("{}: a commit behind what was loaded is waited for", connector.place()),
+            }
+        };
+        settled.map_err(|error| match errors::judge(connector.place(), &error) {
+            Trouble::Fenced(by) => StoreError::Fenced { by },
+            _ => errors::at_start(connector.place(), &error),
+        })?;
+        match session.take_warning() {
+            Some(warning) => tracing::warn!("{}: {warning}; once more", connector.place()),
+            None => return Ok(()),
         }
     }
 }

@@ -174,9 +174,7 @@ impl PostgresStore {
             let place = link.connector.place();
             let loading = read::Loading { client: &session.client, place, now, queues, to, items: Vec::new() };
             loading.run().await?;
-            // What was read may be in the primary only, and lost with it. What is behind it in its log cannot be on
-            // the synchronous stand-by without it.
-            link.barrier().await
+            commit::settle_reading(&link.connector, &session, link.node).await
         })?;
         self.is_known = true;
         self.queues.discarded = true;

@@ -151,9 +151,14 @@ impl Joining<'_> {
         let begin = format!("BEGIN; SET LOCAL lock_timeout = '500ms'; SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
         client.batch_execute(&begin).await?;
         for node in dead {
-            let sql = "UPDATE kew.node SET state = 'gone', gone_by = $3, gone = now() WHERE id = $1 \
-                AND state <> 'gone' AND NOT EXISTS (SELECT FROM kew.beat WHERE node = $1 AND beat <> $2)";
-            client.execute(sql, &[&node.id, &node.beat, &self.name]).await?;
+            // Its beat is held as well: one that goes on waits until it is told that it has gone.
+            let still = "UPDATE kew.beat SET beat = beat WHERE node = $1 AND beat = $2";
+            if client.execute(still, &[&node.id, &node.beat]).await? == 0 {
+                continue;
+            }
+            let sql =
+                "UPDATE kew.node SET state = 'gone', gone_by = $2, gone = now() WHERE id = $1 AND state <> 'gone'";
+            client.execute(sql, &[&node.id, &self.name]).await?;
         }
         let left = "SELECT count(*) FROM kew.node WHERE state <> 'gone' AND id <> $1";
         if client.query_one(left, &[&self.id]).await?.get::<_, i64>(0) > 0 {
