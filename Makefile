@@ -44,12 +44,13 @@ FEATURES := $(shell sed -n '/^\[features\]/,/^\[[^f]/s/^\([a-z][a-z-]*\) *=.*/\1
 MSRV     := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # How often `make auto` lets each consumer fail, how long `make fuzz` runs, how often `make crash` kills and `make flips` flips,
-# how many rounds `make queue-audit` plays.
+# how many rounds `make queue-audit` and how many schedules `make cluster-model` plays.
 SECONDS ?= 60
 ROUNDS  ?= 50
 RUNS    ?= 100
+SCHEDULES ?= 100000
 
-.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core signed-test tls-test crash queue-audit flips signatures fuzz nightly postgres postgres-test postgres-cuts
+.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core signed-test tls-test crash queue-audit cluster-model flips signatures fuzz nightly postgres postgres-test postgres-cuts
 .PHONY: bench instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
@@ -126,6 +127,11 @@ crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7
 queue-audit: ## nothing lost, nothing twice, order kept, with threads, dead letters, move tasks, kills: make queue-audit ROUNDS=1000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test transfer -- --nocapture
 
+# Optimised, and apart: what is built for it is not what is released.
+cluster-model: ## the protocol of several nodes over one database, in many orders: make cluster-model SCHEDULES=1000000, or SEED=7
+	CARGO_PROFILE_RELEASE_LTO=off $(if $(SEED),SEED=$(SEED),SCHEDULES=$(SCHEDULES)) \
+	    $(CARGO) test --release --target-dir target/model --test cluster_model schedules -- --nocapture
+
 flips: ## flips bits of a closed and of a killed store, one in each round: make flips ROUNDS=10000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --test store flips -- --nocapture
 
@@ -161,6 +167,7 @@ nightly: ## what is too long for every change: all rows of the matrix, 200 kills
 	$(MAKE) compat
 	$(MAKE) crash ROUNDS=200
 	$(MAKE) queue-audit ROUNDS=1000
+	$(MAKE) cluster-model SCHEDULES=1000000
 	$(MAKE) flips ROUNDS=10000
 	$(MAKE) signatures
 	$(MAKE) fuzz SECONDS=600

@@ -3,7 +3,12 @@
 //! The system clock follows the machine's wall clock but never goes back: where the wall clock is set back, it goes on at the
 //! pace of the monotonic clock. A jump of the wall clock of more than minutes, either way, is told in the log. The manual clock
 //! stands still until it is turned, and turning it wakes the tasks that sleep by it. The controlled clock is the system's until a test
-//! freezes it or turns it forward.
+//! freezes it or turns it forward. The cluster's clock follows that of a database ([`Follower`]), so that all nodes agree on
+//! deadlines.
+
+mod follower;
+
+pub use follower::{DatabaseJump, Follower, SLEW_PPM, STEP_US_MAX, Sample};
 
 use crate::engine::Time;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -20,6 +25,7 @@ enum Source {
     System(SystemClock),
     Manual(watch::Sender<Time>),
     Controlled(Controlled),
+    Cluster(ClusterClock),
 }
 
 /// The machine's time.
@@ -27,6 +33,13 @@ enum Source {
 struct SystemClock {
     started: Instant,
     steady: Steady,
+}
+
+/// A database's time; the machine's as long as nothing is known of that.
+#[derive(Debug)]
+struct ClusterClock {
+    system: SystemClock,
+    follower: Mutex<Option<Follower>>,
 }
 
 /// What a controlled clock takes for the machine's time.
@@ -154,6 +167,10 @@ impl SystemClock {
         SystemClock { started: Instant::now(), steady: Steady::new(wall_ms()) }
     }
 
+    fn monotonic_us(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
     fn now(&self) -> Time {
         let monotonic_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let (now, jump) = self.steady.read(wall_ms(), monotonic_ms);
@@ -161,6 +178,38 @@ impl SystemClock {
             jump.tell();
         }
         now
+    }
+}
+
+impl ClusterClock {
+    fn lock(&self) -> MutexGuard<'_, Option<Follower>> {
+        self.follower.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Time {
+        match &*self.lock() {
+            // Read while it is held: what was shown before it was corrected stays before.
+            Some(follower) => time(follower.now_us(self.system.monotonic_us()) / 1_000),
+            None => self.system.now(),
+        }
+    }
+
+    fn follow(&self, sample: Sample, ahead_us: i64) {
+        let mut follower = self.lock();
+        let jump = match &mut *follower {
+            Some(follower) => follower.observe(sample),
+            None => {
+                *follower = Some(Follower::new(sample, ahead_us));
+                None
+            }
+        };
+        drop(follower);
+        if let Some(DatabaseJump { by_us }) = jump {
+            tracing::warn!(
+                "the database's clock jumped by {} ms: kew goes on from the time it shows, and follows by half a millisecond a second",
+                by_us / 1_000
+            );
+        }
     }
 }
 
@@ -274,6 +323,43 @@ impl Clock {
         })))
     }
 
+    /// A clock that follows that of a database, once it is told of it by [`Clock::follow`]; the machine's time until then.
+    #[doc(hidden)]
+    pub fn cluster() -> Clock {
+        let (system, follower) = (SystemClock::new(), Mutex::default());
+        Clock(Arc::new(Source::Cluster(ClusterClock { system, follower })))
+    }
+
+    /// Microseconds by which the round trips of [`Clock::follow`] are timed; 0 on a clock that follows none.
+    #[doc(hidden)]
+    pub fn monotonic_us(&self) -> i64 {
+        match &*self.0 {
+            Source::Cluster(cluster) => cluster.system.monotonic_us(),
+            _ => 0,
+        }
+    }
+
+    /// Follows a database's clock by what a round trip told of it. With the first one, which should be the quickest of a few, the
+    /// clock begins to show the database's time, or as much ahead of it as the nodes that are there already.
+    #[doc(hidden)]
+    pub fn follow(&self, sample: Sample, ahead_us: i64) {
+        if let Source::Cluster(cluster) = &*self.0 {
+            cluster.follow(sample, ahead_us);
+        }
+    }
+
+    /// By how much it is ahead of the database's clock that it follows, in microseconds: for the nodes that join.
+    #[doc(hidden)]
+    pub fn ahead_us(&self) -> i64 {
+        match &*self.0 {
+            Source::Cluster(cluster) => {
+                let now_us = cluster.system.monotonic_us();
+                cluster.lock().as_ref().map_or(0, |follower| follower.ahead_us(now_us))
+            }
+            _ => 0,
+        }
+    }
+
     /// A clock that stands at 2026-01-01T00:00:00Z until [`Clock::advance`] turns it.
     ///
     /// For a server that goes by it an empty long poll lasts until somebody turns the clock. A server that is started again on the
@@ -289,6 +375,7 @@ impl Clock {
             Source::System(system) => system.now(),
             Source::Manual(time) => *time.borrow(),
             Source::Controlled(controlled) => controlled.now(),
+            Source::Cluster(cluster) => cluster.now(),
         }
     }
 
@@ -298,6 +385,7 @@ impl Clock {
         match &*self.0 {
             Source::System(system) => system.now(),
             Source::Controlled(Controlled { system, .. }) => system.now(),
+            Source::Cluster(cluster) => cluster.now(),
             Source::Manual(_) => time(wall_ms()),
         }
     }
@@ -308,7 +396,7 @@ impl Clock {
     pub fn advance(&self, by: Duration) -> bool {
         let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         match &*self.0 {
-            Source::System(_) => return false,
+            Source::System(_) | Source::Cluster(_) => return false,
             Source::Manual(time) => time.send_modify(|now| now.0 = now.0.saturating_add(by_ms)),
             Source::Controlled(controlled) => {
                 controlled.change(|state, now| controlled.turn(state, now.plus_ms(by_ms)));
@@ -322,7 +410,7 @@ impl Clock {
     #[doc(hidden)]
     pub fn advance_to(&self, to: Time) -> bool {
         match &*self.0 {
-            Source::System(_) => return false,
+            Source::System(_) | Source::Cluster(_) => return false,
             Source::Manual(time) => time.send_modify(|now| *now = (*now).max(to)),
             Source::Controlled(controlled) => controlled.change(|state, now| {
                 if to > now {
@@ -338,7 +426,7 @@ impl Clock {
     #[inline]
     pub fn is_turned(&self) -> bool {
         match &*self.0 {
-            Source::System(_) => false,
+            Source::System(_) | Source::Cluster(_) => false,
             Source::Manual(_) => true,
             Source::Controlled(controlled) => controlled.touched.load(Ordering::Acquire),
         }
@@ -367,7 +455,7 @@ impl Clock {
                 let state = controlled.lock();
                 state.stands_at.map_or(state.offset_ms, |at| controlled.ahead_ms(at))
             }
-            Source::System(_) | Source::Manual(_) => 0,
+            Source::System(_) | Source::Manual(_) | Source::Cluster(_) => 0,
         }
     }
 
@@ -424,7 +512,7 @@ impl Clock {
     #[doc(hidden)]
     pub fn has_virtual_long_polls(&self) -> bool {
         match &*self.0 {
-            Source::System(_) => false,
+            Source::System(_) | Source::Cluster(_) => false,
             Source::Manual(_) => true,
             Source::Controlled(controlled) => controlled.lock().virtual_long_polls,
         }
@@ -455,8 +543,8 @@ impl Clock {
     #[doc(hidden)]
     pub async fn sleep_until(&self, until: Time) {
         match &*self.0 {
-            // The wall clock may have been set in the meantime, hence the loop.
-            Source::System(_) => loop {
+            // The clock may have been set in the meantime, hence the loop.
+            Source::System(_) | Source::Cluster(_) => loop {
                 let left_ms = until.0.saturating_sub(self.now().0);
                 if left_ms == 0 {
                     return;
@@ -525,127 +613,4 @@ impl NetworkTime {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_manual_clock_stands_until_it_is_turned() {
-        let clock = Clock::manual();
-        assert_eq!(clock.now(), MANUAL_START);
-        assert!(clock.advance(Duration::from_millis(1500)));
-        assert_eq!(clock.now().0, MANUAL_START.0 + 1500);
-    }
-
-    #[test]
-    fn the_system_clock_is_near_wall_time_and_never_goes_back() {
-        let clock = Clock::system();
-        let before = wall_ms();
-        let readings: Vec<_> = (0..1000).map(|_| clock.now()).collect();
-        assert!(readings.is_sorted());
-        assert!((readings[0].0 as i64 - before).abs() < 1000);
-        assert!(!clock.advance(Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn a_jump_of_the_wall_clock_is_told_once_with_both_times() {
-        const HOUR: i64 = 3_600_000;
-        let steady = Steady::new(10 * HOUR);
-        assert_eq!(steady.read(10 * HOUR + 5, 5), (Time(36_000_005), None));
-        // Forward, as after a suspend.
-        let jump = Jump { from: Time(36_000_010), to: Time(72_000_010) };
-        assert_eq!(steady.read(20 * HOUR + 10, 10), (Time(72_000_010), Some(jump)));
-        assert_eq!(steady.read(20 * HOUR + 11, 11), (Time(72_000_011), None));
-        // Back: time goes on.
-        let jump = Jump { from: Time(72_000_020), to: Time(68_400_020) };
-        assert_eq!(steady.read(19 * HOUR + 20, 20), (Time(72_000_020), Some(jump)));
-        assert_eq!(steady.read(19 * HOUR + 21, 21), (Time(72_000_021), None));
-        // Right again: no time passed for kew.
-        let jump = Jump { from: Time(68_400_030), to: Time(72_000_030) };
-        assert_eq!(steady.read(20 * HOUR + 30, 30), (Time(72_000_030), Some(jump)));
-    }
-
-    #[test]
-    fn a_wall_clock_that_drifts_or_is_corrected_by_little_is_not_told_of() {
-        let steady = Steady::new(1_000_000);
-        for step in 0..1_000 {
-            // Ten minutes in the end, two seconds at a time, and up and down by four minutes.
-            let wobble = if step % 2 == 0 { 240_000 } else { 0 };
-            let (_, jump) = steady.read(1_000_000 + step * 3_000 + wobble, step * 1_000);
-            assert_eq!(jump, None, "{step}");
-        }
-        assert_eq!(steady.read(i64::MAX, 0).0, Time(i64::MAX.unsigned_abs()), "no panic");
-        let _ = steady.read(i64::MIN, i64::MAX);
-    }
-
-    #[test]
-    fn a_controlled_clock_goes_forward_only_and_stands_when_it_is_told_to() {
-        let clock = Clock::controlled();
-        assert_eq!((clock.mode(), clock.offset_ms()), (Some(ClockMode::Real), 0));
-        assert!(clock.set_mode(ClockMode::Frozen));
-        let stands = clock.now();
-        assert!(clock.advance_to(stands.plus_ms(3_600_000)) && clock.advance_to(stands));
-        assert_eq!(clock.now(), stands.plus_ms(3_600_000), "there is no way back");
-        assert!(clock.set_mode(ClockMode::Real));
-        assert_eq!(clock.mode(), Some(ClockMode::Running), "it is ahead by an hour");
-        assert!(clock.offset_ms() > 3_500_000 && clock.now() >= stands.plus_ms(3_600_000));
-        clock.reset();
-        assert_eq!((clock.mode(), clock.offset_ms()), (Some(ClockMode::Real), 0));
-    }
-
-    #[test]
-    fn a_clock_that_stood_goes_on_behind_the_machine_s_and_real_catches_up() {
-        let clock = Clock::controlled();
-        clock.set_mode(ClockMode::Frozen);
-        let Source::Controlled(controlled) = &*clock.0 else { unreachable!() };
-        // As if it had been frozen an hour ago.
-        controlled.change(|state, now| state.stands_at = Some(Time(now.0 - 3_600_000)));
-        let stood = clock.now();
-        clock.set_mode(ClockMode::Running);
-        assert!(clock.now().ms_since(stood) < 60_000 && clock.offset_ms() < -3_500_000);
-        clock.set_mode(ClockMode::Real);
-        assert_eq!((clock.mode(), clock.offset_ms()), (Some(ClockMode::Real), 0));
-        assert!(clock.now().ms_since(stood) >= 3_600_000);
-    }
-
-    #[test]
-    fn a_clock_is_turned_only_by_what_was_decided_with_it_held() {
-        let clock = Clock::controlled();
-        clock.set_mode(ClockMode::Frozen);
-        let now = clock.now();
-        assert_eq!(clock.advance_if(|_| None), None);
-        assert_eq!(clock.advance_if(|now| Some(Time(now.0 - 1))), None);
-        assert_eq!(clock.advance_if(|now| Some(now.plus_ms(5))), Some((now, now.plus_ms(5))));
-        assert_eq!(clock.now(), now.plus_ms(5));
-        assert_eq!(Clock::manual().advance_if(|now| Some(now.plus_ms(5))), None);
-    }
-
-    #[tokio::test]
-    async fn a_pause_on_manual_network_time_ends_when_that_has_passed() {
-        let time = NetworkTime::manual();
-        let pausing = tokio::spawn({
-            let time = time.clone();
-            async move { time.pause(Duration::from_secs(10)).await }
-        });
-        tokio::task::yield_now().await;
-        assert!(time.advance(Duration::from_millis(9_999)));
-        tokio::task::yield_now().await;
-        assert!(!pausing.is_finished());
-        assert!(time.advance(Duration::from_millis(1)));
-        pausing.await.unwrap();
-        assert!(!NetworkTime::real().advance(Duration::from_secs(1)));
-    }
-
-    #[tokio::test]
-    async fn turning_the_clock_wakes_those_who_wait() {
-        let clock = Clock::manual();
-        let until = Time(clock.now().0 + 10);
-        let waiting = tokio::spawn({
-            let clock = clock.clone();
-            async move { clock.sleep_until(until).await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        clock.advance(Duration::from_millis(10));
-        waiting.await.unwrap();
-    }
-}
+mod tests;

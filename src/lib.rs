@@ -78,6 +78,7 @@
 //! | `engine/` | what a queue does: pure, synchronous, deterministic |
 //! | `clock.rs` | the only file that reads or waits for time |
 //! | `store/` | what survives: one committer thread, and SQLite behind the feature `store` |
+//! | `cluster/` | several nodes over one database: who is thought dead, and who takes the queues of whom |
 //! | `broker/` | many queues: names, locks, parked receives, wake-ups, the one transfer between queues |
 //! | `actions/` | the 23 actions, and the one way to them |
 //! | `control/` | the hand of a test: clock, awaits, faults, history, namespaces, over HTTP and from Rust |
@@ -226,6 +227,7 @@ mod api;
 mod auth;
 mod broker;
 mod clock;
+mod cluster;
 mod config;
 mod control;
 mod engine;
@@ -275,6 +277,9 @@ pub mod internals {
     }
     pub mod clock {
         pub use crate::clock::*;
+    }
+    pub mod cluster {
+        pub use crate::cluster::*;
     }
     pub mod config {
         pub use crate::config::*;

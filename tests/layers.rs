@@ -16,6 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &["api", "error"]),
     ("import", &["api", "config"]),
     ("store", &["clock", "config", "engine", "histogram"]),
+    ("cluster", &[]),
     ("broker", &["api", "auth", "config", "engine", "store", "clock", "error", "histogram"]),
     ("actions", &["api", "auth", "broker", "config", "engine", "error"]),
     ("control", &["actions", "api", "auth", "broker", "clock", "config", "engine", "error"]),
