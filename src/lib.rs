@@ -45,7 +45,7 @@
 //!
 //! With `default-features = false` the crate is a light test dependency without C code. The feature `aws-sdk` brings
 //! `Server::client`, an `aws_sdk_sqs::Client` that is set up for the server; the default feature `bin` brings what only the `kew`
-//! command needs, and with it the features `store`, which `ServerBuilder::data` needs too, and `tls`.
+//! command needs, and with it the features `store`, which `ServerBuilder::data` needs too, `postgres` and `tls`.
 //!
 //! # One idea
 //!
@@ -77,7 +77,7 @@
 //! | `auth/` | who may: keys, Signature Version 4, policies; pure |
 //! | `engine/` | what a queue does: pure, synchronous, deterministic |
 //! | `clock.rs` | the only file that reads or waits for time |
-//! | `store/` | what survives: one committer thread, and SQLite behind the feature `store` |
+//! | `store/` | what survives: one committer thread, SQLite behind the feature `store`, PostgreSQL behind `postgres` |
 //! | `cluster/` | several nodes over one database: who is thought dead, and who takes the queues of whom |
 //! | `broker/` | many queues: names, locks, parked receives, wake-ups, the one transfer between queues |
 //! | `actions/` | the 23 actions, and the one way to them |
@@ -115,7 +115,7 @@
 //! Who may know whom, checked by `tests/layers.rs` (which also finds circles of files, of which there are none):
 //! `main -> {server, import}`, `server -> http -> {wire, auth, control, metrics, ui, actions}`, `metrics -> {control, broker, store}`,
 //! `control -> {actions, broker, auth}`, `actions -> {broker, auth, api}`, `broker -> {api, auth, engine, store}`, `import -> {config, api}`,
-//! `wire -> api`, `auth -> api`, `store -> engine`, `engine ->` nothing.
+//! `wire -> api`, `auth -> api`, `store -> {engine, clock}`, `engine ->` nothing.
 //!
 //! # Four walks
 //!
