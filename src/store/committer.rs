@@ -35,7 +35,7 @@ use super::{Change, Store, StoreError};
 use crate::engine::Time;
 use crate::histogram::{Histogram, SharedHistogram};
 
-/// With more bytes than this waiting to be committed, [`Committer::ready`] holds new requests back.
+/// With more bytes than this waiting to be committed, [`Committer::room`] holds new requests back.
 pub const PENDING_BYTES_MAX: usize = 64 << 20;
 
 /// Stands above all bytes that can be pending: a store that is stalled has no room for anything. So a request that looks
