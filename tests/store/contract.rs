@@ -152,15 +152,7 @@ fn numbers_are_never_given_out_twice() {
 fn attempts_and_ids_that_are_too_old_are_not_told() {
     let Some(place) = Place::new() else { return };
     let mut written = place.open();
-    written.commit(NOW, vec![queue(7)]).unwrap();
-    for number in 1..=10 {
-        let at = Time(NOW.0 + number * 1_000);
-        let id = MessageId([1; 16]);
-        let remembered = Effect::Remembered { group: None, deduplication_id: "d".into(), first_sent: at, id, number };
-        let receipts = vec![Receipt { queue: 7, slot: 1, number, receive: 1 }];
-        let attempted = Effect::Attempted { attempt_id: format!("a{number}").into(), at, receipts };
-        written.commit(at, vec![effect(7, remembered), effect(7, attempted)]).unwrap();
-    }
+    remember_ten(&mut *written);
     drop(written);
     let later = Time(NOW.0 + 304_000);
     for upkeep in [false, true] {

@@ -29,15 +29,7 @@ fn nothing_is_left_of_messages_that_are_gone() {
 fn what_is_too_old_is_neither_told_nor_kept() {
     let dir = tempfile::tempdir().unwrap();
     let mut written = open(dir.path());
-    written.commit(NOW, vec![queue(7)]).unwrap();
-    for number in 1..=10 {
-        let at = Time(NOW.0 + number * 1_000);
-        let id = MessageId([1; 16]);
-        let remembered = Effect::Remembered { group: None, deduplication_id: "d".into(), first_sent: at, id, number };
-        let receipts = vec![Receipt { queue: 7, slot: 1, number, receive: 1 }];
-        let attempted = Effect::Attempted { attempt_id: format!("a{number}").into(), at, receipts };
-        written.commit(at, vec![effect(7, remembered), effect(7, attempted)]).unwrap();
-    }
+    remember_ten(&mut written);
     drop(written);
     let count = |table: &str| -> i64 {
         let file = Connection::open(dir.path().join("kew.sqlite3")).unwrap();

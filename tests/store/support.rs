@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kew::internals::engine::{
     Attributes, DeduplicationScope, Effect, Extra, Message, MessageId, MessageState, MessageStatus, Queue, QueueType,
-    Settings, StoredMessage, Time,
+    Receipt, Settings, StoredMessage, Time,
 };
 use kew::internals::store::{
     Change, Durability, MoveTaskRecord, QueueRecord, SqliteStore, Store, StoreError, StoredItem,
@@ -194,5 +194,18 @@ impl Random {
         let mut code = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         code = (code ^ code >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         (code ^ code >> 31) % bound
+    }
+}
+
+/// A queue that has accepted a deduplication id and answered a receive that can be repeated, each second for ten seconds.
+pub fn remember_ten(written: &mut dyn Store) {
+    written.commit(NOW, vec![queue(7)]).unwrap();
+    for number in 1..=10 {
+        let at = Time(NOW.0 + number * 1_000);
+        let id = MessageId([1; 16]);
+        let remembered = Effect::Remembered { group: None, deduplication_id: "d".into(), first_sent: at, id, number };
+        let receipts = vec![Receipt { queue: 7, slot: 1, number, receive: 1 }];
+        let attempted = Effect::Attempted { attempt_id: format!("a{number}").into(), at, receipts };
+        written.commit(at, vec![effect(7, remembered), effect(7, attempted)]).unwrap();
     }
 }
