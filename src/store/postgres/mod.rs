@@ -89,12 +89,6 @@ impl Default for Options {
     }
 }
 
-/// Whether the place of a store is a database, and not a directory.
-#[must_use]
-pub fn is_url(place: &str) -> bool {
-    place.starts_with("postgres://") || place.starts_with("postgresql://")
-}
-
 /// The store of one database.
 pub struct PostgresStore {
     /// Taken when the store is dropped: it must not be dropped where nothing may block.
