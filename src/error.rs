@@ -136,6 +136,8 @@ pub const TEXT_BYTES_MAX: usize = 4096;
 /// Bytes of what a client sent that [`shown`] gives.
 const SHOWN_BYTES_MAX: usize = 256;
 
+/// What a request to a queue that moves is answered in the end; SDKs try again.
+const MOVED: &str = "The queue is moving to another node. Try again.";
 /// The JSON protocol's text for a queue that does not exist.
 const NO_QUEUE: &str = "The specified queue does not exist.";
 /// The Query protocol's text for the same error.
@@ -211,6 +213,17 @@ impl Error {
         } else {
             &self.message
         }
+    }
+
+    /// The queue is another node's, or on its way there: whoever hears that asks again, there. A client learns it only if it takes
+    /// too long.
+    pub fn moved() -> Error {
+        Error::new(ErrorKind::ServiceUnavailable, MOVED)
+    }
+
+    /// Whether it is [`Error::moved`].
+    pub fn is_moved(&self) -> bool {
+        self.kind == ErrorKind::ServiceUnavailable && self.message == MOVED
     }
 
     /// The queue is not there.

@@ -16,17 +16,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &["api", "error"]),
     ("import", &["api", "config"]),
     ("store", &["clock", "config", "engine", "histogram"]),
-    ("cluster", &[]),
     ("broker", &["api", "auth", "config", "engine", "store", "clock", "error", "histogram"]),
+    ("cluster", &["api", "broker", "clock", "config", "engine", "error", "store"]),
     ("actions", &["api", "auth", "broker", "config", "engine", "error"]),
     ("control", &["actions", "api", "auth", "broker", "clock", "config", "engine", "error"]),
     ("metrics", &["api", "broker", "clock", "control", "engine", "error", "histogram", "store"]),
     ("ui", &[]),
     (
         "http",
-        &["auth", "config", "control", "metrics", "ui", "wire", "actions", "api", "broker", "clock", "engine", "error"],
+        &["auth", "cluster", "config", "control", "metrics", "ui", "wire", "actions", "api", "broker", "clock", "engine", "error"],
     ),
-    ("server", &["actions", "api", "auth", "broker", "clock", "config", "control", "error", "http", "store"]),
+    ("server", &["actions", "api", "auth", "broker", "clock", "cluster", "config", "control", "error", "http", "store"]),
 ];
 
 /// The files of the command, a crate of its own above this one.

@@ -9,7 +9,7 @@ use crate::api::{
     Body, Map, MessageAttributeValue, Operation, ReceiveMessageRequest, ReceiveMessageResult, ReceivedMessage,
     SystemAttributes, limits, rules,
 };
-use crate::broker::{Broker, By, Handoff, LongPollId, Pending, Queue};
+use crate::broker::{Broker, By, Gone, Handoff, LongPollId, Pending, Queue};
 use crate::engine::{self, Delivery, ReceiveOptions, Time, sequence_number};
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
@@ -195,10 +195,10 @@ impl ParkedReceive<'_> {
                 self.ended = true;
                 match handoff {
                     Ok(handoff) => deliver(queue, handoff, presence).await,
-                    // Dismissed: the server stops, or the queue is gone (uncertain: AWS's answer to a long poll on a queue
+                    // Dismissed: the server stops, or the queue is gone or has moved (uncertain: AWS's answer to a long poll on a queue
                     // that is deleted meanwhile is not recorded).
                     Err(_) if broker.is_closing() || self.queue.is_taken_away() => Ok(Vec::new()),
-                    Err(_) => Err(Error::no_queue()),
+                    Err(_) => Err(self.queue.gone().unwrap_or(Gone::Deleted).error()),
                 }
             }
             () = broker.clock().long_poll(self.since, seconds) => deliver(queue, self.end(), presence).await,

@@ -20,6 +20,16 @@ pub(super) struct Entry {
     change: Change,
 }
 
+impl Entry {
+    /// The number of the message that left, if that is what happened.
+    pub(super) fn removed(&self) -> Option<u64> {
+        match &self.change {
+            Change::Effect { effect: Effect::Removed { number, .. }, .. } => Some(*number),
+            _ => None,
+        }
+    }
+}
+
 /// All readers of what happens.
 #[derive(Default)]
 pub(super) struct Readers {

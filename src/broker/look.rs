@@ -45,7 +45,7 @@ impl Broker {
     /// Glances at a queue as it stands, without bringing it up to now and without reading the clock; `None` if somebody works on
     /// it, or it is gone.
     pub fn try_glance(&self, queue: &Queue) -> Option<Glance> {
-        queue.try_lock_as_is().filter(|state| !state.deleted).map(|state| Glance::of(&state))
+        queue.try_lock_as_is().filter(|state| state.gone.is_none()).map(|state| Glance::of(&state))
     }
 
     /// Looks at a queue as it is now.
@@ -54,8 +54,8 @@ impl Broker {
     /// `QueueDoesNotExist` if the queue was deleted since it was looked up.
     pub fn look<'a>(&self, queue: &'a Arc<Queue>) -> Result<QueueLook<'a>, Error> {
         let (mut state, now, _) = self.lock_up_to_now(queue);
-        if state.deleted {
-            return Err(Error::no_queue());
+        if let Some(gone) = state.gone {
+            return Err(gone.error());
         }
         state.journal.flush(&self.readers);
         // What has become visible is for the parked receives; the wake-up hands it out.

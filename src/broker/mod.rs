@@ -16,6 +16,7 @@
 //! | `timers.rs` | serves what is due, and turns a manual clock |
 //! | `turn.rs` | turns the clock step by step, and tells what that brought about |
 //! | `restore.rs` `skew.rs` | how queues come back from a store, also under another clock |
+//! | `adopt.rs` | a queue that comes from another node, or goes to one, while others are served |
 //!
 //! # Locks
 //!
@@ -33,6 +34,7 @@
 //! | those of an observer and of `Points` | histories, faults | told and asked under a queue's lock; they ask for no queue in turn |
 //! | the committer's batch | changes on their way to the store | submitted under a queue's lock, so that they are in order |
 
+mod adopt;
 mod ids;
 mod journal;
 mod long_polls;
@@ -54,6 +56,7 @@ mod transfer;
 mod turn;
 mod wakeups;
 
+pub use adopt::Adopting;
 pub use ids::Ids;
 pub use journal::Pending;
 pub use long_polls::{Handoff, LongPollId, LongPolls};
@@ -62,7 +65,7 @@ pub use move_tasks::{MoveTask, MoveTaskStatus, MoveTasks};
 pub use namespace::{Added, Namespace};
 pub use observer::{By, FailedEntry, Observer, QueueEvent, QueueNames};
 pub use open::{HANDOFFS_PER_TURN, OpenQueue};
-pub use queue::{Queue, QueueState};
+pub use queue::{Gone, Queue, QueueState};
 pub use restore::Restoring;
 pub use settings::{Changes, Purpose, QueueSettings, asks_for_fifo, check_attributes};
 pub use shared::{Broker, BrokerOptions};

@@ -219,19 +219,29 @@ impl Namespace {
         spaces.deletions.clear();
     }
 
-    /// Takes a queue out.
+    /// Takes a queue out that is deleted.
     pub fn remove(&self, queue: &Queue, now: Time) {
-        let place = self.place(queue);
         let mut spaces = self.write();
+        let place = self.take_out_of(&mut spaces, queue);
+        if self.cooldowns {
+            spaces.open_names(now);
+            spaces.close_name(place, now);
+        }
+    }
+
+    /// Takes a queue out that is another node's now.
+    pub fn take_out(&self, queue: &Queue) {
+        self.take_out_of(&mut self.write(), queue);
+    }
+
+    fn take_out_of(&self, spaces: &mut Spaces, queue: &Queue) -> FullName {
+        let place = self.place(queue);
         // Another queue may have taken the name already.
         if spaces.find(&place).is_some_and(|found| found.uid == queue.uid) {
             spaces.remove(&place);
             self.generation.fetch_add(1, Ordering::AcqRel);
         }
-        if self.cooldowns {
-            spaces.open_names(now);
-            spaces.close_name(place, now);
-        }
+        place
     }
 
     /// Up to `limit` queues of an account and region in the order of their names, those that begin with `prefix` and come

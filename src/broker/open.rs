@@ -3,7 +3,7 @@
 use super::journal::{Pending, not_durable};
 use super::long_polls::{Handoff, LongPollId};
 use super::observer::{By, FailedEntry, QueueEvent};
-use super::queue::{Queue, QueueState, TargetCache, Transfer, TransferCause};
+use super::queue::{Gone, Queue, QueueState, TargetCache, Transfer, TransferCause};
 use super::settings::QueueSettings;
 use super::shared::Broker;
 use crate::engine::{
@@ -43,11 +43,11 @@ impl Broker {
     /// Locks a queue and brings it up to now.
     ///
     /// # Errors
-    /// `QueueDoesNotExist` if the queue was deleted since it was looked up.
+    /// `QueueDoesNotExist` if the queue was deleted since it was looked up, `ServiceUnavailable` if another node has it now.
     pub fn open<'a>(&'a self, queue: &'a Arc<Queue>) -> Result<OpenQueue<'a>, Error> {
         let (state, now, behind) = self.lock_up_to_now(queue);
-        if state.deleted {
-            return Err(Error::no_queue());
+        if let Some(gone) = state.gone {
+            return Err(gone.error());
         }
         Ok(OpenQueue { broker: self, queue, state, now, behind, closed: false })
     }
@@ -114,7 +114,7 @@ impl Broker {
         let mut state = queue.lock(&self.readers);
         state.wakeup = None;
         // Its parked receives went with it.
-        if state.deleted {
+        if state.gone.is_some() {
             return;
         }
         let now = self.clock.now();
@@ -296,7 +296,7 @@ impl OpenQueue<'_> {
 
     /// Takes the queue itself away, with everything in it. What is answered may be large, as of [`OpenQueue::purge`].
     pub fn delete_queue(&mut self) -> Discarded {
-        self.state.deleted = true;
+        self.state.gone = Some(Gone::Deleted);
         self.broker.count_gone(&self.state.journal.tally);
         self.state.long_polls.dismiss();
         // Those who await something here find the queue gone.

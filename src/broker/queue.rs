@@ -5,6 +5,7 @@ use super::long_polls::LongPolls;
 use super::observer::{By, QueueEvent, QueueNames};
 use super::settings::QueueSettings;
 use crate::engine::{self, Message, Time};
+use crate::error::Error;
 use crate::store::{Change, QueueRecord};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,8 @@ pub struct Queue {
     pub name: Arc<str>,
     /// Whether it is a FIFO queue.
     pub fifo: bool,
+    /// The node whose it is, if it is another's: it is known here by its names and settings, and nothing is in it.
+    elsewhere: Option<i64>,
     taken_away: AtomicBool,
     settings: RwLock<Arc<QueueSettings>>,
     state: Mutex<QueueState>,
@@ -35,8 +38,8 @@ pub struct QueueState {
     pub(super) engine: engine::Queue,
     pub(super) long_polls: LongPolls,
     pub(super) tags: BTreeMap<String, String>,
-    /// Set once, by DeleteQueue; a request that still holds the queue finds it gone.
-    pub(super) deleted: bool,
+    /// Set once, when it is deleted or given to another node; a request that still holds the queue finds it gone.
+    pub(super) gone: Option<Gone>,
     /// When it was last purged.
     pub(super) purged: Option<Time>,
     /// The wake-up that is set for it.
@@ -47,6 +50,26 @@ pub struct QueueState {
     /// Counts up with each change, for those who await something; none if nobody does.
     pub(super) changes: Option<watch::Sender<u64>>,
     pub(super) counters: Counters,
+}
+
+/// Why a queue is not here any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// DeleteQueue took it away.
+    Deleted,
+    /// Another node has it now.
+    Moved,
+}
+
+impl Gone {
+    /// What whoever still holds the queue is answered. Of a queue that moved a client learns only if it was not found at its new
+    /// node either; SDKs try again.
+    pub fn error(self) -> Error {
+        match self {
+            Gone::Deleted => Error::no_queue(),
+            Gone::Moved => Error::moved(),
+        }
+    }
 }
 
 /// What time has brought about in a queue since it was made, for those who turn the clock.
@@ -163,13 +186,14 @@ impl Queue {
             region: region.into(),
             name: name.into(),
             fifo: settings.fifo,
+            elsewhere: None,
             taken_away: AtomicBool::new(false),
             settings: RwLock::new(Arc::new(settings)),
             state: Mutex::new(QueueState {
                 engine,
                 long_polls: LongPolls::default(),
                 tags,
-                deleted: false,
+                gone: None,
                 purged: None,
                 wakeup: None,
                 departures: Departures::default(),
@@ -181,6 +205,29 @@ impl Queue {
         }
     }
 
+    /// A queue of another node, as its record says.
+    pub(super) fn of_another(record: &QueueRecord, owner: i64) -> Queue {
+        let place = (record.account.as_str(), record.region.as_str(), record.name.as_str());
+        let mut queue = Queue::new(record.uid, place, QueueSettings::restored(record), record.tags.clone());
+        queue.elsewhere = Some(owner);
+        queue.state.get_mut().unwrap_or_else(PoisonError::into_inner).gone = Some(Gone::Moved);
+        queue
+    }
+
+    /// The same queue, which is another node's from now on.
+    pub(super) fn moved(&self, tags: &BTreeMap<String, String>, owner: i64) -> Queue {
+        let settings = (*self.settings()).clone();
+        let mut queue = Queue::new(self.uid, (&self.account, &self.region, &self.name), settings, tags.clone());
+        queue.elsewhere = Some(owner);
+        queue.state.get_mut().unwrap_or_else(PoisonError::into_inner).gone = Some(Gone::Moved);
+        queue
+    }
+
+    /// The node whose it is, if it is another's.
+    pub fn elsewhere(&self) -> Option<i64> {
+        self.elsewhere
+    }
+
     /// Whether a test took it away: who receives from it then finds nothing, rather than that it is gone.
     pub fn is_taken_away(&self) -> bool {
         self.taken_away.load(Ordering::Acquire)
@@ -189,6 +236,11 @@ impl Queue {
     /// To be called before it is deleted.
     pub(super) fn set_taken_away(&self) {
         self.taken_away.store(true, Ordering::Release);
+    }
+
+    /// Why it is not here any more, if it is not.
+    pub fn gone(&self) -> Option<Gone> {
+        self.lock_as_is().gone
     }
 
     /// What it is set to now.

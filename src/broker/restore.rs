@@ -56,13 +56,9 @@ impl Restoring<'_> {
         }
     }
 
-    fn queue(&mut self, mut record: QueueRecord) {
-        self.skew.queue(&mut record);
-        let settings = QueueSettings::restored(&record);
-        let retention_seconds = settings.message_retention_seconds;
-        let place = (record.account.as_str(), record.region.as_str(), record.name.as_str());
-        let queue = Arc::new(Queue::new(record.uid, place, settings, record.tags));
-        queue.lock_as_is().purged = record.purged;
+    fn queue(&mut self, record: QueueRecord) {
+        let uid = record.uid;
+        let (queue, retention_seconds) = rebuilt(record, &mut self.skew);
         if let Err(other) = self.broker.namespace.put_back(&queue) {
             self.shared_names += 1;
             if self.examples.len() < NAMED_MAX {
@@ -70,7 +66,7 @@ impl Restoring<'_> {
                 self.examples.push(format!("{name} of account {account} in {} and {}", other.region, queue.region));
             }
         }
-        self.queues.insert(record.uid, (queue, retention_seconds));
+        self.queues.insert(uid, (queue, retention_seconds));
     }
 
     /// Sets running move tasks going again, and tells how many queues there are. `home` is the region of callers that name none.
@@ -112,6 +108,17 @@ impl Restoring<'_> {
         names.truncate(NAMED_MAX);
         tracing::info!("only clients of their own regions find these queues: {}", listed(&names, count));
     }
+}
+
+/// A queue as its record says, without messages, and the seconds for which it keeps them.
+pub(super) fn rebuilt(mut record: QueueRecord, skew: &mut Skew) -> (Arc<Queue>, u32) {
+    skew.queue(&mut record);
+    let settings = QueueSettings::restored(&record);
+    let retention_seconds = settings.message_retention_seconds;
+    let place = (record.account.as_str(), record.region.as_str(), record.name.as_str());
+    let queue = Arc::new(Queue::new(record.uid, place, settings, record.tags));
+    queue.lock_as_is().purged = record.purged;
+    (queue, retention_seconds)
 }
 
 fn listed(names: &[String], count: usize) -> String {

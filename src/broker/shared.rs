@@ -102,7 +102,7 @@ impl Broker {
         let mut totals = self.gone();
         for queue in self.namespace.all() {
             let state = queue.lock_as_is();
-            if !state.deleted {
+            if state.gone.is_none() {
                 totals.add(&state.journal.tally.totals());
             }
         }

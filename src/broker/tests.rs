@@ -15,12 +15,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-fn broker() -> Broker {
+pub(super) fn broker() -> Broker {
     let options = BrokerOptions { namespace: NamespaceMode::Merged, cooldowns: false, auto_create: false };
     Broker::new(options, Clock::manual())
 }
 
-fn create(broker: &Broker, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue> {
+pub(super) fn create(broker: &Broker, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue> {
     let attributes =
         attributes.iter().map(|(name, value)| ((*name).to_owned(), CoercedString(Some((*value).to_owned()))));
     let changes = check_attributes(&Map::from_iter(attributes), Purpose::Create { fifo: false }).expect("attributes");
@@ -31,7 +31,7 @@ fn create(broker: &Broker, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue
     queue
 }
 
-fn insert(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<u64> {
+pub(super) fn insert(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<u64> {
     let insert = |id| {
         let mut open = broker.open(queue).expect("the queue");
         let number = open.insert(message(id, broker.clock.now()));
@@ -41,9 +41,9 @@ fn insert(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<u64> {
     (0..count as u32).map(insert).collect()
 }
 
-const TEN: ReceiveOptions = ReceiveOptions { max: 10, visibility_timeout_seconds: None, attempt_id: None };
+pub(super) const TEN: ReceiveOptions = ReceiveOptions { max: 10, visibility_timeout_seconds: None, attempt_id: None };
 
-fn park(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<oneshot::Receiver<Handoff>> {
+pub(super) fn park(broker: &Broker, queue: &Arc<Queue>, count: usize) -> Vec<oneshot::Receiver<Handoff>> {
     let park = |_| broker.open(queue).expect("the queue").park(TEN, By::default()).1;
     (0..count).map(park).collect()
 }

@@ -6,13 +6,16 @@
 //! work on either queue. That a message left and that it arrived go to the store as one.
 //!
 //! The target is looked up before a message is taken out, under the same lock, so that a missing target changes nothing. A
-//! target that is deleted after that takes along what was on its way to it, as if it had arrived the moment before.
+//! target that is deleted after that takes along what was on its way to it, as if it had arrived the moment before; to one that is
+//! given to another node after that, what is on its way goes by the store.
 
+use super::journal::Entry;
 use super::open::OpenQueue;
-use super::queue::{Queue, QueueState, Transfer, TransferCause};
+use super::queue::{Gone, Queue, QueueState, Transfer, TransferCause};
 use super::shared::Broker;
 use crate::api::Arn;
 use crate::engine::{Arrival, Message, Time};
+use crate::store::{Change, TransferRecord, TransferRecordCause};
 use std::sync::Arc;
 
 /// Transfers that one thread carries out in one go before it leaves the rest to the wake-up.
@@ -55,6 +58,9 @@ impl Broker {
         };
         let (mut open, messages) = match self.open(&target) {
             Ok(open) => (open, messages),
+            Err(_) if target.gone() == Some(Gone::Moved) => {
+                return self.send_on(source, target.uid, cause, (messages, removals), counted);
+            }
             // The target is gone, and with it what was on its way.
             Err(_) => match self.open(source) {
                 Ok(open) => (open, Vec::new()),
@@ -67,7 +73,7 @@ impl Broker {
             open.state.journal.act_for(*by);
         }
         let fifo = target.fifo;
-        let arn = Arn { region: &source.region, account: &source.account, name: &source.name }.to_string().into();
+        let arn = arn_of(source).into();
         for message in messages {
             let id = message.id;
             let message = open.changed_by(&cause, message, &arn, fifo);
@@ -76,6 +82,40 @@ impl Broker {
         }
         open.close_and_leave_departures().1
     }
+}
+
+impl Broker {
+    /// Messages whose target is another node's now: that they left and where they are to go is one commit, and the other node takes
+    /// them from the store. Tells whether more has left the source.
+    fn send_on(
+        &self,
+        source: &Arc<Queue>,
+        target: u64,
+        cause: TransferCause,
+        (messages, removals): (Vec<Message>, Vec<Entry>),
+        counted: Option<Change>,
+    ) -> bool {
+        // An error means that the source was deleted, and its messages with it: it is not given away while some are on their way.
+        let Ok(mut open) = self.open(source) else { return false };
+        let source_arn: Arc<str> = arn_of(source).into();
+        let cause = match cause {
+            TransferCause::DeadLetter => TransferRecordCause::DeadLetter,
+            TransferCause::MoveTask(task) => TransferRecordCause::MoveTask(task),
+            TransferCause::ByHand(_) => TransferRecordCause::ByHand,
+        };
+        let numbers: Vec<u64> = removals.iter().filter_map(Entry::removed).collect();
+        open.state.journal.append(removals);
+        let sent = messages.into_iter().zip(numbers).map(|(message, number)| {
+            let (source_arn, cause) = (source_arn.clone(), cause.clone());
+            Change::Sent(Box::new(TransferRecord { source: source.uid, number, target, source_arn, cause, message }))
+        });
+        open.note(|_, _| sent.chain(counted));
+        open.close_and_leave_departures().1
+    }
+}
+
+fn arn_of(queue: &Queue) -> String {
+    Arn { region: &queue.region, account: &queue.account, name: &queue.name }.to_string()
 }
 
 impl OpenQueue<'_> {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Change, MoveTaskRecord, QueueRecord};
+use super::{AdoptedQueue, Change, MoveTaskRecord, QueueRecord};
 use crate::engine::{Effect, MessageId, MessageStatus, Receipt, StoredMessage, Time};
 
 /// What a batch leaves behind.
@@ -19,6 +19,10 @@ pub struct BatchSummary {
     /// Task ids in the order in which they first came up, which is the order in which the tasks started, with the
     /// newest word on each; `None` for one that was forgotten. There are only ever a few.
     pub tasks: Vec<(String, Option<Box<MoveTaskRecord>>)>,
+    /// What is between nodes, as it came: [`Change::Sent`], [`Change::Taken`] and [`Change::Handed`].
+    pub between_nodes: Vec<Change>,
+    /// Queues that were loaded by themselves; what else is said of them here came after that.
+    pub adopted: Vec<AdoptedQueue>,
 }
 
 impl BatchSummary {
@@ -121,6 +125,11 @@ pub fn compact(batch: Vec<Change>) -> BatchSummary {
             Change::MoveTaskForgotten { id } => {
                 summary.task(id, None);
             }
+            change @ (Change::Sent(_) | Change::Taken { .. } | Change::Handed { .. }) => {
+                summary.between_nodes.push(change);
+            }
+            Change::Adopted(queue) => summary.adopted.push(*queue),
+            Change::Proof => {}
         }
     }
     summary

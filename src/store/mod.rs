@@ -39,9 +39,10 @@ mod stall;
 mod ticket;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use crate::config::Durability;
-use crate::engine::{DeduplicationScope, Effect, Time};
+use crate::engine::{DeduplicationScope, Effect, Message, Time};
 
 pub use committer::{COMMIT_BOUNDS, Committer, PENDING_BYTES_MAX};
 #[cfg(feature = "store")]
@@ -112,6 +113,35 @@ pub struct MoveTaskRecord {
     pub failure: Option<String>,
 }
 
+/// A message that left a queue for one of another node, and has not been taken there yet. It is known by the queue that it left and
+/// its number there, and those of one queue are taken in the order of their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferRecord {
+    /// The uid of the queue that it left.
+    pub source: u64,
+    /// Its number in that queue.
+    pub number: u64,
+    /// The uid of the queue that it goes to.
+    pub target: u64,
+    /// The ARN of the queue that it left.
+    pub source_arn: Arc<str>,
+    /// Why it left.
+    pub cause: TransferRecordCause,
+    /// The message, as it left.
+    pub message: Message,
+}
+
+/// Why a message goes from one queue to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransferRecordCause {
+    /// It was received as often as the redrive policy allows.
+    DeadLetter,
+    /// The message move task with this id moves it.
+    MoveTask(Arc<str>),
+    /// It is moved by hand.
+    ByHand,
+}
+
 /// One thing that is to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -138,6 +168,36 @@ pub enum Change {
         /// Its id.
         id: String,
     },
+    /// A message left a queue for one of another node. The batch has its `Removed` too.
+    Sent(Box<TransferRecord>),
+    /// A message that came from another node's queue is taken. The batch has its `Stored` too, and must be refused if the message is
+    /// not on its way (any more).
+    Taken {
+        /// The uid of the queue that it left.
+        source: u64,
+        /// Its number in that queue.
+        number: u64,
+    },
+    /// A queue is another node's from here on. The batch has all that happened in it before, and nothing after that.
+    Handed {
+        /// The queue's uid.
+        uid: u64,
+        /// The id of the node.
+        to: i64,
+    },
+    /// A queue that was loaded is this node's: what follows may be of it. Nothing is written.
+    Adopted(Box<AdoptedQueue>),
+    /// Nothing. That it is committed shows that no other node had the queues of this one when the commit began.
+    Proof,
+}
+
+/// What a store has to know of a queue that it loaded by itself, to write what happens in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptedQueue {
+    /// The queue's uid.
+    pub uid: u64,
+    /// Message numbers below this one may have been given out.
+    pub reserved: u64,
 }
 
 impl Change {
@@ -146,13 +206,14 @@ impl Change {
     pub fn weight(&self) -> usize {
         /// What a change takes beside its texts; measured, and rounded up.
         const BASE: usize = 256;
+        let of_message = |message: &Message| {
+            let extra = message.extra.as_deref();
+            let attributes = extra.and_then(|extra| extra.attributes.as_ref());
+            message.body.len() + attributes.map_or(0, |attributes| attributes.encoded.len())
+        };
         let texts = match self {
-            Change::Effect { effect: Effect::Stored(stored), .. } => {
-                let message = &stored.message;
-                let extra = message.extra.as_deref();
-                let attributes = extra.and_then(|extra| extra.attributes.as_ref());
-                message.body.len() + attributes.map_or(0, |attributes| attributes.encoded.len())
-            }
+            Change::Effect { effect: Effect::Stored(stored), .. } => of_message(&stored.message),
+            Change::Sent(transfer) => of_message(&transfer.message),
             Change::Effect { effect: Effect::Attempted { receipts, .. }, .. } => receipts.len() * 32,
             Change::Queue(queue) => {
                 let length =

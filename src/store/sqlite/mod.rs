@@ -256,6 +256,10 @@ impl Store for SqliteStore {
             return Err(self.fail(error));
         }
         let summary = compact::compact(batch);
+        if !summary.between_nodes.is_empty() || !summary.adopted.is_empty() {
+            let detail = "the store of one node is given what goes to another".to_owned();
+            return Err(self.fail(StoreError::Internal { detail }));
+        }
         let SqliteStore { connection, path, ranges, manifest, upkeep, .. } = self;
         write::commit(connection, path, ranges, manifest, upkeep, now, summary)
             .and_then(|()| self.note())
