@@ -298,8 +298,15 @@ fn heed_variable(arg: Arg, words: &[OsString]) -> Arg {
     }
 }
 
-/// A wrong value is shown as it is, and the URL of a database may have a password in it.
+/// Flags whose values are shown nowhere.
+const SECRETS: [&str; 2] = ["--cluster-secret", "--control-token"];
+
+/// A wrong value is shown as it is, and may be a secret, or the URL of a database with a password in it.
 fn hide_passwords(mut error: clap::Error) -> clap::Error {
+    let is_secret = |flag: &ContextValue| SECRETS.iter().any(|secret| flag.to_string().starts_with(secret));
+    if error.get(ContextKind::InvalidArg).is_some_and(is_secret) && error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("***".to_owned()));
+    }
     let shown = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) if text.contains("://") => Some((kind, without_password(text))),
         _ => None,

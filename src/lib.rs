@@ -249,8 +249,8 @@ pub use aws_sdk_sqs;
 pub use aws_types::SdkConfig;
 pub use clock::{Clock, ClockMode};
 pub use config::{
-    Config, ControlMode, DatabaseUrl, Durability, Hosts, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig,
-    SettingError,
+    ClusterSecret, Config, ControlMode, DatabaseUrl, Durability, Hosts, Mode, NamespaceMode, Origins, PolicyMode,
+    QueueConfig, SettingError,
 };
 pub use control::{Fault, Finding, Report, Severity};
 pub use server::{

@@ -24,9 +24,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("ui", &[]),
     (
         "http",
-        &["auth", "cluster", "config", "control", "metrics", "ui", "wire", "actions", "api", "broker", "clock", "engine", "error"],
+        &[
+            "auth", "cluster", "config", "control", "metrics", "ui", "wire", "actions", "api", "broker", "clock",
+            "engine", "error",
+        ],
     ),
-    ("server", &["actions", "api", "auth", "broker", "clock", "cluster", "config", "control", "error", "http", "store"]),
+    (
+        "server",
+        &["actions", "api", "auth", "broker", "clock", "cluster", "config", "control", "error", "http", "store"],
+    ),
 ];
 
 /// The files of the command, a crate of its own above this one.

@@ -9,6 +9,7 @@
 //! | `layers.rs` | what was given, over the file that it names (feature `bin`) |
 //! | `localstack.rs` | what LocalStack's environment variables say in kew's settings (feature `bin`) |
 //! | `database_url.rs` | the URL of a database, and its password |
+//! | `peers.rs` | what makes a server one of several over one database |
 //! | `queue.rs` `queue_json.rs` | queues that are there from the start: from code, a text or JSON |
 //! | `fault.rs` | rules about faults that are there from the start |
 //! | `browsers.rs` | which web pages may use the server, and by which names |
@@ -25,6 +26,7 @@ mod file;
 mod layers;
 #[cfg(feature = "bin")]
 mod localstack;
+mod peers;
 mod queue;
 mod queue_json;
 #[cfg(feature = "bin")]
@@ -39,6 +41,7 @@ pub use fault::FaultConfig;
 pub use file::{FileError, read_file, read_text};
 #[cfg(feature = "bin")]
 pub use localstack::{Understood, go_by_localstack};
+pub use peers::{ClusterSecret, PeerUrl};
 pub use queue::{QueueConfig, parse_queues};
 #[cfg(feature = "bin")]
 pub use settings::{Queues, Settings};
@@ -208,6 +211,10 @@ pub struct Config {
     pub require_replica: bool,
     /// Whether the database is replicated below PostgreSQL, which does not know of it.
     pub database_is_replicated: bool,
+    /// `http://HOST:PORT` at which the other nodes reach this one, which makes it one of several that serve from one database.
+    pub peer: Option<String>,
+    /// What all nodes over one database know, and nobody else.
+    pub cluster_secret: Option<ClusterSecret>,
 }
 
 impl Default for Config {
@@ -246,6 +253,8 @@ impl Default for Config {
             database: None,
             require_replica: false,
             database_is_replicated: false,
+            peer: None,
+            cluster_secret: None,
         }
     }
 }
@@ -348,6 +357,7 @@ impl Config {
             let error = "it says something of a database, and there is none: --data postgres://... names it";
             return Err((name, SettingError::new(error)));
         }
+        config.peer = peers::checked(self)?;
         Ok(config)
     }
 

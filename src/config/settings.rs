@@ -8,9 +8,9 @@ use super::values::{
     Region, Scalar, Seconds, Seed, Switch, Threads,
 };
 use super::{
-    ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, Config, ControlMode, Durability, FaultConfig,
-    Hosts, LISTEN_DEFAULT, METRICS_PERIOD_DEFAULT, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig,
-    REGION_DEFAULT, SettingError, parse_queues,
+    ACCOUNT_DEFAULT, BODY_BYTES_MAX_DEFAULT, CONNECTIONS_MAX_DEFAULT, ClusterSecret, Config, ControlMode, Durability,
+    FaultConfig, Hosts, LISTEN_DEFAULT, METRICS_PERIOD_DEFAULT, Mode, NamespaceMode, Origins, PeerUrl, PolicyMode,
+    QueueConfig, REGION_DEFAULT, SettingError, parse_queues,
 };
 use clap::Args;
 use serde::de::IgnoredAny;
@@ -124,6 +124,15 @@ settings! {
         /// tell
         #[arg(long, env = "KEW_DATABASE_IS_REPLICATED", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
         pub database_is_replicated: Option<Switch> = Switch(false),
+
+        /// http://HOST:PORT at which the other nodes reach this one; makes it one of several over one database, which need a
+        /// private network: they speak plain HTTP
+        #[arg(long, value_name = "URL", env = "KEW_PEER")]
+        pub peer: Option<PeerUrl> = "none: it serves alone",
+
+        /// With --peer, what all nodes know and nobody else: 16 characters at least
+        #[arg(long, value_name = "TEXT", env = "KEW_CLUSTER_SECRET", hide_env_values = true)]
+        pub cluster_secret: Option<ClusterSecret> = "none",
 
         /// Create a queue when it is asked for and not there
         #[arg(long, env = "KEW_AUTO_CREATE", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
@@ -372,6 +381,8 @@ impl Settings {
             database_is_replicated: self
                 .database_is_replicated
                 .map_or(default.database_is_replicated, |switch| switch.0),
+            peer: self.peer.map(|url| url.0),
+            cluster_secret: self.cluster_secret,
         };
         config.add_queues(self.queue.into_iter().flat_map(|queues| queues.0));
         config

@@ -2,10 +2,10 @@
 
 use super::{Server, StartError};
 use crate::clock::{Clock, NetworkTime};
-#[cfg(feature = "postgres")]
-use crate::config::DatabaseUrl;
 #[cfg(feature = "store")]
 use crate::config::Durability;
+#[cfg(feature = "postgres")]
+use crate::config::{ClusterSecret, DatabaseUrl};
 use crate::config::{Config, ControlMode, Hosts, Mode, NamespaceMode, Origins, PolicyMode, QueueConfig};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -232,10 +232,24 @@ impl ServerBuilder {
     }
 
     /// Keeps everything in a PostgreSQL, and comes back with what is in it. One server at a time serves from it; another that is
-    /// started waits until the first has gone.
+    /// started waits until the first has gone, unless both are nodes with a [`ServerBuilder::peer`].
     #[cfg(feature = "postgres")]
     pub fn database(mut self, url: DatabaseUrl) -> ServerBuilder {
         self.config.database = Some(url);
+        self
+    }
+
+    /// Makes it one of several nodes that serve from one database: `http://HOST:PORT` at which the others reach it.
+    #[cfg(feature = "postgres")]
+    pub fn peer(mut self, url: impl Into<String>) -> ServerBuilder {
+        self.config.peer = Some(url.into());
+        self
+    }
+
+    /// What all nodes over one database know, and nobody else: 16 characters at least.
+    #[cfg(feature = "postgres")]
+    pub fn cluster_secret(mut self, secret: impl Into<String>) -> ServerBuilder {
+        self.config.cluster_secret = Some(ClusterSecret::new(secret));
         self
     }
 

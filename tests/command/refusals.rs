@@ -77,6 +77,23 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("--region", "a b", "a region is letters, digits and hyphens, as in us-east-1"),
     ("--external-url", "http://x:99999", "a URL of scheme and host is wanted, as in http://sqs.local:9324"),
     ("--external-url", "x", "a URL of scheme and host is wanted, as in http://sqs.local:9324"),
+    (
+        "--peer",
+        "https://kew-0:9325",
+        "TLS is not spoken between nodes, only plain HTTP, which is for a private network; nodes reach each other by a URL \
+         such as http://10.0.0.7:9325",
+    ),
+    (
+        "--peer",
+        "kew-0:9325",
+        "it does not begin with http://; nodes reach each other by a URL such as http://10.0.0.7:9325",
+    ),
+    ("--peer", "http://kew-0", "it names no port; nodes reach each other by a URL such as http://10.0.0.7:9325"),
+    (
+        "--peer",
+        "http://kew-0:9325/kew",
+        "it has a path, and there is none; nodes reach each other by a URL such as http://10.0.0.7:9325",
+    ),
     ("--threads", "-1", "`-1` is not a whole number from 1 to 1024"),
     ("--body-limit", "-1", "`-1` is not a whole number of at least 1"),
     ("--body-limit", "0", "`0` is not a whole number of at least 1"),

@@ -7,6 +7,7 @@ use clap::{Args, FromArgMatches};
 use kew::Config;
 use kew::internals::config::Settings;
 use std::io::Write;
+use std::process::Command;
 
 /// How a setting is given in each place, and what is then seen.
 struct Setting {
@@ -453,6 +454,62 @@ fn what_is_logged_is_set_in_the_same_way() {
     assert_eq!(level(Kew::start_with(&from_file, &[("KEW_LOG", "debug")])), "debug");
     let flag = [&from_file[..], &["--log", "warn"]].concat();
     assert_eq!(level(Kew::start_with(&flag, &[("KEW_LOG", "debug")])), "quiet");
+}
+
+const SECRET: &str = "0123456789abcdef-not-shown";
+
+/// What was told of a start that was refused, in which the secret is not.
+fn refused_without_the_secret(command: &mut Command) -> (Option<i32>, String) {
+    let ended = finish(command);
+    assert!(ended.out.is_empty() && !ended.errors.contains("not-shown"), "{ended:?}");
+    (ended.code, ended.errors)
+}
+
+#[test]
+fn what_makes_a_server_one_of_several_goes_together() {
+    let peer: &[&str] = &["--peer", "http://127.0.0.1:9325"];
+    let secret: &[&str] = &["--cluster-secret", SECRET];
+    let data: &[&str] = &["--data", "postgres://kew@127.0.0.1:1/kew"];
+    for (args, says) in [
+        (
+            peer.to_vec(),
+            "kew: peer: nodes know each other by a secret that all of them are given: --cluster-secret TEXT",
+        ),
+        ([peer, data].concat(), "kew: peer: nodes know each other by a secret"),
+        ([secret, data].concat(), "kew: cluster_secret: a secret is of no use without other nodes: --peer URL"),
+        ([peer, secret].concat(), "kew: peer: several nodes share a database: --data postgres://... names it"),
+        ([peer, secret, &["--data", "target/no-such-directory"]].concat(), "kew: peer: several nodes share a database"),
+        ([peer, secret, data, &["--auto-create"]].concat(), "leave out one of --auto-create and --peer"),
+        ([peer, secret, data, &["--seed", "7"]].concat(), "leave out one of --seed and --peer"),
+    ] {
+        let (code, errors) =
+            refused_without_the_secret(&mut command(&[&["--listen", "127.0.0.1:0"], &args[..]].concat()));
+        assert!(code == Some(1) && errors.contains(says), "{args:?}: {errors}");
+    }
+}
+
+#[test]
+fn a_wrong_secret_of_nodes_is_refused_and_shown_nowhere() {
+    let too_short = "not-shown";
+    let what = "a secret is 16 to 256 letters, digits and signs without blanks";
+    let file = File::new("short-secret", &format!("cluster-secret = \"{too_short}\"\n"));
+    for (mut command, code) in [
+        (command(&["--cluster-secret", too_short]), 2),
+        (command(&["--cluster-secret=not-shown, for it has blanks"]), 2),
+        (command(&["--config", file.path()]), 1),
+    ] {
+        let (ended, errors) = refused_without_the_secret(&mut command);
+        assert!(ended == Some(code) && errors.contains(what), "{errors}");
+    }
+    let (code, errors) = refused_without_the_secret(command(&[]).env("KEW_CLUSTER_SECRET", too_short));
+    assert!(code == Some(2) && errors.starts_with("error: invalid value '***' for 'KEW_CLUSTER_SECRET'"), "{errors}");
+    let (code, errors) = refused_without_the_secret(&mut command(&["--control-token", "not-shown, with blanks"]));
+    assert!(code == Some(2) && errors.contains("'***' for '--control-token <TOKEN>'"), "{errors}");
+    let help = finish(command(&["--help"]).env("KEW_CLUSTER_SECRET", SECRET));
+    assert!(help.out.contains("KEW_CLUSTER_SECRET") && !help.out.contains("not-shown"));
+    let mut config = Config::default();
+    config.cluster_secret = Some(SECRET.parse().unwrap());
+    assert!(!format!("{config:?}").contains("not-shown"));
 }
 
 /// The first four columns of the table of settings in docs/settings.md: flag, variable, key and default.
