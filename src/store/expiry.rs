@@ -38,6 +38,12 @@ impl ExpiryMarks {
         self.0.pop_front()
     }
 
+    /// Until when ids up to which number had been accepted.
+    #[cfg(feature = "postgres")]
+    pub(super) fn into_pairs(self) -> Vec<(Time, u64)> {
+        self.0.into_iter().map(|mark| (mark.at, mark.number)).collect()
+    }
+
     /// Puts marks back whose rows could not be deleted.
     #[cfg(feature = "postgres")]
     pub(super) fn give_back(&mut self, marks: Vec<ExpiryMark>) {

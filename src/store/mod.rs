@@ -173,6 +173,8 @@ pub enum Change {
     /// A message that came from another node's queue is taken. The batch has its `Stored` too, and must be refused if the message is
     /// not on its way (any more).
     Taken {
+        /// The uid of the queue that takes it.
+        target: u64,
         /// The uid of the queue that it left.
         source: u64,
         /// Its number in that queue.
@@ -192,12 +194,14 @@ pub enum Change {
 }
 
 /// What a store has to know of a queue that it loaded by itself, to write what happens in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdoptedQueue {
     /// The queue's uid.
     pub uid: u64,
     /// Message numbers below this one may have been given out.
     pub reserved: u64,
+    /// Deduplication ids of messages up to which number had been accepted by when: they expire.
+    pub expiring: Vec<(Time, u64)>,
 }
 
 impl Change {

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{DeduplicationScope, Extra, MessageState, Time};
-use crate::store::QueueRecord;
+use crate::store::{QueueRecord, TransferRecordCause};
 
 /// The letters of `message.state`.
 const STATES: [(MessageState, i8); 3] = [
@@ -21,6 +22,25 @@ pub(super) fn letter(state: MessageState) -> i8 {
 
 pub(super) fn state(letter: i8) -> Option<MessageState> {
     STATES.iter().find(|(_, known)| *known == letter).map(|(state, _)| *state)
+}
+
+/// `transfer.cause` and `transfer.task`.
+pub(super) fn cause_letter(cause: &TransferRecordCause) -> (i8, Option<&str>) {
+    match cause {
+        TransferRecordCause::DeadLetter => (b'd'.cast_signed(), None),
+        TransferRecordCause::MoveTask(task) => (b't'.cast_signed(), Some(task)),
+        TransferRecordCause::ByHand => (b'h'.cast_signed(), None),
+    }
+}
+
+/// The cause for which [`cause_letter`] gave this, or what is wrong with it.
+pub(super) fn cause(letter: i8, task: Option<&str>) -> Result<TransferRecordCause, String> {
+    match (letter.cast_unsigned(), task) {
+        (b'd', None) => Ok(TransferRecordCause::DeadLetter),
+        (b't', Some(task)) => Ok(TransferRecordCause::MoveTask(Arc::from(task))),
+        (b'h', None) => Ok(TransferRecordCause::ByHand),
+        (letter, task) => Err(format!("`{}` with the task {task:?} is no cause", char::from(letter))),
+    }
 }
 
 /// Whole numbers have a sign in the database; nothing counts so far.

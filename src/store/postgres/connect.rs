@@ -1,5 +1,6 @@
 //! A connection to the database, driven by the thread that uses it.
 
+use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::Severity;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Statement};
 
 use super::errors;
 use super::tls;
@@ -36,6 +37,7 @@ const SESSION: &str = "SET client_min_messages = warning; SET jit = off; SET pla
     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 
 /// What makes connections.
+#[derive(Clone)]
 pub(super) struct Connector {
     address: Address,
     tls: Option<MakeRustlsConnect>,
@@ -46,6 +48,8 @@ pub(super) struct Connector {
 pub(super) struct Session {
     pub client: Client,
     warnings: Arc<Warnings>,
+    /// By their text.
+    statements: Mutex<HashMap<&'static str, Statement>>,
     driver: JoinHandle<()>,
 }
 
@@ -83,7 +87,7 @@ impl Connector {
                 (client, drive(connection, Arc::clone(&warnings)))
             }
         };
-        let session = Session { client, warnings, driver };
+        let session = Session { client, warnings, statements: Mutex::default(), driver };
         session.client.batch_execute(SESSION).await?;
         Ok(session)
     }
@@ -116,6 +120,18 @@ impl Session {
     /// Whether it is of no more use.
     pub(super) fn is_lost(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// A statement that is asked for again and again.
+    pub(super) async fn prepared(&self, text: &'static str) -> Result<Statement, tokio_postgres::Error> {
+        let known = || self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().get(text).cloned();
+        if let Some(statement) = found {
+            return Ok(statement);
+        }
+        let statement = self.client.prepare(text).await?;
+        known().insert(text, statement.clone());
+        Ok(statement)
     }
 
     /// The last warning since this was asked.
@@ -168,8 +184,8 @@ pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Polls all together and in their order, so that all are on their way before the first is answered.
-pub(super) async fn together<'a, T>(mut all: Vec<Pin<Box<dyn Future<Output = T> + 'a>>>) -> Vec<T> {
-    let mut done: Vec<Option<T>> = all.iter().map(|_| None).collect();
+pub(super) async fn together<F: Future + ?Sized>(mut all: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
+    let mut done: Vec<Option<F::Output>> = all.iter().map(|_| None).collect();
     let mut polled = pin!(std::future::poll_fn(move |context| {
         let mut waits = false;
         for (future, done) in all.iter_mut().zip(&mut done) {

@@ -5,7 +5,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `schema.sql` `schema.rs` | the tables, the view for people, and what is looked at before a database is used |
+//! | `schema.sql` `schema_2.sql` `schema.rs` | the tables, the view for people, and what is looked at before a database is used |
 //! | `url.rs` `tls.rs` | the URL of a database; which certificates are taken |
 //! | `errors.rs` | errors of a database, in the words of the store |
 //! | `connect.rs` | a connection, its settings, its warnings |
@@ -17,6 +17,7 @@
 //! | `write.rs` | committing: the summary of a batch becomes statements |
 //! | `read.rs` | loading: rows become effects |
 //! | `upkeep.rs` | clearing away |
+//! | `shared/` | what the nodes of one database know of each other |
 //!
 //! **Invariant:** a batch is in the database only if its node was not 'gone' at that commit, and whoever sets a node to
 //! 'gone' sees all that it ever committed. That rests on the row of the node, which each commit holds, and on nothing
@@ -35,6 +36,7 @@ mod node;
 mod promise;
 mod read;
 mod schema;
+mod shared;
 mod statements;
 mod tls;
 mod upkeep;
@@ -56,7 +58,9 @@ use schema::Looking;
 use upkeep::Upkeep;
 use write::Queues;
 
+pub use node::ClusterOptions;
 pub use promise::Promise;
+pub use shared::{Claimed, Directory, Give, Listed, NodeRow, NodeRowState, Orphan, RoundRead, Shared};
 
 /// What is loaded waits in so many portions to be taken.
 const PORTIONS: usize = 8;
@@ -73,6 +77,8 @@ pub struct Options {
     pub namespace: String,
     /// What this kew is called in the table of nodes and in the log of others; by default its process and machine.
     pub name: Option<String>,
+    /// It is one of several that share the queues.
+    pub cluster: Option<ClusterOptions>,
     /// The time for time limits and pauses.
     pub time: NetworkTime,
 }
@@ -84,6 +90,7 @@ impl Default for Options {
             replicated_by_storage: false,
             namespace: "merged".into(),
             name: None,
+            cluster: None,
             time: NetworkTime::real(),
         }
     }
@@ -99,6 +106,8 @@ pub struct PostgresStore {
     is_known: bool,
     upkeep: Upkeep,
     beat: Option<Beat>,
+    /// What this node is called, if it is one of several.
+    shares_as: Option<String>,
     promise: Promise,
     failed: Option<StoreError>,
 }
@@ -112,7 +121,6 @@ impl PostgresStore {
     /// older one.
     pub fn open(url: &str, options: &Options) -> Result<PostgresStore, StoreError> {
         let connector = Connector::new(url, options.time.clone())?;
-        let beating = Connector::new(url, options.time.clone())?;
         let id = fastrand::i64(1..);
         let name = options.name.clone().unwrap_or_else(|| format!("kew {id} (process {})", std::process::id()));
         apart(|| {
@@ -125,13 +133,21 @@ impl PostgresStore {
                     return Err(error);
                 }
             };
+            // The rounds of one of several nodes raise its beat.
+            let alone = options.cluster.is_none();
+            let beat = alone.then(|| Beat::start(connector.clone(), id)).transpose()?;
+            let mut queues = Queues::default();
+            // Others may have left something that is to be cleared away.
+            queues.discarded = !alone;
             Ok(PostgresStore {
                 runtime: Some(runtime),
                 link: Link::new(connector, id),
-                queues: Queues::default(),
-                is_known: false,
+                queues,
+                // It has none before it adopts some.
+                is_known: !alone,
                 upkeep: Upkeep::default(),
-                beat: Some(Beat::start(beating, id)?),
+                beat,
+                shares_as: (!alone).then_some(name),
                 promise,
                 failed: None,
             })
@@ -150,6 +166,17 @@ impl PostgresStore {
         self.link.node
     }
 
+    /// What it shares with other nodes. To be had more than once.
+    ///
+    /// # Errors
+    /// If it was not opened as one of several.
+    pub fn shared(&self) -> Result<Shared, StoreError> {
+        let name = self.shares_as.clone().ok_or_else(|| StoreError::Internal {
+            detail: format!("{}: this kew shares it with no other", self.link.connector.place()),
+        })?;
+        Ok(Shared::new(self.link.connector.clone(), self.link.node, name))
+    }
+
     /// Remembers an error for good.
     fn fail(&mut self, error: StoreError) -> StoreError {
         self.failed = Some(error.clone());
@@ -161,13 +188,17 @@ impl PostgresStore {
     }
 
     fn read(&mut self, now: Time, to: SyncSender<Vec<StoredItem>>) -> Result<(), StoreError> {
+        if self.shares_as.is_some() {
+            // One of several loads its queues one by one.
+            return Ok(());
+        }
         let PostgresStore { runtime: Some(runtime), link, queues, .. } = self else { return Ok(()) };
         runtime.block_on(async {
             let name = format!("{}/load", application_name(link.node));
             let session = link.connector.connect_at_start(&name).await?;
-            let place = link.connector.place();
-            let loading = read::Loading { client: &session.client, place, now, queues, to, items: Vec::new() };
-            loading.run().await?;
+            let source = read::Source { client: &session.client, connector: &link.connector, patience: None };
+            let sink = read::Portions { queues, to, items: Vec::new() };
+            read::Loading { source, now, sink }.everything().await?;
             commit::settle_reading(&link.connector, &session, link.node).await
         })?;
         self.is_known = true;
@@ -204,7 +235,7 @@ async fn open(connector: &Connector, id: i64, name: &str, options: &Options) -> 
     promise.replicated_by_storage = options.replicated_by_storage;
     promise.refuse(connector.place(), options.require_replica)?;
     looking.schema(&options.namespace).await?;
-    Joining { connector, id, name }.join(session).await?;
+    Joining { connector, id, name, cluster: options.cluster.as_ref() }.join(session).await?;
     Ok(promise)
 }
 

@@ -1,25 +1,29 @@
 //! A life of a kew process in the database: joining, waiting as a stand-by, taking over, the beat, leaving.
 //!
-//! One kew serves at a time. Another that is started waits, and looks once a second: the beat of the one that serves
-//! goes up as long as it lives. A beat that stands still for some rounds makes it suspect; then it is set to 'gone',
-//! which no commit of it gets past.
+//! A kew that serves alone waits as long as any other lives, and looks once a second: the beat of one that serves goes up
+//! as long as it lives. A beat that stands still for some rounds makes it suspect; then it is set to 'gone', which no
+//! commit of it gets past. One of several waits in the same way for a kew that serves alone, and for nobody else; which
+//! of the several have gone, the rounds of the others find out (`shared/`).
 //!
 //! **Invariant:** correctness does not depend on the judgement: a kew that was taken for dead wrongly learns it at its
 //! next commit, and has acknowledged nothing that its successor did not load.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use tokio::sync::Notify;
 use tokio_postgres::Client;
 
 use super::commit::application_name;
 use super::connect::{Connector, PATIENCE, Session, runtime};
 use super::errors;
-use super::schema::ADVISORY_LOCK;
+use super::schema::{ADVISORY_LOCK, SCHEMA_2, VERSION};
 use crate::store::{StoreError, Wake};
 
 /// How often a beat goes up, and how often a stand-by looks.
@@ -35,6 +39,21 @@ const ROUNDS_WITHOUT_SESSIONS: u32 = 2;
 /// How long leaving may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// One of several kews that share the queues of a database.
+#[derive(Clone)]
+pub struct ClusterOptions {
+    /// Where the others reach it: `http://HOST:PORT`.
+    pub peer_url: String,
+    /// What all of them know, and nobody else.
+    pub secret: String,
+}
+
+impl fmt::Debug for ClusterOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterOptions").field("peer_url", &self.peer_url).finish_non_exhaustive()
+    }
+}
+
 /// What is known of another node from looking at its beat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Suspicion {
@@ -45,6 +64,11 @@ pub(super) struct Suspicion {
 }
 
 impl Suspicion {
+    /// Whether this beat is another than before.
+    fn moved(&self, beat: i64) -> bool {
+        self.beat.is_some_and(|before| before != beat)
+    }
+
     /// Takes what a round has found, and says whether the node is to be taken over. Rounds that follow the one before
     /// within a second do not count; nor do those in which the database did not answer, which are not told.
     pub(super) fn look(&mut self, now_ms: u64, beat: i64, has_sessions: bool) -> bool {
@@ -64,6 +88,8 @@ struct Other {
     name: String,
     beat: i64,
     has_sessions: bool,
+    /// Whether it serves alone.
+    is_alone: bool,
 }
 
 /// A node that is about to join.
@@ -71,6 +97,8 @@ pub(super) struct Joining<'a> {
     pub connector: &'a Connector,
     pub id: i64,
     pub name: &'a str,
+    /// If it is to be one of several.
+    pub cluster: Option<&'a ClusterOptions>,
 }
 
 impl Joining<'_> {
@@ -113,10 +141,16 @@ impl Joining<'_> {
         let others = self.connector.within(PATIENCE, others(client, self.id)).await;
         let others = others.ok_or_else(|| self.connector.silent())?.map_err(|error| self.error(&error))?;
         let now_ms = self.connector.time.now_ms();
-        let mut alive = None;
-        for other in &others {
+        let is_stranger = self.is_stranger(client).await?;
+        let (mut alive, mut dead) = (None, Vec::new());
+        for other in others.iter().filter(|other| self.waits_for(other) || is_stranger) {
             let suspicion = known.entry(other.id).or_default();
-            if !suspicion.look(now_ms, other.beat, other.has_sessions) {
+            if is_stranger && suspicion.moved(other.beat) {
+                return Err(self.stranger(other));
+            }
+            if suspicion.look(now_ms, other.beat, other.has_sessions) {
+                dead.push(other);
+            } else {
                 alive = Some(other);
             }
         }
@@ -127,14 +161,14 @@ impl Joining<'_> {
             }
             return Ok(false);
         }
-        let taken = self.connector.within(PATIENCE, self.take_over(client, &others)).await;
+        let taken = self.connector.within(PATIENCE, self.take_over(client, &dead)).await;
         match taken.ok_or_else(|| self.connector.silent())? {
             Ok(joined) => Ok(joined),
             Err(error) => {
                 let _ = client.batch_execute("ROLLBACK").await;
                 if error.code().is_some_and(|code| code.code() == "55P03") {
                     // One of its sessions holds the row, in the middle of a commit.
-                    terminate(client, &others).await.map_err(|error| self.error(&error))?;
+                    terminate(client, dead.iter().map(|other| other.id)).await.map_err(|error| self.error(&error))?;
                     return Ok(false);
                 }
                 Err(self.error(&error))
@@ -146,8 +180,39 @@ impl Joining<'_> {
         errors::at_start(self.connector.place(), error)
     }
 
+    /// Whether it has to be waited until this one has gone.
+    fn waits_for(&self, other: &Other) -> bool {
+        self.cluster.is_none() || other.is_alone
+    }
+
+    /// Whether nodes that may live have another secret than this one.
+    async fn is_stranger(&self, client: &Client) -> Result<bool, StoreError> {
+        let Some(secret) = self.digest() else { return Ok(false) };
+        let sql = "SELECT EXISTS (SELECT FROM kew.node n WHERE n.state <> 'gone' AND to_json(n) ->> 'peer_url' IS NOT NULL) \
+            AND to_json(m) ->> 'secret' IS DISTINCT FROM $1::bytea::text FROM kew.meta m";
+        let asked = self.connector.within(PATIENCE, client.query_one(sql, &[&secret])).await;
+        let row = asked.ok_or_else(|| self.connector.silent())?.map_err(|error| self.error(&error))?;
+        Ok(row.get(0))
+    }
+
+    fn stranger(&self, other: &Other) -> StoreError {
+        StoreError::Unusable {
+            place: self.connector.place().into(),
+            detail: format!("{} serves from it with another --cluster-secret", other.name),
+            cure: "start all kews of a database with the same one; to change it, stop all of them first".into(),
+        }
+    }
+
+    /// What the database keeps of the secret, to tell another one.
+    fn digest(&self) -> Option<Vec<u8>> {
+        let secret = &self.cluster?.secret;
+        let mut digest = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+        digest.update(b"kew cluster");
+        Some(digest.finalize().into_bytes().to_vec())
+    }
+
     /// Sets these nodes to 'gone' and joins, unless something has changed meanwhile.
-    async fn take_over(&self, client: &Client, dead: &[Other]) -> Result<bool, tokio_postgres::Error> {
+    async fn take_over(&self, client: &Client, dead: &[&Other]) -> Result<bool, tokio_postgres::Error> {
         let begin = format!("BEGIN; SET LOCAL lock_timeout = '500ms'; SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
         client.batch_execute(&begin).await?;
         for node in dead {
@@ -160,18 +225,11 @@ impl Joining<'_> {
                 "UPDATE kew.node SET state = 'gone', gone_by = $2, gone = now() WHERE id = $1 AND state <> 'gone'";
             client.execute(sql, &[&node.id, &self.name]).await?;
         }
-        let left = "SELECT count(*) FROM kew.node WHERE state <> 'gone' AND id <> $1";
-        if client.query_one(left, &[&self.id]).await?.get::<_, i64>(0) > 0 {
+        if !self.may_join(client).await? {
             client.batch_execute("ROLLBACK").await?;
             return Ok(false);
         }
-        let version = env!("CARGO_PKG_VERSION");
-        let sql =
-            "INSERT INTO kew.node (id, state, name, version) VALUES ($1, 'serving', $2, $3) ON CONFLICT DO NOTHING";
-        client.execute(sql, &[&self.id, &self.name, &version]).await?;
-        let sql = "INSERT INTO kew.beat (node, beat) VALUES ($1, 0) ON CONFLICT DO NOTHING";
-        client.execute(sql, &[&self.id]).await?;
-        client.execute("UPDATE kew.queue SET owner = $1, epoch = epoch + 1 WHERE owner <> $1", &[&self.id]).await?;
+        self.enter(client).await?;
         // Of those that have gone, nobody asks any more.
         let sql = "DELETE FROM kew.mark WHERE node IN (SELECT id FROM kew.node WHERE state = 'gone')";
         client.execute(sql, &[]).await?;
@@ -183,28 +241,70 @@ impl Joining<'_> {
         }
         Ok(true)
     }
+
+    /// Whether nobody is left who does not go with this one. Makes the schema newer if it is not of this version.
+    async fn may_join(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
+        let sql = "SELECT count(*) FILTER (WHERE to_json(n) ->> 'peer_url' IS NULL), count(*) FROM kew.node n \
+            WHERE n.state <> 'gone' AND n.id <> $1";
+        let row = client.query_one(sql, &[&self.id]).await?;
+        let (alone, all): (i64, i64) = (row.get(0), row.get(1));
+        if (if self.cluster.is_some() { alone } else { all }) > 0 {
+            return Ok(false);
+        }
+        let schema: i32 = client.query_one("SELECT schema FROM kew.meta", &[]).await?.get(0);
+        if schema < VERSION {
+            client.batch_execute(SCHEMA_2).await?;
+            tracing::info!("the schema kew in {} is of version {VERSION} now", self.connector.place());
+        }
+        let Some(secret) = self.digest() else { return Ok(true) };
+        let sql = "UPDATE kew.meta SET secret = $1 WHERE secret = $1 OR $2";
+        Ok(client.execute(sql, &[&secret, &(all == 0)]).await? == 1)
+    }
+
+    /// Joins; one that serves alone has all queues then.
+    async fn enter(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
+        let version = env!("CARGO_PKG_VERSION");
+        let peer_url = self.cluster.map(|cluster| &cluster.peer_url);
+        let sql = "INSERT INTO kew.node (id, state, name, version, peer_url) VALUES ($1, 'serving', $2, $3, $4) \
+            ON CONFLICT DO NOTHING";
+        client.execute(sql, &[&self.id, &self.name, &version, &peer_url]).await?;
+        let sql = "INSERT INTO kew.beat (node, beat) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+        client.execute(sql, &[&self.id]).await?;
+        if self.cluster.is_none() {
+            client.batch_execute("UPDATE kew.meta SET rev = rev + 1").await?;
+            let sql = "UPDATE kew.queue SET owner = $1, epoch = epoch + 1, rev = (SELECT m.rev FROM kew.meta m) \
+                WHERE owner <> $1";
+            client.execute(sql, &[&self.id]).await?;
+        }
+        Ok(())
+    }
 }
 
 async fn others(client: &Client, id: i64) -> Result<Vec<Other>, tokio_postgres::Error> {
     let sql = "SELECT n.id, n.name, coalesce(b.beat, -1), EXISTS (SELECT FROM pg_stat_activity a \
         WHERE a.datname = current_database() \
-        AND (a.application_name = 'kew/' || n.id OR a.application_name LIKE 'kew/' || n.id || '/%')) \
-        FROM kew.node n LEFT JOIN kew.beat b ON b.node = n.id WHERE n.state <> 'gone' AND n.id <> $1";
+        AND (a.application_name = 'kew/' || n.id OR a.application_name LIKE 'kew/' || n.id || '/%')), \
+        to_json(n) ->> 'peer_url' IS NULL FROM kew.node n LEFT JOIN kew.beat b ON b.node = n.id WHERE n.state <> 'gone' AND n.id <> $1";
     let rows = client.query(sql, &[&id]).await?;
     let other = |row: tokio_postgres::Row| Other {
         id: row.get(0),
         name: row.get(1),
         beat: row.get(2),
         has_sessions: row.get(3),
+        is_alone: row.get(4),
     };
     Ok(rows.into_iter().map(other).collect())
 }
 
-async fn terminate(client: &Client, nodes: &[Other]) -> Result<(), tokio_postgres::Error> {
+/// Ends the sessions of nodes.
+pub(super) async fn terminate(
+    client: &Client,
+    nodes: impl IntoIterator<Item = i64>,
+) -> Result<(), tokio_postgres::Error> {
     for node in nodes {
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
             AND (application_name = 'kew/' || $1::int8 OR application_name LIKE 'kew/' || $1::int8 || '/%')";
-        client.execute(sql, &[&node.id]).await?;
+        client.execute(sql, &[&node]).await?;
     }
     Ok(())
 }

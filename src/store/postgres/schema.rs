@@ -7,7 +7,7 @@ use super::promise::Promise;
 use crate::store::StoreError;
 
 /// The version this kew writes: `kew.meta.schema`.
-const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// The oldest server: `server_version_num`.
 const SERVER_MIN: i32 = 150_000;
@@ -15,7 +15,11 @@ const SERVER_MIN: i32 = 150_000;
 /// Taken while the schema is made or a node joins ("kewq").
 pub(super) const ADVISORY_LOCK: i64 = 0x6b65_7771;
 
+/// Schema 1.
 const SCHEMA: &str = include_str!("schema.sql");
+
+/// What makes schema 2 of it.
+pub(super) const SCHEMA_2: &str = include_str!("schema_2.sql");
 
 /// How a database is looked at.
 pub(super) struct Looking<'a> {
@@ -64,7 +68,8 @@ impl Looking<'_> {
         })
     }
 
-    /// Makes the schema where there is none, and refuses one that is not of this version or of another kind.
+    /// Makes the schema where there is none, and refuses one that is newer than this version or of another kind. An older
+    /// one is made newer by who joins ([`super::node`]), when nobody serves from it.
     pub(super) async fn schema(&self, namespace: &str) -> Result<(), StoreError> {
         // Held to the end of the transaction, so that two kews do not both make it.
         let begin = format!("BEGIN; SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
@@ -91,7 +96,9 @@ impl Looking<'_> {
         if !has_schema {
             self.client.batch_execute("CREATE SCHEMA kew").await.map_err(self.error())?;
         }
-        self.client.batch_execute(SCHEMA).await.map_err(self.error())?;
+        for sql in [SCHEMA, SCHEMA_2] {
+            self.client.batch_execute(sql).await.map_err(self.error())?;
+        }
         let sql = "INSERT INTO kew.meta (schema, namespace, made_by) VALUES ($1, $2, $3)";
         let by = concat!("kew ", env!("CARGO_PKG_VERSION"));
         self.client.execute(sql, &[&VERSION, &namespace, &by]).await.map_err(self.error())?;

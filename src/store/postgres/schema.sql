@@ -1,4 +1,4 @@
--- Schema 1 of kew's store in PostgreSQL. For people who look inside: start with the view kew.messages.
+-- Schema 1 of kew's store in PostgreSQL; schema_2.sql says what came later. For people who look inside: start with the view kew.messages.
 -- Times are milliseconds since 1970 (UTC) in columns ending in _ms. Only kew may write.
 
 CREATE TABLE kew.meta (

@@ -1,0 +1,117 @@
+//! The connections by which a node looks at what it shares with others: one for small questions, one for loading.
+
+use tokio_postgres::Client;
+
+use super::super::commit::application_name;
+use super::super::connect::{Connector, PATIENCE, Session};
+use super::super::errors::{self, Trouble};
+use crate::store::StoreError;
+
+/// What a node shares with the others of its database. All that is asked works on the runtime of who asks. When it
+/// fails, or is given up by dropping it, its connection is given up as well and the next one makes a new one.
+///
+/// There may be more than one of a node, such as one for the rounds and one for loading, each with connections of its
+/// own.
+pub struct Shared {
+    pub(super) connector: Connector,
+    pub(super) node: i64,
+    /// What this node is called.
+    pub(super) name: String,
+    control: Option<Session>,
+    pub(super) loading: Option<Session>,
+    /// How many connections for small questions there have been.
+    pub(super) connections: u64,
+    /// How many there had been when the directory was read.
+    pub(super) directory_read_by: Option<u64>,
+    /// How many queues the nodes own, and as of when: `kew.meta.rev`.
+    pub(super) counted: Option<(i64, Vec<(i64, u64)>)>,
+    /// Claims that may be in the database and are to go.
+    pub(super) unwanted_claims: Vec<[String; 3]>,
+}
+
+impl Shared {
+    pub(in super::super) fn new(connector: Connector, node: i64, name: String) -> Shared {
+        Shared {
+            connector,
+            node,
+            name,
+            control: None,
+            loading: None,
+            connections: 0,
+            directory_read_by: None,
+            counted: None,
+            unwanted_claims: Vec::new(),
+        }
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn node(&self) -> i64 {
+        self.node
+    }
+
+    /// The connection for small questions. Whoever does not give it back has not ended well with it.
+    pub(super) async fn take(&mut self) -> Result<Session, StoreError> {
+        if let Some(session) = self.control.take().filter(|session| !session.is_lost()) {
+            return Ok(session);
+        }
+        let session = self.connector.connect_at_start(&format!("{}/round", application_name(self.node))).await?;
+        self.connections += 1;
+        Ok(session)
+    }
+
+    pub(super) fn give_back(&mut self, session: Session) {
+        self.control = Some(session);
+    }
+
+    /// What comes of a question, if it comes in time.
+    pub(super) async fn in_time<T>(
+        &self,
+        question: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
+        match self.connector.within(PATIENCE, question).await {
+            Some(answer) => answer.map_err(|error| self.error(&error)),
+            None => Err(self.connector.silent()),
+        }
+    }
+
+    pub(super) fn error(&self, error: &tokio_postgres::Error) -> StoreError {
+        match errors::judge(self.connector.place(), error) {
+            Trouble::Fenced(by) => StoreError::Fenced { by },
+            _ => errors::at_start(self.connector.place(), error),
+        }
+    }
+
+    pub(super) fn damaged(&self, detail: String) -> StoreError {
+        StoreError::Damaged { place: self.connector.place().into(), detail }
+    }
+
+    /// Begins a transaction that takes place only if this node has not gone, and holds its row until it ends.
+    pub(super) async fn begin(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
+        client.batch_execute(&format!("BEGIN; SELECT kew.hold({}, NULL)", self.node)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Time;
+
+    fn is_send<T: Send>(_: T) {}
+
+    /// What is asked may be waited for by any thread of a runtime.
+    #[test]
+    fn questions_may_change_threads() {
+        let connector = Connector::new("postgres://kew@localhost/kew", crate::clock::NetworkTime::manual()).unwrap();
+        let mut shared = Shared::new(connector, 1, "one".into());
+        is_send(shared.round(0, &|| 0));
+        is_send(shared.directory(None));
+        is_send(shared.fence(1, 1, &|_| Vec::new()));
+        is_send(shared.assign(&[], &|_| Vec::new()));
+        is_send(shared.load_queue(1, Time(0), &mut |_| ()));
+        is_send(shared.transfers(1, 1));
+        is_send(shared.claim("", "", ""));
+        is_send(shared.disclaim("", "", ""));
+        is_send(shared.drain());
+    }
+}

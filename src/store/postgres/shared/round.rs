@@ -1,0 +1,224 @@
+//! A round: a node raises its beat, and looks at everything that may have changed.
+
+use std::pin::Pin;
+
+use tokio_postgres::Row;
+
+use super::super::connect::{Session, together};
+use super::control::Shared;
+use crate::store::StoreError;
+
+/// So many queues without an owner are told of in one round.
+const ORPHANS_MAX: i64 = 10_000;
+
+/// The numbers of the nodes' commits to the directory, and the time of the database.
+const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, rev FROM kew.meta";
+
+/// Those that live, those that have gone in the last minutes, and this one.
+const NODES: &str = "SELECT n.id, n.state, coalesce(b.beat, -1), n.name, n.peer_url, n.version, \
+    coalesce(b.ahead_us, 0), (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database() \
+    AND (a.application_name = 'kew/' || n.id OR a.application_name LIKE 'kew/' || n.id || '/%')) \
+    FROM kew.node n LEFT JOIN kew.beat b ON b.node = n.id \
+    WHERE n.state <> 'gone' OR n.id = $1 OR n.gone > now() - interval '5 minutes'";
+
+/// From one target to the next by the index, however many messages are on their way to each.
+const TRANSFERS: &str = "WITH RECURSIVE t (target) AS ( \
+    (SELECT x.target FROM kew.transfer x ORDER BY x.target LIMIT 1) UNION ALL \
+    SELECT (SELECT x.target FROM kew.transfer x WHERE x.target > t.target ORDER BY x.target LIMIT 1) FROM t \
+    WHERE t.target IS NOT NULL) \
+    SELECT t.target FROM t WHERE (SELECT q.owner FROM kew.queue q WHERE q.uid = t.target) = $1";
+
+/// From one owner to the next by the index, and the queues of those who are not there.
+const ORPHANS: &str = "WITH RECURSIVE o (owner) AS ( \
+    (SELECT x.owner FROM kew.queue x ORDER BY x.owner LIMIT 1) UNION ALL \
+    SELECT (SELECT x.owner FROM kew.queue x WHERE x.owner > o.owner ORDER BY x.owner LIMIT 1) FROM o \
+    WHERE o.owner IS NOT NULL), \
+    dead AS MATERIALIZED (SELECT o.owner FROM o WHERE o.owner IS NOT NULL \
+    AND NOT EXISTS (SELECT FROM kew.node n WHERE n.id = o.owner AND n.state <> 'gone')) \
+    SELECT q.uid, q.owner FROM dead JOIN kew.queue q ON q.owner = dead.owner LIMIT $1";
+
+const COUNTS: &str = "SELECT owner, count(*) FROM kew.queue GROUP BY owner";
+
+/// `kew.node.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeRowState {
+    /// It serves.
+    Serving,
+    /// It is about to stop and gives its queues away.
+    Draining,
+    /// It commits nothing any more.
+    Gone,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRow {
+    /// Its number.
+    pub id: i64,
+    /// Its state.
+    pub state: NodeRowState,
+    /// Its beat; -1 if it has none.
+    pub beat: i64,
+    /// How many queues it owns.
+    pub queues: u64,
+    /// What it is called.
+    pub name: String,
+    /// Where the others reach it; `None` if it serves alone.
+    pub peer_url: Option<String>,
+    /// The version of kew.
+    pub version: String,
+    /// By how much its clock is ahead of the one of the database.
+    pub ahead_us: i64,
+    /// How many connections to the database it has.
+    pub sessions: u64,
+}
+
+/// A queue whose owner has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// The queue.
+    pub uid: u64,
+    /// The node that has gone, or was never there.
+    pub owner: i64,
+}
+
+/// What a round has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundRead {
+    /// Those that live, this one, and those that have gone in the last minutes.
+    pub nodes: Vec<NodeRow>,
+    /// The number of the last change to the directory.
+    pub rev: u64,
+    /// When the database was asked for its time, by the caller's clock.
+    pub began_us: i64,
+    /// The time of the database.
+    pub database_us: i64,
+    /// When it had told its time.
+    pub ended_us: i64,
+    /// Whether it was another connection than in the round before.
+    pub reconnected: bool,
+    /// Queues of this node to which something is on its way.
+    pub transfers: Vec<u64>,
+    /// Queues whose owner has gone or is not there; not more than there are to be given away at a time.
+    pub orphans: Vec<Orphan>,
+}
+
+type Rows = Result<(Vec<Row>, i64), tokio_postgres::Error>;
+
+impl Shared {
+    /// Raises the beat of this node, and looks at everything. That this node has gone is told by its row, which says
+    /// so or is not there. `monotonic_us` is the clock for which the time of the database is asked.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn round(
+        &mut self,
+        ahead_us: i64,
+        monotonic_us: &(dyn Fn() -> i64 + Sync),
+    ) -> Result<RoundRead, StoreError> {
+        let connections = self.connections;
+        let session = self.take().await?;
+        let reconnected = connections > 0 && self.connections > connections;
+        let began_us = monotonic_us();
+        let [clock, nodes, transfers, orphans] = self.in_time(self.questions(&session, ahead_us, monotonic_us)).await?;
+        let (clock, ended_us) = clock;
+        let clock = clock.first().ok_or_else(|| self.damaged("the table kew.meta is empty".into()))?;
+        let (database_us, rev): (i64, i64) = (clock.get(0), clock.get(1));
+        if self.counted.as_ref().is_none_or(|(known, _)| *known != rev) {
+            let rows = self.in_time(session.client.query(COUNTS, &[])).await?;
+            let counts = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned())).collect();
+            self.counted = Some((rev, counts));
+        }
+        self.drop_claims(&session.client).await?;
+        self.give_back(session);
+        Ok(RoundRead {
+            nodes: nodes.0.iter().map(|row| self.node_row(row)).collect(),
+            rev: rev.cast_unsigned(),
+            began_us,
+            database_us,
+            ended_us,
+            reconnected,
+            transfers: transfers.0.iter().map(|row| row.get::<_, i64>(0).cast_unsigned()).collect(),
+            orphans: orphans
+                .0
+                .iter()
+                .map(|row| Orphan { uid: row.get::<_, i64>(0).cast_unsigned(), owner: row.get(1) })
+                .collect(),
+        })
+    }
+
+    /// One round trip once the statements are known. What is read of the nodes comes behind the beat: who was declared
+    /// gone by then is told so.
+    async fn questions(
+        &self,
+        session: &Session,
+        ahead_us: i64,
+        monotonic_us: &(dyn Fn() -> i64 + Sync),
+    ) -> Result<[(Vec<Row>, i64); 4], tokio_postgres::Error> {
+        let client = &session.client;
+        let beat = format!(
+            "BEGIN; SET LOCAL synchronous_commit = off; \
+             INSERT INTO kew.beat (node, beat, ahead_us) SELECT id, 0, {ahead_us} FROM kew.node \
+             WHERE id = {} AND state <> 'gone' \
+             ON CONFLICT (node) DO UPDATE SET beat = kew.beat.beat + 1, ahead_us = excluded.ahead_us; COMMIT",
+            self.node
+        );
+        let me = self.node;
+        let ask = |sql: &'static str, param: Option<i64>| -> Pin<Box<dyn Future<Output = Rows> + Send + '_>> {
+            Box::pin(async move {
+                let statement = session.prepared(sql).await?;
+                let rows = match param {
+                    Some(param) => client.query(&statement, &[&param]).await?,
+                    None => client.query(&statement, &[]).await?,
+                };
+                Ok((rows, monotonic_us()))
+            })
+        };
+        let raise: Pin<Box<dyn Future<Output = Rows> + Send + '_>> =
+            Box::pin(async { client.batch_execute(&beat).await.map(|()| (Vec::new(), 0)) });
+        let answers = together(vec![
+            ask(CLOCK, None),
+            raise,
+            ask(NODES, Some(me)),
+            ask(TRANSFERS, Some(me)),
+            ask(ORPHANS, Some(ORPHANS_MAX)),
+        ])
+        .await;
+        let mut answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        let (clock, _) = (next(), next());
+        Ok([clock, next(), next(), next()])
+    }
+
+    fn node_row(&self, row: &Row) -> NodeRow {
+        let id: i64 = row.get(0);
+        let counts = self.counted.as_ref().map_or(&[][..], |(_, counts)| counts);
+        NodeRow {
+            id,
+            state: match row.get(1) {
+                "serving" => NodeRowState::Serving,
+                "draining" => NodeRowState::Draining,
+                _ => NodeRowState::Gone,
+            },
+            beat: row.get(2),
+            queues: counts.iter().find(|(owner, _)| *owner == id).map_or(0, |(_, queues)| *queues),
+            name: row.get(3),
+            peer_url: row.get(4),
+            version: row.get(5),
+            ahead_us: row.get(6),
+            sessions: row.get::<_, i64>(7).cast_unsigned(),
+        }
+    }
+
+    /// Says to the others that this node is about to stop and is not to be given queues.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn drain(&mut self) -> Result<(), StoreError> {
+        let session = self.take().await?;
+        let sql = "UPDATE kew.node SET state = 'draining' WHERE id = $1 AND state = 'serving'";
+        self.in_time(session.client.execute(sql, &[&self.node])).await?;
+        self.give_back(session);
+        Ok(())
+    }
+}
