@@ -13,7 +13,7 @@ use command::start::start;
 use command::{alerts, control, copy, environment, import, manual, output, policy, report, run, settings, tls};
 use kew::internals::clock::NetworkTime;
 use kew::internals::config::Settings;
-use kew::internals::store;
+use kew::internals::store::{self, StoreError};
 use kew::{Config, Server};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -40,6 +40,9 @@ const FOR_SALVAGE: &str =
     "a damaged database is brought back from its own backups, by pg_restore or to a point in time";
 /// How long a health check waits for an answer.
 const HEALTHCHECK_TIME_LIMIT: Duration = Duration::from_secs(3);
+
+/// The pause before a node that lost its life tries to join again.
+const REJOIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often memory that is free goes back to the system, whatever the server does meanwhile.
 const TRIM_PAUSE: Duration = Duration::from_secs(10);
@@ -89,41 +92,67 @@ fn serve(given: Settings) -> Result<ExitCode, String> {
         let mut signals = Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let mut hangups = Hangups::new(config.credentials.is_some() || config.tls_cert.is_some());
         let hangups = hangups.as_mut().map_err(|error| format!("cannot listen for signals: {error}"))?;
-        let server = tokio::select! {
-            biased;
-            started = start(config.clone()) => started?,
-            () = signals.next() => {
-                // Loading only reads; and what declaring queues writes is whole at any moment.
-                tracing::info!("stopping before all was loaded");
-                return Ok(ExitCode::SUCCESS);
-            }
-        };
-        let serve = async {
-            // As with LocalStack: who waits for `Ready.` finds what the scripts have made.
-            if let Some(scripts) = &scripts {
-                scripts.run(&server, &config.region).await;
-            }
-            greet(&server, &config);
-            trim().await
-        };
-        tokio::select! {
-            never = serve => match never {},
-            never = reload(&server, &config, hangups) => match never {},
-            () = signals.next() => {}
-            failure = server.failed() => {
-                tracing::error!("the store has failed and nothing more is acknowledged: {failure}; stopping");
-                // Those who wait are told that it failed.
+        let mut lives = 0;
+        loop {
+            let server = tokio::select! {
+                biased;
+                started = start(config.clone()) => match started {
+                    Ok(server) => server,
+                    // What was there before will be back; a first start is not to wait for it.
+                    Err(error) if lives > 0 => {
+                        tracing::error!("{error}; trying again");
+                        NetworkTime::real().pause(REJOIN_PAUSE).await;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
+                () = signals.next() => {
+                    // Loading only reads; and what declaring queues writes is whole at any moment.
+                    tracing::info!("stopping before all was loaded");
+                    return Ok(ExitCode::SUCCESS);
+                }
+            };
+            let serve = async {
+                // As with LocalStack: who waits for `Ready.` finds what the scripts have made.
+                if let Some(scripts) = &scripts {
+                    scripts.run(&server, &config.region).await;
+                }
+                greet(&server, &config);
+                trim().await
+            };
+            let failure = tokio::select! {
+                never = serve => match never {},
+                never = reload(&server, &config, hangups) => match never {},
+                () = signals.next() => return stop(server, &mut signals).await,
+                failure = server.failed() => failure,
+            };
+            if let (StoreError::Fenced { .. }, Some(_)) = (&failure, &config.peer) {
+                // Its queues are other nodes' by now: a new life, in which it may be given some again.
+                tracing::warn!("{failure}; joining anew");
                 server.shutdown().await;
-                return Ok(ExitCode::from(STORE_FAILED));
+                lives += 1;
+                continue;
             }
-        }
-        tracing::info!("stopping; a second signal ends at once");
-        tokio::select! {
-            () = server.shutdown() => Ok(ExitCode::SUCCESS),
-            // Leaving without waiting for anybody.
-            () = signals.next() => std::process::exit(CUT_OFF.into()),
+            tracing::error!("the store has failed and nothing more is acknowledged: {failure}; stopping");
+            // Those who wait are told that it failed.
+            server.shutdown().await;
+            return Ok(ExitCode::from(STORE_FAILED));
         }
     })
+}
+
+/// Ends a server: what is under way is finished, and the queues of a node are given to the others.
+async fn stop(server: Server, signals: &mut Signals) -> Result<ExitCode, String> {
+    tracing::info!("stopping; a second signal ends at once");
+    let stopped = async {
+        server.drain().await;
+        server.shutdown().await;
+    };
+    tokio::select! {
+        () = stopped => Ok(ExitCode::SUCCESS),
+        // Leaving without waiting for anybody.
+        () = signals.next() => std::process::exit(CUT_OFF.into()),
+    }
 }
 
 /// Reads again at each SIGHUP what may change while the server runs. A mistake in one file does not keep

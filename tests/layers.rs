@@ -17,7 +17,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("import", &["api", "config"]),
     ("store", &["clock", "config", "engine", "histogram"]),
     ("broker", &["api", "auth", "config", "engine", "store", "clock", "error", "histogram"]),
-    ("cluster", &["api", "broker", "clock", "config", "engine", "error", "store"]),
+    ("cluster", &["actions", "api", "broker", "clock", "config", "engine", "error", "store"]),
     ("actions", &["api", "auth", "broker", "config", "engine", "error"]),
     ("control", &["actions", "api", "auth", "broker", "clock", "config", "engine", "error"]),
     ("metrics", &["api", "broker", "clock", "control", "engine", "error", "histogram", "store"]),

@@ -27,6 +27,8 @@ pub struct Caller<'a> {
     pub fate: Option<&'a Fate<'a>>,
     /// Who it is, for the history.
     pub by: By,
+    /// For how long it has waited already, in milliseconds, at another node or for one.
+    pub waited_ms: u64,
 }
 
 /// How a request came in, as policies see it.

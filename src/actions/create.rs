@@ -69,6 +69,7 @@ pub(super) fn create(
 /// Tags are not compared (uncertain; they are not attributes).
 fn same_or_conflict(broker: &Broker, existing: Arc<Queue>, given: &Changes) -> Result<Pending<Arc<Queue>>, Error> {
     match first_difference(broker, &existing, given) {
+        None if existing.elsewhere().is_some() => Ok(Pending::nothing(existing)),
         // Its creation by another request may still be on its way to the store.
         None => {
             let pending = broker.open(&existing)?.close();

@@ -52,6 +52,7 @@ pub use hook::{Hook, HookFuture, Ticket};
 pub use pipeline::Actions;
 pub use points::{HandleUse, Points, Rank, Receiving, Scene};
 pub use presence::Presence;
+pub use resolve::meant;
 
 #[cfg(test)]
 mod tests;

@@ -58,7 +58,7 @@ pub(super) fn dead_letter_sources(broker: &Broker, target: &Queue) -> Vec<Arc<Qu
         let found = settings.redrive.as_ref().and_then(|policy| broker.redrive_target(policy, queue));
         found.is_some_and(|found| found.uid == target.uid)
     };
-    broker.namespace().all().into_iter().filter(points_here).collect()
+    broker.namespace().everywhere().into_iter().filter(points_here).collect()
 }
 
 pub(super) fn purge_queue(cx: &Context<'_>, _: QueueRequest) -> Result<Pending<Empty>, Error> {

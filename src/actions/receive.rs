@@ -19,8 +19,17 @@ use tokio::sync::oneshot;
 struct Receive {
     options: ReceiveOptions,
     wait_seconds: u32,
+    /// How much of that has passed already.
+    waited_ms: u64,
     system_attributes: Vec<&'static str>,
     message_attributes: Vec<String>,
+}
+
+impl Receive {
+    /// Whether it is to wait for messages.
+    fn waits(&self) -> bool {
+        u64::from(self.wait_seconds) * 1000 > self.waited_ms
+    }
 }
 
 /// The outcome of a first attempt to receive.
@@ -37,7 +46,7 @@ pub(super) async fn receive_message(
     r: ReceiveMessageRequest,
 ) -> Result<Pending<ReceiveMessageResult>, Error> {
     let queue = cx.queue()?;
-    let receive = check(r, queue)?;
+    let receive = check(r, queue, cx.caller.waited_ms)?;
     let points = cx.points(Operation::ReceiveMessage);
     let mut found = Receiving::AsUsual;
     if let Some((points, scene)) = &points {
@@ -99,9 +108,9 @@ fn first_attempt<'a>(
         FirstAttempt::Received(open.handoff(received.deliveries))
     } else if received.more_dead {
         FirstAttempt::Again
-    } else if receive.wait_seconds > 0 && !broker.is_closing() {
+    } else if receive.waits() && !broker.is_closing() {
         let (id, handoff) = open.park(receive.options.clone(), by);
-        let since = open.now();
+        let since = Time(open.now().as_ms().saturating_sub(receive.waited_ms));
         FirstAttempt::Parked(ParkedReceive { broker, queue, by, id, handoff, since, ended: false })
     } else if received.over_limit {
         return Err(Error::new(ErrorKind::OverLimit, OVER_LIMIT));
@@ -271,7 +280,7 @@ fn selected(stored: &engine::Attributes, wanted: &[String]) -> (Map<MessageAttri
     (values, md5)
 }
 
-fn check(r: ReceiveMessageRequest, queue: &Queue) -> Result<Receive, Error> {
+fn check(r: ReceiveMessageRequest, queue: &Queue, waited_ms: u64) -> Result<Receive, Error> {
     let settings = queue.settings();
     if let Some(id) = &r.receive_request_attempt_id {
         if !settings.fifo {
@@ -304,6 +313,7 @@ fn check(r: ReceiveMessageRequest, queue: &Queue) -> Result<Receive, Error> {
             attempt_id: r.receive_request_attempt_id.map(Into::into),
         },
         wait_seconds: wait.unwrap_or(settings.receive_wait_seconds),
+        waited_ms,
         system_attributes: system_attributes(
             &rules::all_names(r.attribute_names, "AttributeNames")?,
             &rules::all_names(r.message_system_attribute_names, "MessageSystemAttributeNames")?,

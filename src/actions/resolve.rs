@@ -38,6 +38,22 @@ pub(super) fn resolve(
     }
 }
 
+/// The queue that an address means for a caller, if it is there, at this node or at another one.
+pub fn meant(broker: &Broker, account: &str, region: &str, address: Address<'_>) -> Option<Arc<Queue>> {
+    let by_arn = |text: &str| broker.namespace().resolve_arn(&Arn::parse(text).ok()?, account);
+    let meant = match address {
+        Address::QueueUrl(url) | Address::ExistingQueueUrl(url) => QueueAddress::parse(url?)?,
+        Address::QueueName(name, owner) => {
+            let account = owner.filter(|owner| !owner.is_empty());
+            QueueAddress { host: None, account, region: None, name: name? }
+        }
+        Address::SourceArn(arn) => return by_arn(arn?),
+        Address::TaskHandle(handle) => return by_arn(&TaskHandle::decode(handle).ok()?.source_arn),
+        Address::Nothing => return None,
+    };
+    broker.namespace().resolve(meant, account, region)
+}
+
 /// Whether a queue that is not there is created.
 #[derive(Clone, Copy)]
 struct Create<'a> {

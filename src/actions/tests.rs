@@ -19,6 +19,7 @@ const CALLER: Caller<'static> = Caller {
     presence: None,
     fate: None,
     by: By { client: 0, request: 0 },
+    waited_ms: 0,
 };
 
 /// Takes down what it is asked and told. Refuses purges, and loses the answers of deletions.

@@ -1,18 +1,19 @@
-//! A queue that comes from another node, or goes to one, while others are served.
+//! A queue that comes from another node, or goes to one, while others are served; and messages that come from one.
 //!
 //! Whose a queue is stands in the store. It goes away in a commit of its owner's that has all that happened in it before; whoever
 //! still holds it here then, a request or a parked receive, is told that it has moved. One that comes is found by nobody before it
 //! is whole.
 
 use super::journal::Pending;
+use super::observer::By;
 use super::open::OpenQueue;
-use super::queue::{Gone, Queue};
+use super::queue::{Gone, Queue, TransferCause};
 use super::restore::rebuilt;
 use super::shared::Broker;
 use super::skew::Skew;
 use crate::engine::{Discarded, Effect};
 use crate::error::Error;
-use crate::store::{AdoptedQueue, Change, MoveTaskRecord, QueueRecord};
+use crate::store::{AdoptedQueue, Change, MoveTaskRecord, QueueRecord, TransferRecord, TransferRecordCause};
 use std::sync::Arc;
 
 impl Broker {
@@ -43,6 +44,40 @@ impl Broker {
     }
 }
 
+impl Broker {
+    /// Puts messages in that come from queues of other nodes, in this order. When what is answered is durable they are not on their
+    /// way any more; until then they must not be read again.
+    ///
+    /// # Errors
+    /// As [`Broker::open`].
+    pub fn take(&self, target: &Arc<Queue>, transfers: Vec<TransferRecord>) -> Result<Pending<()>, Error> {
+        let mut open = self.open(target)?;
+        for transfer in transfers {
+            let TransferRecord { source, number, source_arn, cause, message, .. } = transfer;
+            let id = message.id;
+            let message = match cause {
+                // Its target was deleted, so it is where it was.
+                _ if source == target.uid => message,
+                cause => open.changed_by(&cause.into(), message, &source_arn, target.fifo),
+            };
+            let renewed_from = Some(id).filter(|id| *id != message.id);
+            open.insert_renewed(message, renewed_from);
+            open.note(|queue, _| [Change::Taken { target: queue.uid, source, number }]);
+        }
+        Ok(open.close())
+    }
+}
+
+impl From<TransferRecordCause> for TransferCause {
+    fn from(cause: TransferRecordCause) -> TransferCause {
+        match cause {
+            TransferRecordCause::DeadLetter => TransferCause::DeadLetter,
+            TransferRecordCause::MoveTask(task) => TransferCause::MoveTask(task),
+            TransferRecordCause::ByHand => TransferCause::ByHand(By::default()),
+        }
+    }
+}
+
 impl OpenQueue<'_> {
     /// The rest of its life is another node's.
     fn hand_over(&mut self, to: i64) -> Discarded {
@@ -51,7 +86,8 @@ impl OpenQueue<'_> {
         self.broker.count_gone(&self.state.journal.tally);
         self.state.long_polls.dismiss();
         self.state.tell_watchers();
-        self.broker.namespace.take_out(self.queue);
+        let moved = Arc::new(self.queue.moved(&self.state.tags, to));
+        self.broker.namespace.replace(self.queue, &moved);
         self.broker.move_tasks.forget(self.queue);
         let now = self.now();
         self.state.engine.purge(now, &mut ())
@@ -90,6 +126,11 @@ impl Adopting<'_> {
         for record in tasks {
             broker.move_tasks.restore(&queue, record, now);
         }
+        // Before anybody finds it: what happens in it comes after that it is known.
+        let mut state = queue.lock(&broker.readers);
+        state.journal.note(|| [Change::Adopted(Box::new(adopted))]);
+        state.journal.flush(&broker.readers);
+        drop(state);
         if let Err(other) = broker.namespace.put_back(&queue) {
             broker.move_tasks.forget(&queue);
             return Err(other);

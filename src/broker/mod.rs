@@ -16,6 +16,7 @@
 //! | `timers.rs` | serves what is due, and turns a manual clock |
 //! | `turn.rs` | turns the clock step by step, and tells what that brought about |
 //! | `restore.rs` `skew.rs` | how queues come back from a store, also under another clock |
+//! | `neighbours.rs` | what is different where other nodes have queues too |
 //! | `adopt.rs` | a queue that comes from another node, or goes to one, while others are served |
 //!
 //! # Locks
@@ -29,6 +30,7 @@
 //! | `MoveTasks::tasks` | message move tasks | listed and cancelled by requests while a source is being emptied |
 //! | `Queue::settings` | a queue's settings | read by requests that check their members before they open the queue |
 //! | `Namespace::spaces` | names | a thread that holds a queue looks up its dead-letter queue |
+//! | `Neighbours::deleting` | deleted queues that the database may still have | noted under the lock of a queue that is deleted |
 //! | `Broker::gone` | counts of deleted queues | added to under the lock of a queue that goes |
 //! | `Wakeups::set` | wake-ups | set under a queue's lock, taken without it |
 //! | those of an observer and of `Points` | histories, faults | told and asked under a queue's lock; they ask for no queue in turn |
@@ -42,6 +44,7 @@ mod look;
 mod move_task_steps;
 mod move_tasks;
 mod namespace;
+mod neighbours;
 mod observer;
 mod open;
 mod queue;
@@ -63,6 +66,7 @@ pub use long_polls::{Handoff, LongPollId, LongPolls};
 pub use look::{Glance, QueueLook};
 pub use move_tasks::{MoveTask, MoveTaskStatus, MoveTasks};
 pub use namespace::{Added, Namespace};
+pub use neighbours::TellSent;
 pub use observer::{By, FailedEntry, Observer, QueueEvent, QueueNames};
 pub use open::{HANDOFFS_PER_TURN, OpenQueue};
 pub use queue::{Gone, Queue, QueueState};

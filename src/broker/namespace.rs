@@ -132,7 +132,8 @@ impl Namespace {
         self.spaces.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn region_key<'a>(&self, region: &'a str) -> &'a str {
+    /// What stands for a region in names: itself, or one for all when regions are merged.
+    pub fn region_key<'a>(&self, region: &'a str) -> &'a str {
         match self.mode {
             NamespaceMode::Merged => ANY_REGION,
             NamespaceMode::Aws => region,
@@ -190,15 +191,17 @@ impl Namespace {
         Added::New
     }
 
-    /// Adds a queue that was there before, however many there are.
+    /// Adds a queue that was there before, however many there are. What was known of it as another node's goes.
     ///
     /// # Errors
     /// The queue that has its name.
     pub fn put_back(&self, queue: &Arc<Queue>) -> Result<(), Arc<Queue>> {
         let place = self.place(queue);
         let mut spaces = self.write();
-        if let Some(other) = spaces.find(&place) {
-            return Err(other.clone());
+        match spaces.find(&place) {
+            Some(other) if other.elsewhere().is_none() => return Err(other.clone()),
+            Some(_) => spaces.remove(&place),
+            None => {}
         }
         spaces.insert(place, queue);
         self.generation.fetch_add(1, Ordering::AcqRel);
@@ -208,7 +211,12 @@ impl Namespace {
     /// Remembers that a queue of this name was deleted then.
     pub fn close_name(&self, account: &str, region: &str, name: &str, at: Time) {
         if self.cooldowns {
-            self.write().close_name((account.into(), self.region_key(region).into(), name.into()), at);
+            let place = (account.into(), self.region_key(region).into(), name.into());
+            let mut spaces = self.write();
+            // It may be told more than once.
+            if spaces.deleted.get(&place).is_none_or(|known| *known < at) {
+                spaces.close_name(place, at);
+            }
         }
     }
 
@@ -229,9 +237,18 @@ impl Namespace {
         }
     }
 
-    /// Takes a queue out that is another node's now.
-    pub fn take_out(&self, queue: &Queue) {
+    /// Takes a queue out that is another node's, and gone.
+    pub fn forget(&self, queue: &Queue) {
         self.take_out_of(&mut self.write(), queue);
+    }
+
+    /// Puts what is known of a queue of another node in the place of the queue, which was this node's.
+    pub fn replace(&self, queue: &Queue, with: &Arc<Queue>) {
+        let mut spaces = self.write();
+        let place = self.take_out_of(&mut spaces, queue);
+        if spaces.find(&place).is_none() {
+            spaces.insert(place, with);
+        }
     }
 
     fn take_out_of(&self, spaces: &mut Spaces, queue: &Queue) -> FullName {
@@ -267,8 +284,15 @@ impl Namespace {
         page.take(limit).map(|(_, queue)| queue.clone()).collect()
     }
 
-    /// Every queue there is.
+    /// Every queue of this node.
     pub fn all(&self) -> Vec<Arc<Queue>> {
+        let mut queues = self.everywhere();
+        queues.retain(|queue| queue.elsewhere().is_none());
+        queues
+    }
+
+    /// Every queue there is, also those of other nodes.
+    pub fn everywhere(&self) -> Vec<Arc<Queue>> {
         let spaces = self.read();
         spaces.accounts.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values).cloned().collect()
     }

@@ -150,8 +150,9 @@ impl OpenQueue<'_> {
         let QueueState { engine, journal, .. } = &mut *self.state;
         let bytes = message.body.len() + message.attributes.as_ref().map_or(0, |attributes| attributes.encoded.len());
         let sent = engine.send(self.now, message, journal);
-        if matches!(sent, Sent::Stored { .. }) {
-            journal.tally.sent(bytes);
+        match sent {
+            Sent::Stored { .. } => journal.tally.sent(bytes),
+            Sent::Duplicate { .. } => self.prove(),
         }
         sent
     }
@@ -255,6 +256,9 @@ impl OpenQueue<'_> {
         let received = engine.received_at(receipt);
         let deleted = engine.delete(self.now, receipt, journal);
         journal.tally.deleted(self.now, received, deleted != Deleted::ReceiptExpired);
+        if deleted == Deleted::AlreadyGone {
+            self.prove();
+        }
         deleted
     }
 
@@ -297,6 +301,7 @@ impl OpenQueue<'_> {
     /// Takes the queue itself away, with everything in it. What is answered may be large, as of [`OpenQueue::purge`].
     pub fn delete_queue(&mut self) -> Discarded {
         self.state.gone = Some(Gone::Deleted);
+        self.note_deleting();
         self.broker.count_gone(&self.state.journal.tally);
         self.state.long_polls.dismiss();
         // Those who await something here find the queue gone.

@@ -4,6 +4,7 @@ use super::ids::Ids;
 use super::journal::{Readers, not_durable};
 use super::move_tasks::MoveTasks;
 use super::namespace::Namespace;
+use super::neighbours::Neighbours;
 use super::observer::Observer;
 use super::queue::Queue;
 use super::tally::{Tally, Totals};
@@ -13,7 +14,7 @@ use crate::clock::{Clock, NetworkTime};
 use crate::config::NamespaceMode;
 use crate::error::Error;
 use crate::store::{Committer, PENDING_BYTES_MAX, QUEUES_MAX};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -51,6 +52,8 @@ pub struct Broker {
     pub(super) period_ms: u64,
     /// Counts of the queues that are gone.
     gone: Mutex<Totals>,
+    /// What matters only where other nodes have queues too.
+    pub(super) neighbours: OnceLock<Neighbours>,
 }
 
 impl Broker {
@@ -69,6 +72,7 @@ impl Broker {
             closing: watch::Sender::new(false),
             period_ms: PERIOD_MS_DEFAULT,
             gone: Mutex::default(),
+            neighbours: OnceLock::new(),
         }
     }
 

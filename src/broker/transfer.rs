@@ -56,10 +56,13 @@ impl Broker {
             TransferCause::DeadLetter | TransferCause::ByHand(_) => None,
             TransferCause::MoveTask(task) => self.move_tasks.count(source, task, messages.len() as u64),
         };
+        if self.goes_by_store(&target) && target.gone() != Some(Gone::Deleted) {
+            return self.send_on(source, &target, cause, (messages, removals), counted);
+        }
         let (mut open, messages) = match self.open(&target) {
             Ok(open) => (open, messages),
             Err(_) if target.gone() == Some(Gone::Moved) => {
-                return self.send_on(source, target.uid, cause, (messages, removals), counted);
+                return self.send_on(source, &target, cause, (messages, removals), counted);
             }
             // The target is gone, and with it what was on its way.
             Err(_) => match self.open(source) {
@@ -90,7 +93,7 @@ impl Broker {
     fn send_on(
         &self,
         source: &Arc<Queue>,
-        target: u64,
+        target: &Queue,
         cause: TransferCause,
         (messages, removals): (Vec<Message>, Vec<Entry>),
         counted: Option<Change>,
@@ -107,10 +110,13 @@ impl Broker {
         open.state.journal.append(removals);
         let sent = messages.into_iter().zip(numbers).map(|(message, number)| {
             let (source_arn, cause) = (source_arn.clone(), cause.clone());
-            Change::Sent(Box::new(TransferRecord { source: source.uid, number, target, source_arn, cause, message }))
+            let (source, target) = (source.uid, target.uid);
+            Change::Sent(Box::new(TransferRecord { source, number, target, source_arn, cause, message }))
         });
         open.note(|_, _| sent.chain(counted));
-        open.close_and_leave_departures().1
+        let (ticket, departed) = open.close_and_leave_departures();
+        self.tell_sent(target, ticket);
+        departed
     }
 }
 
@@ -120,7 +126,13 @@ fn arn_of(queue: &Queue) -> String {
 
 impl OpenQueue<'_> {
     /// A message as it enters this queue.
-    fn changed_by(&self, cause: &TransferCause, message: Message, source_arn: &Arc<str>, fifo: bool) -> Message {
+    pub(super) fn changed_by(
+        &self,
+        cause: &TransferCause,
+        message: Message,
+        source_arn: &Arc<str>,
+        fifo: bool,
+    ) -> Message {
         match cause {
             TransferCause::DeadLetter => as_dead_letter(message, source_arn, fifo, self.now()),
             // What arrives is a new message with the old content (developer guide).

@@ -1,18 +1,407 @@
-//! Requests to other nodes.
+//! Requests to other nodes, over HTTP/1.1 connections that are kept for the next one.
+//!
+//! An exchange drives its connection itself. So who drops an exchange ends the connection at once, and the other node learns that
+//! nobody waits any more; and a kept connection takes no task. Each thread keeps connections of its own: they belong to its runtime.
 
 use super::roll::NodeId;
+use super::token::Tokens;
 use crate::clock::NetworkTime;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper_util::rt::TokioIo;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::thread::ThreadId;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 
-/// The way to other nodes.
+/// How long a connection may take to be made.
+const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(2);
+/// How long another node may take to be told that something has changed.
+const LOOK_TIME_LIMIT: Duration = Duration::from_secs(2);
+/// Connections to a node that a thread keeps for later.
+const IDLE_CONNECTIONS_MAX: usize = 256;
+/// How long a connection is kept that nobody uses: less than the other node would keep it.
+const IDLE_MS_MAX: u64 = 30_000;
+/// Bytes of an answer: ten messages of 1 MiB, of which JSON may write each byte as six.
+const ANSWER_BYTES_MAX: usize = 96 * 1024 * 1024;
+/// Nodes whose end is remembered: exchanges with them end when they are told of it, at once.
+const GONE_MAX: usize = 64;
+
+/// Where a node is told that something has changed.
+pub const LOOK_PATH: &str = "/_kew/peer/look";
+
+/// Which node sends the request.
+pub const FROM: HeaderName = HeaderName::from_static("kew-from");
+/// That it may.
+pub const TOKEN: HeaderName = HeaderName::from_static("kew-token");
+/// The address of the client.
+pub const CLIENT: HeaderName = HeaderName::from_static("kew-client");
+/// The port that the client came to.
+pub const PORT: HeaderName = HeaderName::from_static("kew-port");
+/// That the client speaks TLS.
+pub const SECURE: HeaderName = HeaderName::from_static("kew-secure");
+/// For how long the client has waited already.
+pub const WAITED_MS: HeaderName = HeaderName::from_static("kew-waited-ms");
+/// In an answer: the code of the error that it tells of, or [`NOT_FOR_ME`].
+pub const OUTCOME: HeaderName = HeaderName::from_static("kew-outcome");
+/// The outcome of a request that is not for the node that got it.
+pub const NOT_FOR_ME: &str = "not-for-me";
+
+/// What nodes say to each other, and nobody else to them.
+pub const BETWEEN_NODES: [HeaderName; 7] = [FROM, TOKEN, CLIENT, PORT, SECURE, WAITED_MS, OUTCOME];
+
+/// What is said of a connection, and not of what goes over it (RFC 9110 7.6.1); and an expectation that has been met.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::EXPECT,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Which one.
+    pub id: NodeId,
+    /// Where the others reach it: `http://HOST:PORT`.
+    pub url: Arc<str>,
+}
+
+/// A client's request, as another node is to carry it out.
+#[derive(Clone, Copy, Debug)]
+pub struct Forwarded<'a> {
+    /// Method, URL and headers as they came.
+    pub parts: &'a Parts,
+    /// The body.
+    pub body: &'a Bytes,
+    /// The client's address, if it came by a socket.
+    pub client: Option<SocketAddr>,
+    /// The port that the client came to.
+    pub port: u16,
+    /// Whether the client speaks TLS.
+    pub secure: bool,
+    /// For how long it has waited already, in milliseconds.
+    pub waited_ms: u64,
+}
+
+/// Why there is no answer of another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkError {
+    /// It has not got the queue, and has carried out nothing.
+    NotThere,
+    /// Nobody listens where it should, or another life of it does: it has carried out nothing.
+    Refused,
+    /// It has got nothing.
+    NotSent(String),
+    /// It may have carried out the request, or not.
+    Unknown(String),
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LinkError::NotThere => f.write_str("it has not got the queue"),
+            LinkError::Refused => f.write_str("nobody is there"),
+            LinkError::NotSent(why) => write!(f, "the request could not be sent: {why}"),
+            LinkError::Unknown(why) => write!(f, "there was no answer: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+/// The way to the other nodes.
 pub struct Link {
     me: NodeId,
-    secret: String,
+    tokens: Tokens,
     time: NetworkTime,
+    idle: Mutex<HashMap<(NodeId, ThreadId), Vec<Idle>>>,
+    /// The nodes that ended last.
+    gone: watch::Sender<Vec<NodeId>>,
+}
+
+/// A connection that nobody uses, since then.
+struct Idle {
+    connection: Connection,
+    since_ms: u64,
 }
 
 impl Link {
     /// That of this node.
     pub fn new(me: NodeId, secret: &str, time: NetworkTime) -> Link {
-        Link { me, secret: secret.to_owned(), time }
+        let (gone, _) = watch::channel(Vec::new());
+        Link { me, tokens: Tokens::new(secret), time, idle: Mutex::default(), gone }
+    }
+
+    /// Whether a token is that of a node for this one.
+    pub fn is_of(&self, from: NodeId, token: &str) -> bool {
+        self.tokens.is_right(from, self.me, token)
+    }
+
+    /// Has a client's request carried out by another node. Dropped, that ends at once, and the other node learns that the client has
+    /// gone. There is no limit to its time, unless the node is [`Link::gone`].
+    ///
+    /// # Errors
+    /// How much of it may have been done.
+    pub async fn forward(&self, to: &Peer, request: Forwarded<'_>) -> Result<Response<Bytes>, LinkError> {
+        let mut answer = self.exchange(to, request.for_peer()).await?;
+        strip(answer.headers_mut());
+        answer.headers_mut().remove(header::CONTENT_LENGTH);
+        Ok(answer)
+    }
+
+    /// Tells another node that something has changed.
+    ///
+    /// # Errors
+    /// If it was not told.
+    pub async fn look(&self, to: &Peer) -> Result<(), LinkError> {
+        let mut request = Request::new(Full::default());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = Uri::from_static(LOOK_PATH);
+        let answer = tokio::select! {
+            answer = self.exchange(to, request) => answer?,
+            () = self.time.pause(LOOK_TIME_LIMIT) => return Err(LinkError::Unknown("it takes too long".to_owned())),
+        };
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            status => Err(LinkError::Unknown(format!("it answered {status}"))),
+        }
+    }
+
+    /// A node's life is over: exchanges with it end, with an unknown outcome, and its connections are closed.
+    pub fn gone(&self, id: NodeId) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != id);
+        self.gone.send_modify(|gone| {
+            gone.push(id);
+            let too_many = gone.len().saturating_sub(GONE_MAX);
+            gone.drain(..too_many);
+        });
+    }
+
+    /// Closes connections that nobody has used for long; to be called from time to time.
+    pub fn tidy(&self) {
+        let now_ms = self.time.now_ms();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, idle| {
+            idle.retain(|idle| idle.is_fresh(now_ms));
+            !idle.is_empty()
+        });
+    }
+
+    /// Sends a request to a node, and gets its answer.
+    async fn exchange(&self, to: &Peer, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, LinkError> {
+        let headers = request.headers_mut();
+        headers.insert(FROM, HeaderValue::from(self.me.0));
+        let token = HeaderValue::try_from(self.tokens.of(self.me, to.id));
+        headers.insert(TOKEN, token.map_err(|error| LinkError::NotSent(error.to_string()))?);
+        let mut gone = self.gone.subscribe();
+        let answer = tokio::select! {
+            biased;
+            answer = self.exchange_with_life(to, request) => answer?,
+            _ = gone.wait_for(|gone| gone.contains(&to.id)) => return Err(LinkError::Unknown("it is gone".to_owned())),
+        };
+        if answer.headers().get(OUTCOME).is_none_or(|outcome| outcome != NOT_FOR_ME) {
+            return Ok(answer);
+        }
+        // Its token is not known where another life of the node listens now, and this one does not listen any more.
+        Err(if answer.status() == StatusCode::FORBIDDEN { LinkError::Refused } else { LinkError::NotThere })
+    }
+
+    async fn exchange_with_life(
+        &self,
+        to: &Peer,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Bytes>, LinkError> {
+        if let Some(mut kept) = self.take_idle(to.id).await {
+            match kept.exchange(request).await {
+                Ok(answer) => {
+                    self.keep(to.id, kept).await;
+                    return Ok(answer);
+                }
+                Err(Failed::NotSent(back, _)) => request = *back,
+                Err(Failed::Unknown(why)) => return Err(LinkError::Unknown(why)),
+            }
+        }
+        let mut new = tokio::select! {
+            connected = Connection::to(&to.url) => connected?,
+            () = self.time.pause(CONNECT_TIME_LIMIT) => {
+                return Err(LinkError::NotSent("no connection could be made in time".to_owned()));
+            }
+        };
+        match new.exchange(request).await {
+            Ok(answer) => {
+                self.keep(to.id, new).await;
+                Ok(answer)
+            }
+            Err(Failed::NotSent(_, why)) => Err(LinkError::NotSent(why)),
+            Err(Failed::Unknown(why)) => Err(LinkError::Unknown(why)),
+        }
+    }
+
+    /// A connection that was kept, is fresh, and is not known to have ended. If one has, so have probably all others.
+    async fn take_idle(&self, to: NodeId) -> Option<Connection> {
+        let place = (to, std::thread::current().id());
+        let Idle { mut connection, since_ms } =
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&place)?.pop()?;
+        let is_fresh = self.time.now_ms().saturating_sub(since_ms) < IDLE_MS_MAX;
+        if is_fresh && connection.is_ready().await {
+            return Some(connection);
+        }
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+        None
+    }
+
+    /// Keeps a connection for later, if it can have a next request and there are not too many.
+    async fn keep(&self, to: NodeId, mut connection: Connection) {
+        if !connection.is_ready().await {
+            return;
+        }
+        let place = (to, std::thread::current().id());
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = idle.entry(place).or_default();
+        if idle.len() < IDLE_CONNECTIONS_MAX {
+            idle.push(Idle { connection, since_ms: self.time.now_ms() });
+        }
+    }
+}
+
+impl Idle {
+    fn is_fresh(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.since_ms) < IDLE_MS_MAX
+    }
+}
+
+impl Forwarded<'_> {
+    /// The request as another node gets it.
+    fn for_peer(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.parts.method.clone();
+        *request.uri_mut() = self.parts.uri.clone();
+        *request.version_mut() = Version::HTTP_11;
+        let headers = request.headers_mut();
+        headers.clone_from(&self.parts.headers);
+        strip(headers);
+        for name in BETWEEN_NODES {
+            headers.remove(name);
+        }
+        let client = self.client.and_then(|client| HeaderValue::try_from(client.to_string()).ok());
+        if let Some(client) = client {
+            headers.insert(CLIENT, client);
+        }
+        headers.insert(PORT, HeaderValue::from(self.port));
+        if self.secure {
+            headers.insert(SECURE, HeaderValue::from_static("1"));
+        }
+        headers.insert(WAITED_MS, HeaderValue::from(self.waited_ms));
+        request
+    }
+}
+
+/// Takes away what is said of a connection.
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|names| names.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// What reads and writes for a connection.
+type Driver = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
+/// A connection to another node, which whoever has an exchange on it drives.
+struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// None once it has ended.
+    driver: Option<Pin<Box<Driver>>>,
+}
+
+/// Why an exchange has no answer.
+enum Failed {
+    /// The connection had ended before any of the request was written.
+    NotSent(Box<Request<Full<Bytes>>>, String),
+    Unknown(String),
+}
+
+impl Connection {
+    async fn to(url: &str) -> Result<Connection, LinkError> {
+        let not_sent = |error: &dyn fmt::Display| LinkError::NotSent(error.to_string());
+        let place = url.trim_start_matches("http://").trim_end_matches('/');
+        let stream = TcpStream::connect(place).await.map_err(|error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => LinkError::Refused,
+            _ => not_sent(&error),
+        })?;
+        // Small requests must not wait for the acknowledgement of earlier ones; an error only makes that slower.
+        let _ = stream.set_nodelay(true);
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
+        Ok(Connection { sender, driver: Some(Box::pin(driver)) })
+    }
+
+    /// Whether it is there, and free for a request.
+    async fn is_ready(&mut self) -> bool {
+        let Some(driver) = &mut self.driver else { return false };
+        if poll_fn(|cx| Poll::Ready(driver.as_mut().poll(cx).is_ready())).await {
+            self.driver = None;
+        }
+        self.driver.is_some() && self.sender.is_ready()
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failed> {
+        let Connection { sender, driver } = self;
+        let mut answered = pin!(async {
+            let sent = sender.try_send_request(request).await;
+            let answer = sent.map_err(|mut error| match error.take_message() {
+                Some(request) => Failed::NotSent(Box::new(request), error.error().to_string()),
+                None => Failed::Unknown(error.error().to_string()),
+            })?;
+            whole(answer).await
+        });
+        if let Some(running) = driver {
+            tokio::select! {
+                biased;
+                answer = &mut answered => return answer,
+                // Whether it ended well is told by the answer.
+                _ = running.as_mut() => {}
+            }
+        }
+        // What it still holds comes back when it is dropped.
+        *driver = None;
+        answered.await
+    }
+}
+
+/// An answer with all of its body.
+async fn whole(answer: Response<Incoming>) -> Result<Response<Bytes>, Failed> {
+    let too_long = || Failed::Unknown(format!("its answer is longer than {ANSWER_BYTES_MAX} bytes"));
+    let (parts, body) = answer.into_parts();
+    if body.size_hint().lower() > ANSWER_BYTES_MAX as u64 {
+        return Err(too_long());
+    }
+    match Limited::new(body, ANSWER_BYTES_MAX).collect().await {
+        Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_long()),
+        Err(error) => Err(Failed::Unknown(error.to_string())),
     }
 }

@@ -36,6 +36,7 @@ pub fn declare(
         presence: None,
         fate: None,
         by,
+        waited_ms: 0,
     };
     let failed = |queue: &QueueConfig| {
         let queue = queue.name.clone();

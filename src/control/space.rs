@@ -124,7 +124,15 @@ impl Space {
     /// # Errors
     /// The first queue that could not be had as it is described.
     pub fn declare(&self, by: By) -> Result<(), NotDeclared> {
-        declare(self.broker(), (&self.account, &self.region), &self.options.queues, by)
+        self.declare_these(&self.options.queues, by)
+    }
+
+    /// Creates these queues.
+    ///
+    /// # Errors
+    /// As [`Space::declare`].
+    pub fn declare_these(&self, queues: &[QueueConfig], by: By) -> Result<(), NotDeclared> {
+        declare(self.broker(), (&self.account, &self.region), queues, by)
     }
 
     /// Held by requests while they are let in, and by a reset as long as it takes.

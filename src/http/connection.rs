@@ -5,7 +5,7 @@ use super::context::ConnectionInfo;
 use super::idle_watch::TimedOut;
 #[cfg(feature = "tls")]
 use super::limits::HANDSHAKE_TIME_LIMIT;
-use super::limits::HEAD_BYTES_HARD_MAX;
+use super::limits::{HEAD_BYTES_HARD_MAX, PEER_HEADER_FIELDS_MAX};
 use super::service::Service;
 use super::socket::{Client, Socket, Stream};
 use super::tls::Tls;
@@ -55,8 +55,13 @@ impl Connection {
             served: Some(&client.state.served),
             identity: &client.identity,
             secure: client.secure,
+            waited_ms: None,
         };
-        let mut answer = self.service.answer_from(request, info).await;
+        let mut answer = match client.is_peer {
+            #[cfg(feature = "postgres")]
+            true => Box::pin(self.service.answer_peer(request, info)).await,
+            _ => self.service.answer_from(request, info).await,
+        };
         if let Some(ending) = answer.extensions().get().copied() {
             return Err(self.end(ending, answer).await);
         }
@@ -105,7 +110,7 @@ pub(super) async fn serve(
         },
     };
     let socket = Socket::new(stream, client.clone(), service.time().clone());
-    let address = client.address;
+    let (address, is_peer) = (client.address, client.is_peer);
     let connection = Arc::new(Connection { service, client, unanswered: OnceLock::new() });
     let answering = connection.clone();
     let answer = service_fn(move |request| {
@@ -114,7 +119,11 @@ pub(super) async fn serve(
         // which with 1,000 connections takes 8 % off a request.
         Box::pin(async move { connection.answer(request).await })
     });
-    let mut http = http1::Builder::new()
+    let mut http = http1::Builder::new();
+    if is_peer {
+        http.max_headers(PEER_HEADER_FIELDS_MAX);
+    }
+    let mut http = http
         // The worker's idle watch does that.
         .header_read_timeout(None)
         // A client that has ended its half may read on. Of those that have gone, only a parked ReceiveMessage wants to

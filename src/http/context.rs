@@ -37,6 +37,8 @@ pub struct ConnectionInfo<'a> {
     pub secure: bool,
     /// What the connection says of whom the request is for; none if it came by no socket.
     pub served: Option<&'a Served>,
+    /// For how long the client has waited at the node that it came to, which has sent the request here; none if it came here itself.
+    pub waited_ms: Option<u64>,
 }
 
 impl<'a> RequestContext<'a> {
@@ -211,8 +213,15 @@ mod tests {
         let request = Request::get("/?a=b").header("host", "h:1").header("x-mine", "1").header("x-mine", "2");
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let identity = Identity::default();
-        let connection =
-            ConnectionInfo { peer: None, port: 1, presence: None, served: None, identity: &identity, secure: false };
+        let connection = ConnectionInfo {
+            peer: None,
+            port: 1,
+            presence: None,
+            served: None,
+            identity: &identity,
+            secure: false,
+            waited_ms: None,
+        };
         let context = RequestContext::new(&parts, connection);
         assert_eq!(context.headers.host(), Some("h:1"));
         assert_eq!(context.parts.headers.get_all("x-mine").iter().count(), 2);

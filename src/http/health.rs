@@ -21,10 +21,15 @@ pub(super) fn greeting<'a>(_: &'a Service, _: &'a RequestContext<'a>, _: Bytes) 
 
 /// `/health`.
 pub(super) fn health<'a>(service: &'a Service, _: &'a RequestContext<'a>, _: Bytes) -> Answering<'a> {
-    if service.broker().is_well() {
-        return Box::pin(ready(fixed("text/plain", "ok\n")));
-    }
-    let mut answer = fixed("text/plain", "the store does not answer\n");
+    let why = match service.node() {
+        _ if !service.broker().is_well() => "the store does not answer\n",
+        #[cfg(feature = "postgres")]
+        Some(node) if !node.has_lease() => "this node has not reached the database for a while\n",
+        #[cfg(feature = "postgres")]
+        Some(node) if node.is_draining() => "this node is about to stop\n",
+        _ => return Box::pin(ready(fixed("text/plain", "ok\n"))),
+    };
+    let mut answer = fixed("text/plain", why);
     *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     Box::pin(ready(answer))
 }

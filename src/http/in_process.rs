@@ -94,6 +94,7 @@ impl InProcess {
             served: Some(&one.served),
             identity: &self.identity,
             secure: false,
+            waited_ms: None,
         };
         let answering = async {
             let answer = service.answer_from(request, connection).await;

@@ -10,6 +10,8 @@ pub const URL_BYTES_MAX: usize = 65_534;
 pub const HEAD_BYTES_HARD_MAX: usize = 512 * 1024;
 /// Header fields of a request. It is hyper's own default: with any other it allocates for each request.
 pub const HEADER_FIELDS_MAX: usize = 100;
+/// Header fields of a client's request that another node has sent: it adds some of its own.
+pub(super) const PEER_HEADER_FIELDS_MAX: usize = HEADER_FIELDS_MAX + 8;
 /// Bytes that are read ahead of a parked ReceiveMessage, to notice that the client has gone behind further requests.
 /// With more than that waiting it is not noticed.
 pub const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;

@@ -12,9 +12,11 @@
 //! | `body.rs` | reading bodies |
 //! | `identify.rs` | who signed a request, where credentials are configured |
 //! | `sqs.rs` `control.rs` `devapi.rs` `metrics.rs` `health.rs` `console.rs` | requests to SQS: decoded, carried out, encoded; to the control API; LocalStack's look at messages; metrics; health checks; the files of the web console |
+//! | `elsewhere.rs` | a request to SQS where there are several nodes: carried out here, or by the one that has the queue (feature `postgres`) |
 //! | `routes.rs` | the table of routes; all that no row takes is for SQS |
 //! | `origin.rs` | which web pages may use the server |
 //! | `pipeline.rs` | the way of a request through all of these |
+//! | `peers.rs` | requests that other nodes send (feature `postgres`) |
 //! | `tls.rs` | the certificate that is shown, and handshakes (feature `tls`) |
 //! | `idle_watch.rs` `socket.rs` `connection.rs` | one connection: hyper over a socket, lingering, its end after too long a silence |
 //! | `in_process.rs` | requests that come by no socket (feature `aws-sdk`) |
@@ -30,6 +32,8 @@ mod console;
 mod context;
 mod control;
 mod devapi;
+#[cfg(feature = "postgres")]
+mod elsewhere;
 mod health;
 mod host;
 mod identify;
@@ -41,6 +45,8 @@ mod init_scripts;
 mod limits;
 mod metrics;
 mod origin;
+#[cfg(feature = "postgres")]
+mod peers;
 mod pipeline;
 mod routes;
 mod server;

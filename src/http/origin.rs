@@ -149,8 +149,15 @@ mod tests {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let origins = Origins::parse(allowed.iter().copied()).unwrap();
         let identity = Identity::default();
-        let connection =
-            ConnectionInfo { peer: None, port: 9324, presence: None, served: None, identity: &identity, secure: false };
+        let connection = ConnectionInfo {
+            peer: None,
+            port: 9324,
+            presence: None,
+            served: None,
+            identity: &identity,
+            secure: false,
+            waited_ms: None,
+        };
         let context = RequestContext::new(&parts, connection);
         match origins.judge(&Hosts::none(), &context, Access::Guarded) {
             Verdict::NoPage => "no page",

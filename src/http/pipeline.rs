@@ -27,6 +27,7 @@ impl Service {
             served: None,
             identity: self.in_process(),
             secure: false,
+            waited_ms: None,
         };
         pin!(self.answer_from(request, connection)).await
     }

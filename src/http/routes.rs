@@ -153,6 +153,7 @@ mod tests {
             served: None,
             identity: service.in_process(),
             secure: false,
+            waited_ms: None,
         };
         let context = RequestContext::new(&parts, connection);
         let answer = (route.handler)(&service, &context, Bytes::from_static(b"body")).await;

@@ -100,12 +100,21 @@ impl Bound {
 pub struct Listening {
     socket: StdListener,
     tls: Option<Arc<Tls>>,
+    /// Whether it is for other nodes.
+    is_for_peers: bool,
 }
 
 impl Listening {
     /// A listener that speaks TLS, or plain HTTP without anything to show.
     pub fn new(socket: StdListener, tls: Option<Arc<Tls>>) -> Listening {
-        Listening { socket, tls }
+        Listening { socket, tls, is_for_peers: false }
+    }
+
+    /// A listener for other nodes. It comes behind all others, is told to nobody, and its connections are counted by themselves: clients
+    /// must not keep nodes from each other.
+    #[cfg(feature = "postgres")]
+    pub fn peer(socket: StdListener) -> Listening {
+        Listening { socket, tls: None, is_for_peers: true }
     }
 }
 
@@ -132,10 +141,11 @@ impl Running {
     /// When a thread or a runtime cannot be had.
     pub fn start<L: Into<Listening>>(service: Arc<Service>, listeners: Vec<L>) -> Result<Running, ServeError> {
         let listeners: Vec<Listening> = listeners.into_iter().map(Into::into).collect();
-        let addresses: io::Result<Vec<_>> = listeners.iter().map(|listener| listener.socket.local_addr()).collect();
+        let for_clients = || listeners.iter().filter(|listener| !listener.is_for_peers);
+        let addresses: io::Result<Vec<_>> = for_clients().map(|listener| listener.socket.local_addr()).collect();
         let addresses = addresses.map_err(ServeError::Thread)?;
         let (phase, _) = watch::channel(Phase::Serving);
-        let plain = listeners.iter().take_while(|listener| listener.tls.is_none()).count();
+        let plain = for_clients().take_while(|listener| listener.tls.is_none()).count();
         let mut running = Running { service, addresses, plain, phase, threads: Vec::new() };
         let count = running.service.options().threads.max(1);
         let serving = Arc::new(AtomicUsize::new(count));
@@ -234,7 +244,10 @@ fn in_background(
     let count = service.metrics().connections.clone();
     let serve = {
         let (workers, service, phase) = (workers.to_vec(), service.clone(), phase.clone());
-        move |listener| accept(listener, workers.clone(), service.clone(), count.clone(), phase.clone())
+        move |listener: Listening| {
+            let count = if listener.is_for_peers { Arc::default() } else { count.clone() };
+            accept(listener, workers.clone(), service.clone(), count, phase.clone())
+        }
     };
     for listener in listeners {
         background.spawn(serve(listener));
@@ -266,7 +279,7 @@ where
 
 /// Accepts connections and deals them out to the workers in turn.
 async fn accept(
-    Listening { socket: listener, tls }: Listening,
+    Listening { socket: listener, tls, is_for_peers }: Listening,
     workers: Vec<mpsc::UnboundedSender<Accepted>>,
     service: Arc<Service>,
     count: Arc<AtomicUsize>,
@@ -292,7 +305,7 @@ async fn accept(
                 continue;
             }
         };
-        let client = Client::new(address, port, tls.is_some());
+        let client = Client { is_peer: is_for_peers, ..Client::new(address, port, tls.is_some()) };
         if count.load(Ordering::Relaxed) >= service.options().connections_max {
             // Behind a handshake nobody would hear it for less than what it would take to serve.
             if tls.is_none() && turned_away.len() < TURNED_AWAY_MAX {

@@ -6,6 +6,7 @@ use crate::actions::Actions;
 use crate::auth::Credentials;
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
+use crate::cluster::Cluster;
 use crate::config::{Config, Hosts, Origins};
 use crate::control::Control;
 use crate::metrics::{Metrics, MetricsOptions};
@@ -76,6 +77,8 @@ pub struct Service {
     init_scripts: InitScripts,
     /// The keys that requests are signed with; without them signatures are not looked at.
     credentials: Option<RwLock<Arc<Credentials>>>,
+    /// This node, if it is one of several.
+    cluster: Option<Arc<Cluster>>,
 }
 
 impl Service {
@@ -96,6 +99,7 @@ impl Service {
             in_process,
             init_scripts: InitScripts::default(),
             credentials: None,
+            cluster: None,
         }
     }
 
@@ -111,6 +115,18 @@ impl Service {
     pub fn credentials(mut self, credentials: Option<Credentials>) -> Service {
         self.credentials = credentials.map(|credentials| RwLock::new(Arc::new(credentials)));
         self
+    }
+
+    /// Serves as one of several nodes.
+    #[must_use]
+    pub fn cluster(mut self, cluster: Option<Arc<Cluster>>) -> Service {
+        self.cluster = cluster;
+        self
+    }
+
+    /// This node, if it is one of several.
+    pub(super) fn node(&self) -> Option<&Arc<Cluster>> {
+        self.cluster.as_ref()
     }
 
     /// Has requests from now on signed with other keys, if they are signed at all.

@@ -32,6 +32,8 @@ pub(super) struct Client {
     pub(super) identity: Identity,
     /// Whether it speaks TLS.
     pub(super) secure: bool,
+    /// Whether it is another node, if it can prove that.
+    pub(super) is_peer: bool,
 }
 
 impl Client {
@@ -44,6 +46,7 @@ impl Client {
             presence: Presence::default(),
             identity: Identity::default(),
             secure,
+            is_peer: false,
         }
     }
 }

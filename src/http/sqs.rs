@@ -2,6 +2,8 @@
 
 use super::answer::{self, AfterAnswer, Answer};
 use super::context::{ConnectionInfo, KnownHeaders, RequestContext, RequestId, text};
+#[cfg(feature = "postgres")]
+use super::elsewhere::{self, Carried, Work};
 use super::host::split_host;
 use super::identify::identify;
 use super::service::Service;
@@ -35,7 +37,9 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
             Err(error) => decoded = Err(Rejection::Error { protocol, error }),
         }
     }
-    // A parked ReceiveMessage must not hold what it was read from.
+    // One of several nodes may have to send it on, or to read it again; else a parked ReceiveMessage must not hold what it was
+    // read from.
+    let node = service.node().map(|node| (node, body.clone()));
     drop(body);
     let Call { protocol, operation, mut request, credential } = match decoded {
         Ok(call) => call,
@@ -50,7 +54,8 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     };
     let namespaces = service.control().namespaces();
     let mut chosen = None;
-    if !namespaces.are_unused() {
+    let by_peer = context.connection.waited_ms;
+    if !namespaces.are_unused() && by_peer.is_none() {
         match Box::pin(namespaces.choose(named, context.connection.port)).await {
             Ok(space) => chosen = Some(space),
             Err(error) => {
@@ -87,6 +92,7 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         presence: context.connection.presence,
         fate: fate.as_ref(),
         by: By { client, request: context.request_id.number() },
+        waited_ms: by_peer.unwrap_or(0),
     };
     // Until it is answered; a connection says itself when that is.
     let _serving = match context.connection.served {
@@ -101,12 +107,31 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         let queue = request.queue_url_mut().and_then(|url| url.clone()).unwrap_or_default();
         (queue, space.broker().clock().real_now())
     });
-    let outcome = pin!(space.actions().execute(&caller, request)).await;
-    metrics.request_ends(Some(operation), outcome.as_ref().err().map(|error| error.kind));
+    let outcome = match node.filter(|_| chosen.is_none()) {
+        None => pin!(space.actions().execute(&caller, request)).await,
+        #[cfg(feature = "postgres")]
+        Some((node, body)) => {
+            let work = Work { context, body: &body, time: service.time(), actions: space.actions(), caller: &caller };
+            match Box::pin(elsewhere::carry_out(node, work, request)).await {
+                Carried::Here(outcome) => outcome,
+                Carried::ByAnother(answer, error) => {
+                    metrics.request_ends(Some(operation), error);
+                    return answer;
+                }
+                Carried::NotForMe(answer) => return answer,
+            }
+        }
+        #[cfg(not(feature = "postgres"))]
+        Some((node, _)) => match **node {},
+    };
+    let error = outcome.as_ref().err().map(|error| error.kind);
+    if by_peer.is_none() {
+        metrics.request_ends(Some(operation), error);
+    }
     // Without a connection it is not known, and a receive may have.
     let may_wait = operation == Operation::ReceiveMessage;
     let has_waited = context.connection.presence.map_or(may_wait, Presence::has_waited);
-    if let Some(began_us) = began_us.filter(|_| !has_waited) {
+    if let Some(began_us) = began_us.filter(|_| !has_waited && by_peer.is_none()) {
         metrics.request_took(operation, began_us);
     }
     if let (Err(error), Some(history)) = (&outcome, space.history()) {
@@ -125,6 +150,10 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
         }
     };
     let mut answer = answer::of_reply(reply, request_id, AfterAnswer::KeepAlive);
+    #[cfg(feature = "postgres")]
+    if let (Some(_), Some(kind)) = (by_peer, error) {
+        elsewhere::tell_outcome(&mut answer, kind);
+    }
     if let Some(ending) = fate.and_then(|fate| fate.ending()) {
         answer.extensions_mut().insert(ending);
     }

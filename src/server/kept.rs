@@ -3,7 +3,11 @@
 use super::StartError;
 use crate::broker::Broker;
 use crate::clock::NetworkTime;
-use crate::config::{Config, DataPlace, Durability, NamespaceMode};
+use crate::config::{Config, DataPlace, DatabaseUrl, Durability, NamespaceMode};
+#[cfg(feature = "postgres")]
+use crate::store::PostgresStore;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::{self, ClusterOptions};
 use crate::store::{Committer, SqliteStore, Store, StoreError};
 
 /// For how long a database may not answer until requests are refused, in milliseconds: as long as clients are patient. A disk is
@@ -26,7 +30,7 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    fn of(config: &Config, time: &NetworkTime) -> StoreOptions {
+    pub(super) fn of(config: &Config, time: &NetworkTime) -> StoreOptions {
         StoreOptions {
             durability: config.durability,
             namespace: config.namespace(),
@@ -49,27 +53,38 @@ pub fn open_store(place: &DataPlace, options: &StoreOptions) -> Result<Box<dyn S
 }
 
 #[cfg(feature = "postgres")]
-fn open_database(url: &crate::config::DatabaseUrl, options: &StoreOptions) -> Result<Box<dyn Store>, StoreError> {
+fn open_database(url: &DatabaseUrl, options: &StoreOptions) -> Result<Box<dyn Store>, StoreError> {
+    Ok(Box::new(open_postgres(url, options, None)?))
+}
+
+/// Opens the store of a database, as that of one node among several if it is one.
+#[cfg(feature = "postgres")]
+pub(super) fn open_postgres(
+    url: &DatabaseUrl,
+    options: &StoreOptions,
+    cluster: Option<ClusterOptions>,
+) -> Result<PostgresStore, StoreError> {
     let known = url.clone().with_known_password(|name| std::env::var(name).ok());
     let known = known.map_err(|error| StoreError::Unusable {
         place: url.to_string(),
         detail: error.to_string(),
         cure: "then start kew again".to_owned(),
     })?;
-    let options = crate::store::postgres::Options {
+    let options = postgres::Options {
         require_replica: options.require_replica,
         replicated_by_storage: options.database_is_replicated,
         namespace: options.namespace.to_string(),
         time: options.time.clone(),
-        ..crate::store::postgres::Options::default()
+        cluster,
+        ..postgres::Options::default()
     };
-    let store = crate::store::PostgresStore::open(known.with_its_password(), &options)?;
+    let store = PostgresStore::open(known.with_its_password(), &options)?;
     tracing::info!("{}", store.promise());
-    Ok(Box::new(store))
+    Ok(store)
 }
 
 #[cfg(not(feature = "postgres"))]
-fn open_database(url: &crate::config::DatabaseUrl, _: &StoreOptions) -> Result<Box<dyn Store>, StoreError> {
+fn open_database(url: &DatabaseUrl, _: &StoreOptions) -> Result<Box<dyn Store>, StoreError> {
     // A configuration with one is refused before.
     Err(StoreError::Internal { detail: format!("{url}: the feature `postgres` is not there") })
 }
@@ -99,11 +114,18 @@ pub(super) fn with_store(
     loaded?;
     let queues = restoring.finish(&config.region).map_err(StartError::Namespace)?;
     tracing::info!("{queues} queues with {messages} messages are back from {place}");
+    attach(&mut broker, store, matches!(place, DataPlace::Database(_)))?;
+    Ok(broker)
+}
+
+/// Has everything from now on written to a store.
+pub(super) fn attach(broker: &mut Broker, store: Box<dyn Store>, is_database: bool) -> Result<(), StoreError> {
+    let clock = broker.clock().clone();
     let mut committer = Committer::start(store, Box::new(move || clock.now()))?;
-    if matches!(place, DataPlace::Database(_)) {
+    if is_database {
         committer = committer.with_patience(DATABASE_PATIENCE_MS);
     }
     committer.time_commits(|| NetworkTime::real().now_us());
     broker.attach(committer);
-    Ok(broker)
+    Ok(())
 }

@@ -8,6 +8,7 @@
 //! | `auto.rs` `control.rs` `expect.rs` | test control from Rust: clock, faults, history, namespaces, report; what is expected of a queue |
 //! | `sdk.rs` `in_process.rs` | an AWS SDK that is set up for the server; one that needs no socket (feature `aws-sdk`) |
 //! | `credentials.rs` | the keys that requests have to be signed with, read from their file |
+//! | `node.rs` | a server that is one of several nodes over one database (feature `postgres`) |
 //! | `start.rs` | what is done before it serves: who may control it, and the store is loaded |
 
 mod auto;
@@ -22,6 +23,8 @@ mod expect;
 mod in_process;
 #[cfg(feature = "store")]
 mod kept;
+#[cfg(feature = "postgres")]
+mod node;
 #[cfg(feature = "aws-sdk")]
 mod sdk;
 mod start;
@@ -40,7 +43,7 @@ use crate::broker::{Broker, By};
 use crate::clock::{Clock, NetworkTime};
 use crate::config::{Config, LISTEN_DEFAULT, SettingError};
 use crate::control::{Access, Control, NotDeclared, Space};
-use crate::http::{self, HttpOptions, Running, Service};
+use crate::http::{self, HttpOptions, Listening, Running, Service};
 use crate::store::StoreError;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -71,6 +74,9 @@ pub struct Server {
     credentials: Option<PathBuf>,
     #[cfg(feature = "tls")]
     certificate: Option<certificate::Certificate>,
+    /// Ends after what uses it.
+    #[cfg(feature = "postgres")]
+    node: Option<node::Node>,
 }
 
 impl fmt::Debug for Server {
@@ -88,6 +94,9 @@ impl Server {
     /// The clock of a server that is given none: one that tests can turn, unless what it showed would be stored.
     #[doc(hidden)]
     pub fn clock_for(config: &Config) -> Clock {
+        if config.peer.is_some() {
+            return Clock::cluster();
+        }
         if config.is_kept() { Clock::system() } else { Clock::controlled() }
     }
 
@@ -109,22 +118,38 @@ impl Server {
         let bound = addresses.iter().chain(&config.tls_listen).copied();
         let bound = bound.map(http::Bound::new).collect::<Result<Vec<_>, _>>();
         let bound = bound.map_err(StartError::of_http)?;
+        let peers = start::bind_for_peers(config)?;
         let options = start::space_options(config);
         let (broker, history) = Space::broker_of(&options, clock);
+        #[cfg(feature = "postgres")]
+        let mut broker = broker;
+        #[cfg(feature = "postgres")]
+        let joined = node::join(&mut broker, config, &time)?;
         #[cfg(feature = "store")]
-        let broker = match config.place() {
+        let broker = match config.place().filter(|_| config.peer.is_none()) {
             Some(place) => kept::with_store(broker, &place, config, &time)?,
             None => broker,
         };
         let home = Space::new(&options, broker, history, &start::shared(time.clone(), config));
         home.know_queues();
         let broker = home.broker().clone();
-        home.declare(By::default())
-            .map_err(|NotDeclared { queue: name, reason }| StartError::Queue { name, reason })?;
+        #[cfg(feature = "postgres")]
+        let node = joined.map(|joined| joined.begin(&broker, &time)).transpose()?;
+        #[cfg(feature = "postgres")]
+        let declared = match &node {
+            Some(node) => node.declare(&home, config),
+            None => home.declare(By::default()),
+        };
+        #[cfg(not(feature = "postgres"))]
+        let declared = home.declare(By::default());
+        declared.map_err(|NotDeclared { queue: name, reason }| StartError::Queue { name, reason })?;
         start::add_faults(&home, config)?;
         let all_addresses = [addresses, &config.tls_listen].concat();
         let control = Control::new(home, start::control_access(config, &all_addresses));
-        let service = Arc::new(Service::new(control, HttpOptions::of(config)).network_time(time).credentials(keys));
+        let service = Service::new(control, HttpOptions::of(config)).network_time(time).credentials(keys);
+        #[cfg(feature = "postgres")]
+        let service = service.cluster(node.as_ref().map(|node| node.cluster.clone()));
+        let service = Arc::new(service);
         #[cfg(feature = "tls")]
         let certificate = certificate::Certificate::of(config).map_err(StartError::Tls)?;
         #[cfg(feature = "tls")]
@@ -132,7 +157,10 @@ impl Server {
         #[cfg(not(feature = "tls"))]
         let tls = None;
         let plain = if config.speaks_only_tls() { 0 } else { addresses.len() };
-        let listeners = start::listen(bound, plain, tls.as_ref())?;
+        let mut listeners = start::listen(bound, plain, tls.as_ref())?;
+        if let Some(peers) = peers {
+            listeners.push(Listening::peer(peers.listen().map_err(StartError::of_http)?));
+        }
         let running = Running::start(service, listeners).map_err(StartError::of_http)?;
         let url = match &config.external_url {
             Some(url) => fill_in(url, &config.region, &config.account),
@@ -148,6 +176,8 @@ impl Server {
             credentials: config.credentials.clone(),
             #[cfg(feature = "tls")]
             certificate,
+            #[cfg(feature = "postgres")]
+            node,
         })
     }
 
@@ -253,6 +283,16 @@ impl Server {
         match self.broker.store() {
             Some(store) => StoreError::clone(&*store.poisoned().await.reason),
             None => std::future::pending().await,
+        }
+    }
+
+    /// Gives all queues to the other nodes, if it is one of several; requests are answered meanwhile, by them. To be called before
+    /// [`Server::shutdown`].
+    #[doc(hidden)]
+    pub async fn drain(&self) {
+        #[cfg(feature = "postgres")]
+        if let Some(node) = &self.node {
+            node.cluster.drain().await;
         }
     }
 

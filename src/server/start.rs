@@ -4,7 +4,7 @@ use super::StartError;
 use crate::auth::policy::{Enforcement, Mode};
 use crate::broker::BrokerOptions;
 use crate::clock::NetworkTime;
-use crate::config::{Config, ControlMode, PolicyMode};
+use crate::config::{Config, ControlMode, PeerUrl, PolicyMode};
 use crate::control::{Access, Fault, Shared, Space, SpaceOptions, Token, awaits};
 use crate::http::{Bound, Listening, Tls};
 use std::net::SocketAddr;
@@ -66,6 +66,14 @@ pub(super) fn listen(bound: Vec<Bound>, plain: usize, tls: Option<&Arc<Tls>>) ->
         Ok(Listening::new(socket, tls.filter(|_| index >= plain).cloned()))
     };
     bound.into_iter().enumerate().map(listen).collect()
+}
+
+/// Takes the port at which other nodes reach this one, if there is one.
+pub(super) fn bind_for_peers(config: &Config) -> Result<Option<Bound>, StartError> {
+    let Some(url) = &config.peer else { return Ok(None) };
+    let address = url.parse::<PeerUrl>().and_then(|url| url.address());
+    let address = address.map_err(|source| StartError::Setting { name: "peer", source })?;
+    Bound::new(address).map(Some).map_err(StartError::of_http)
 }
 
 /// Adds the configured rules about faults.

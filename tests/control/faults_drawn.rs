@@ -49,6 +49,7 @@ impl Subject {
             presence: None,
             fate: Some(&fate),
             by: By::default(),
+            waited_ms: 0,
         };
         let request = Request::deserialize(operation, members).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

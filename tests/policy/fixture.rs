@@ -105,6 +105,7 @@ impl House {
             presence: None,
             fate: None,
             by: By::default(),
+            waited_ms: 0,
         };
         self.runtime.block_on(self.actions.execute(&caller, request))
     }

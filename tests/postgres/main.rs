@@ -20,8 +20,11 @@ mod support;
 #[path = "../store/varied.rs"]
 mod varied;
 
+mod between;
 mod copy;
 mod cut;
+mod joining;
+mod nodes;
 mod place;
 mod proxy;
 mod refusals;

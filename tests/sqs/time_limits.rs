@@ -158,6 +158,7 @@ async fn fill(kew: &Kew, queue: &str) {
         presence: None,
         fate: None,
         by: kew::internals::broker::By::default(),
+        waited_ms: 0,
     };
     let receive = ReceiveMessageRequest {
         queue_url: Some(queue.to_owned()),

@@ -79,6 +79,7 @@ const CALLER: Caller<'static> = Caller {
     presence: None,
     fate: None,
     by: kew::internals::broker::By { client: 0, request: 0 },
+    waited_ms: 0,
 };
 
 fn request<T: DeserializeOwned>(variant: impl Fn(T) -> Request, members: serde_json::Value) -> Request {

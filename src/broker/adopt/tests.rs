@@ -4,7 +4,7 @@ use crate::broker::tests::{TEN, broker, create, insert, park};
 use crate::broker::{Adopting, Broker, Gone, Queue};
 use crate::engine::{Deleted, Effect, Time};
 use crate::error::ErrorKind;
-use crate::store::{Change, Committer, Store, StoreError, StoredItem, TransferRecordCause};
+use crate::store::{AdoptedQueue, Change, Committer, Store, StoreError, StoredItem, TransferRecordCause};
 use std::sync::{Arc, Mutex};
 
 /// Keeps what it is given.
@@ -45,6 +45,11 @@ fn saved(broker: &Broker, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue>
     queue
 }
 
+/// What a store says of a queue that it has loaded.
+fn fresh(uid: u64) -> AdoptedQueue {
+    AdoptedQueue { uid, reserved: 0, expiring: Vec::new() }
+}
+
 /// Takes in a queue of this uid from what a store has got.
 fn adopting<'a>(broker: &'a Broker, uid: u64, changes: &[Change]) -> Adopting<'a> {
     let record = changes.iter().find_map(|change| match change {
@@ -79,14 +84,16 @@ fn a_queue_is_given_away_with_all_that_happened_in_it() {
     assert_eq!(queue.gone(), Some(Gone::Moved));
     assert_eq!(broker.open(&queue).err().expect("it is gone").kind, ErrorKind::ServiceUnavailable);
     assert_eq!(broker.release(&queue, 7).err().expect("it is gone").kind, ErrorKind::ServiceUnavailable);
-    assert!(broker.namespace.get("000000000000", "us-east-1", "q").is_none());
+    let known = broker.namespace.get("000000000000", "us-east-1", "q").expect("it is known by name");
+    assert_eq!((known.uid, known.elsewhere()), (queue.uid, Some(7)));
+    assert!(broker.namespace.all().is_empty(), "but it is not here");
     let changes = stored(broker, &store);
     assert_eq!(changes.last(), Some(&Change::Handed { uid: queue.uid, to: 7 }), "nothing comes after it");
 
     let (other, store) = recorded();
     let adopting = adopting(&other, queue.uid, &changes);
     assert!(other.namespace.get("000000000000", "us-east-1", "q").is_none(), "before it is whole nobody finds it");
-    let adopted = adopting.finish().ok().expect("its name is free");
+    let adopted = adopting.finish(fresh(queue.uid)).ok().expect("its name is free");
     let mut open = other.open(&adopted).expect("it is there");
     assert_eq!(open.counts().visible + open.counts().in_flight, count);
     assert_eq!(open.delete(first.receipt), Deleted::Done, "a receipt handle from before is good here");
@@ -100,12 +107,16 @@ fn a_queue_that_comes_back_finds_its_name_free_and_not_if_another_has_it() {
     let (broker, store) = recorded();
     let queue = saved(&broker, "q", &[]);
     broker.release(&queue, 7).expect("the queue is there").expect("at once").without_waiting();
+    // Deleted at the other node, and another one of its name made.
+    let known = broker.namespace.get("000000000000", "us-east-1", "q").expect("it is known by name");
+    broker.namespace.forget(&known);
     let taken = create(&broker, "q", &[]);
     let changes = vec![Change::Queue(Box::new(record_of(&queue)))];
-    let refused = adopting(&broker, queue.uid, &changes).finish().err().expect("its name is taken");
+    let refused = adopting(&broker, queue.uid, &changes).finish(fresh(queue.uid)).err().expect("its name is taken");
     assert_eq!(refused.uid, taken.uid);
     broker.release(&taken, 7).expect("the queue is there").expect("at once").without_waiting();
-    assert_eq!(adopting(&broker, queue.uid, &changes).finish().ok().expect("its name is free").uid, queue.uid);
+    let adopted = adopting(&broker, queue.uid, &changes).finish(fresh(queue.uid)).ok();
+    assert_eq!(adopted.expect("its name is free").uid, queue.uid);
     drop(stored(broker, &store));
 }
 

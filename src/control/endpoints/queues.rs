@@ -110,7 +110,7 @@ fn sources(space: &Space, target: &Queue) -> Vec<String> {
         leads_to.is_some_and(|queue| queue.uid == target.uid)
     };
     let mut names: Vec<String> =
-        space.broker().namespace().all().iter().filter(leads_here).map(|queue| queue.name.to_string()).collect();
+        space.broker().namespace().everywhere().iter().filter(leads_here).map(|queue| queue.name.to_string()).collect();
     names.sort_unstable();
     names
 }

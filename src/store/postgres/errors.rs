@@ -9,6 +9,9 @@ use crate::store::StoreError;
 /// What the function `kew.hold` raises when this kew is not to write any more.
 pub(super) const FENCED: &str = "KW001";
 
+/// What a batch raises that has a message or a queue in it of which the database knows otherwise.
+const DISAGREES: &str = "KW002";
+
 /// Why an exchange with the database did not end well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -76,6 +79,11 @@ pub(super) fn refusal(place: &str, error: &DbError) -> StoreError {
         }
         code if code.starts_with("XX") => StoreError::Damaged { place: place.into(), detail: said(error) },
         code if code.starts_with("58") => unusable("the database has trouble with its files; look into its log"),
+        DISAGREES => {
+            let detail =
+                format!("{place} knows otherwise than this kew, which commits nothing more: {}", error.message());
+            StoreError::Internal { detail }
+        }
         _ => StoreError::Internal { detail: format!("{place}: {}", said(error)) },
     }
 }

@@ -199,6 +199,14 @@ impl PostgresStore {
             let source = read::Source { client: &session.client, connector: &link.connector, patience: None };
             let sink = read::Portions { queues, to, items: Vec::new() };
             read::Loading { source, now, sink }.everything().await?;
+            let waiting = session.client.query_one("SELECT EXISTS (SELECT FROM kew.transfer)", &[]).await;
+            if waiting.map_err(|error| errors::at_start(link.connector.place(), &error))?.get(0) {
+                tracing::warn!(
+                    "{}: messages are on their way between queues of several nodes; they arrive when kew is started with \
+                     --peer again",
+                    link.connector.place()
+                );
+            }
             commit::settle_reading(&link.connector, &session, link.node).await
         })?;
         self.is_known = true;

@@ -19,6 +19,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::sync::Notify;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::commit::application_name;
 use super::connect::{Connector, PATIENCE, Session, runtime};
@@ -166,12 +167,22 @@ impl Joining<'_> {
             Ok(joined) => Ok(joined),
             Err(error) => {
                 let _ = client.batch_execute("ROLLBACK").await;
-                if error.code().is_some_and(|code| code.code() == "55P03") {
-                    // One of its sessions holds the row, in the middle of a commit.
-                    terminate(client, dead.iter().map(|other| other.id)).await.map_err(|error| self.error(&error))?;
-                    return Ok(false);
+                match error.code() {
+                    Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                        // One of its sessions holds the row, in the middle of a commit; or somebody holds a table.
+                        tracing::info!("{}: {}", self.connector.place(), errors::chain(&error));
+                        let ids = dead.iter().map(|other| other.id);
+                        terminate(client, ids).await.map_err(|error| self.error(&error))?;
+                        Ok(false)
+                    }
+                    Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Err(StoreError::Unusable {
+                        place: self.connector.place().into(),
+                        detail: errors::chain(&error),
+                        cure: "start this version once as the user who made the schema kew, who can make it newer"
+                            .into(),
+                    }),
+                    _ => Err(self.error(&error)),
                 }
-                Err(self.error(&error))
             }
         }
     }

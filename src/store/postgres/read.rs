@@ -36,8 +36,11 @@ macro_rules! queue_columns {
 
 const QUEUES: &str = concat!(queue_columns!(), " ORDER BY q.uid");
 
-/// One that is a node's, and stays so until the end of the transaction.
-const QUEUE: &str = concat!(queue_columns!(), " WHERE q.uid = $1 AND q.owner = $2 FOR SHARE OF q");
+/// One that is a node's stays so until the end of the transaction.
+const HOLD_QUEUE: &str = "SELECT FROM kew.queue WHERE uid = $1 AND owner = $2 FOR SHARE";
+
+/// A statement of its own, which sees all that was committed before it was held.
+const QUEUE: &str = concat!(queue_columns!(), " WHERE q.uid = $1");
 
 const MESSAGES: &str = "SELECT number, slot, place, state, deadline_ms, receive_count, first_received_ms, \
     received_ms, sent_ms, retained_ms, message_id, body_md5, grp, extra::text, attributes, attributes_md5, body \
@@ -207,9 +210,11 @@ struct Contents {
 impl<S: Sink> Loading<'_, S> {
     /// A queue that is the node's, inside a transaction that has begun. Returns whether there is one.
     pub(super) async fn queue_of(&mut self, node: i64, uid: i64) -> Result<bool, StoreError> {
-        let Some(row) = self.source.in_time(self.source.client.query_opt(QUEUE, &[&uid, &node])).await? else {
+        let source = self.source;
+        if source.in_time(source.client.query_opt(HOLD_QUEUE, &[&uid, &node])).await?.is_none() {
             return Ok(false);
-        };
+        }
+        let row = source.in_time(source.client.query_one(QUEUE, &[&uid])).await?;
         let statements = self.source.in_time(async { Ok(self.source.prepare().await) }).await??;
         self.contents(&statements, &row).await?;
         let tasks = self.source.in_time(self.source.client.query(TASKS_OF, &[&uid])).await?;

@@ -33,15 +33,26 @@ statements! {
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int8[]) \
         WHERE current_setting('kew.held', true) = $5 \
         ON CONFLICT (account, region, name) DO UPDATE SET at_ms = excluded.at_ms";
-    DeleteQueues "DELETE FROM kew.queue WHERE uid = ANY ($1::int8[]) AND current_setting('kew.held', true) = $2";
+    /// Begins a batch that makes, changes, deletes or gives away queues: nothing but the row of the node is held before
+    /// this one.
+    RaiseRev "UPDATE kew.meta SET rev = rev + 1 WHERE current_setting('kew.held', true) = $1";
+    /// Refuses the whole batch where a message is not on its way (any more).
+    Take "SELECT kew.take($1::int8[], $2::int8[], $3::int8[]) WHERE current_setting('kew.held', true) = $4";
+    DeleteQueues "WITH d AS (DELETE FROM kew.queue WHERE uid = ANY ($1::int8[]) \
+        AND current_setting('kew.held', true) = $2 RETURNING uid) \
+        INSERT INTO kew.gone_queue (uid, rev) SELECT d.uid, m.rev FROM d, kew.meta m ON CONFLICT DO NOTHING";
+    /// A statement of its own behind [`Which::DeleteQueues`], which waits for those who send something to the queues:
+    /// only one that begins later sees what they sent.
+    TurnBack "SELECT kew.turn_back($1::int8[]) WHERE current_setting('kew.held', true) = $2";
     /// Rows of these queues below these numbers are to be cleared away.
     Discard "INSERT INTO kew.discarded (queue, below) SELECT * FROM unnest($1::int8[], $2::int8[]) \
         WHERE current_setting('kew.held', true) = $3 \
         ON CONFLICT (queue) DO UPDATE SET below = greatest(discarded.below, excluded.below)";
-    PutQueues "INSERT INTO kew.queue (uid, account, region, name, record, owner) \
-        SELECT *, $6::text::int8 FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[]::json[]) \
+    PutQueues "INSERT INTO kew.queue (uid, account, region, name, record, owner, rev) \
+        SELECT *, $6::text::int8, (SELECT m.rev FROM kew.meta m) \
+        FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[]::json[]) \
         WHERE current_setting('kew.held', true) = $6 \
-        ON CONFLICT (uid) DO UPDATE SET record = excluded.record";
+        ON CONFLICT (uid) DO UPDATE SET record = excluded.record, rev = excluded.rev";
     Purge "UPDATE kew.queue q SET purged_below = greatest(q.purged_below, x.below) \
         FROM unnest($1::int8[], $2::int8[]) x (uid, below) \
         WHERE q.uid = x.uid AND current_setting('kew.held', true) = $3";
@@ -87,6 +98,21 @@ statements! {
         HAVING current_setting('kew.held', true) = $8 \
         ON CONFLICT (queue, attempt_id) DO UPDATE SET at_ms = excluded.at_ms, slots = excluded.slots, \
         numbers = excluded.numbers, receives = excluded.receives, deadlines = excluded.deadlines";
+    /// Messages that leave for other queues. Whoever deletes such a queue waits until this is committed and turns them
+    /// back; where it is not there any more they stay with their own.
+    Send "INSERT INTO kew.transfer (target, source, number, source_arn, cause, task, receive_count, \
+        first_received_ms, sent_ms, retained_ms, message_id, body_md5, grp, extra, attributes, attributes_md5, body) \
+        SELECT y.there, y.source, y.number, y.source_arn, y.cause, y.task, y.receive_count, y.first_received_ms, \
+        y.sent_ms, y.retained_ms, y.message_id, y.body_md5, y.grp, y.extra, y.attributes, y.attributes_md5, y.body \
+        FROM (SELECT x.*, coalesce((SELECT q.uid FROM kew.queue q WHERE q.uid = x.target FOR KEY SHARE), \
+        (SELECT q.uid FROM kew.queue q WHERE q.uid = x.source FOR KEY SHARE)) AS there \
+        FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::text[], $5::\"char\"[], $6::text[], $7::int4[], $8::int8[], \
+        $9::int8[], $10::int8[], $11::uuid[], $12::bytea[], $13::text[], $14::text[]::json[], $15::bytea[], \
+        $16::bytea[], $17::text[]) x (target, source, number, source_arn, cause, task, receive_count, \
+        first_received_ms, sent_ms, retained_ms, message_id, body_md5, grp, extra, attributes, attributes_md5, body) \
+        WHERE current_setting('kew.held', true) = $18 OFFSET 0) y WHERE y.there IS NOT NULL";
+    /// Refuses the whole batch where a queue is not this node's.
+    Hand "SELECT kew.hand($3::text::int8, $1::int8[], $2::int8[]) WHERE current_setting('kew.held', true) = $3";
     PutTask "INSERT INTO kew.move_task (id, queue, source_arn, destination_arn, rate, started_ms, to_move, moved, \
         status, failure) SELECT $1::text, $2::int8, $3::text, $4::text, $5::int8, $6::int8, $7::int8, $8::int8, \
         $9::text, $10::text WHERE current_setting('kew.held', true) = $11 \
@@ -107,6 +133,29 @@ statements! {
     /// Upkeep: marks of commits that nobody will ask for any more.
     ForgetMarks "DELETE FROM kew.mark WHERE node = $1::int8 AND seq >= $2::int8 AND seq < $3::int8 \
         AND current_setting('kew.held', true) = $4";
+    /// Upkeep: nodes that have gone are not asked about any commit.
+    ForgetMarksOfGone "DELETE FROM kew.mark WHERE node IN (SELECT n.id FROM kew.node n WHERE n.state = 'gone') \
+        AND current_setting('kew.held', true) = $1";
+    /// Upkeep: nor do they make queues.
+    ForgetClaims "DELETE FROM kew.claim c WHERE NOT EXISTS \
+        (SELECT FROM kew.node n WHERE n.id = c.node AND n.state <> 'gone') AND current_setting('kew.held', true) = $1";
+    /// Upkeep: after a week nobody wants to know of them either.
+    ForgetNodes "DELETE FROM kew.node n WHERE n.state = 'gone' AND n.gone < now() - interval '7 days' \
+        AND NOT EXISTS (SELECT FROM kew.queue q WHERE q.owner = n.id) AND current_setting('kew.held', true) = $1";
+    /// Upkeep: queues that were deleted some minutes ago. Who has read the directory before that reads all of it again.
+    NoteForgotten "UPDATE kew.meta SET forgotten = greatest(forgotten, x.rev) FROM (SELECT max(o.rev) AS rev \
+        FROM (SELECT g.rev, g.gone FROM kew.gone_queue g ORDER BY g.rev LIMIT 5000) o \
+        WHERE o.gone < now() - interval '10 minutes') x \
+        WHERE x.rev IS NOT NULL AND current_setting('kew.held', true) = $1";
+    ForgetGoneQueues "DELETE FROM kew.gone_queue WHERE rev <= (SELECT m.forgotten FROM kew.meta m) \
+        AND current_setting('kew.held', true) = $1";
+    /// Upkeep: what is on its way to queues that are not there, which is never left by commits.
+    TurnBackLost "SELECT kew.turn_back(ARRAY(WITH RECURSIVE t (target) AS ( \
+        (SELECT x.target FROM kew.transfer x ORDER BY x.target LIMIT 1) UNION ALL \
+        SELECT (SELECT x.target FROM kew.transfer x WHERE x.target > t.target ORDER BY x.target LIMIT 1) FROM t \
+        WHERE t.target IS NOT NULL) SELECT t.target FROM t WHERE t.target IS NOT NULL \
+        AND NOT EXISTS (SELECT FROM kew.queue q WHERE q.uid = t.target))) \
+        WHERE current_setting('kew.held', true) = $1";
 }
 
 /// The statements of one connection.

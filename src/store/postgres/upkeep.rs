@@ -1,5 +1,5 @@
 //! Keeping the tables small, in small transactions of their own that wait for no disk: what is lost of them is done
-//! again. They are fenced like commits.
+//! again. They are fenced like commits, and any number of nodes may do them at once.
 
 use super::columns::whole;
 use super::commit::{Call, Link, Param};
@@ -14,6 +14,9 @@ const ROWS_PER_STEP: i32 = 5_000;
 
 /// Marks of old deduplication ids that one step clears away; each stands for about a second of a queue.
 const MARKS_PER_STEP: usize = 64;
+
+/// What is later than now by more than this is not of another node whose clock is a little ahead.
+const CLOCKS_APART_MS: u64 = 10_000;
 
 /// What has become too old is looked for every so many milliseconds.
 const FORGET_MS: u64 = 10_000;
@@ -41,10 +44,10 @@ impl Upkeep {
             return Ok(false);
         }
         let below = link.acknowledged();
-        let marks: Vec<ExpiryMark> = std::iter::from_fn(|| queues.marks.expired(now)).take(MARKS_PER_STEP).collect();
+        let marks: Vec<ExpiryMark> = std::iter::from_fn(|| queues.expired(now)).take(MARKS_PER_STEP).collect();
         let calls = self.forget(link.node, below, &marks, now);
         if link.tidy(&calls).await?.is_none() {
-            queues.marks.give_back(marks);
+            queues.give_back(marks);
             return Ok(false);
         }
         self.marks_below = below;
@@ -56,14 +59,21 @@ impl Upkeep {
     /// Deletes what has become too old.
     fn forget(&self, node: i64, below: u64, marks: &[ExpiryMark], now: Time) -> Vec<Call<'static>> {
         let before = |window_ms: u64| whole(now.as_ms().saturating_sub(window_ms));
+        let future = whole(now.as_ms().saturating_add(CLOCKS_APART_MS));
         let call = |which, params: &[i64]| Call {
             which,
             params: params.iter().map(|&param| -> Param<'static> { Box::new(param) }).collect(),
         };
         let mut calls = vec![
-            call(Which::ForgetAttempts, &[before(ATTEMPT_WINDOW_MS), before(0)]),
-            call(Which::ForgetNames, &[before(DELETED_NAME_MS), before(0)]),
+            call(Which::ForgetAttempts, &[before(ATTEMPT_WINDOW_MS), future]),
+            call(Which::ForgetNames, &[before(DELETED_NAME_MS), future]),
             call(Which::ForgetMarks, &[node, whole(self.marks_below), whole(below)]),
+            call(Which::ForgetMarksOfGone, &[]),
+            call(Which::ForgetClaims, &[]),
+            call(Which::ForgetNodes, &[]),
+            call(Which::NoteForgotten, &[]),
+            call(Which::ForgetGoneQueues, &[]),
+            call(Which::TurnBackLost, &[]),
         ];
         // Numbers of a queue that was deleted are nobody else's.
         let ids = marks.iter().map(|mark| call(Which::ForgetIds, &[mark.queue.cast_signed(), whole(mark.number)]));

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::columns::{ExtraText, RecordText, letter, ms, whole};
+use super::columns::{ExtraText, RecordText, cause_letter, letter, ms, whole};
 use super::commit::{Call, Param};
 use super::statements::Which;
-use crate::engine::{MessageStatus, StoredMessage, Time};
-use crate::store::MoveTaskRecord;
+use crate::engine::{Message, MessageStatus, StoredMessage, Time};
 use crate::store::compact::{Attempted, BatchSummary, MessageSummary, Remembered};
 use crate::store::expiry::{ExpiryMark, ExpiryMarks};
+use crate::store::{AdoptedQueue, Change, MoveTaskRecord, TransferRecord};
 
 /// Message numbers are reserved in blocks of so many. The row of a busy queue is written once for each; a restart goes
 /// on behind the block.
@@ -21,7 +21,7 @@ const RESERVED: u64 = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     known: HashMap<u64, Known>,
-    pub marks: ExpiryMarks,
+    marks: ExpiryMarks,
     /// Rows are to be cleared away.
     pub discarded: bool,
 }
@@ -48,9 +48,31 @@ impl Queues {
         }
     }
 
+    /// A queue that was loaded by itself.
+    fn adopt(&mut self, queue: &AdoptedQueue) {
+        let uid = queue.uid;
+        self.add(uid, queue.reserved);
+        for &(at, number) in &queue.expiring {
+            self.note(ExpiryMark { at, queue: uid, number }, true);
+        }
+        // Its last owner may have left something.
+        self.discarded = true;
+    }
+
+    /// Takes the next mark that has expired. Those of a queue that is not known any more are another's.
+    pub(super) fn expired(&mut self, now: Time) -> Option<ExpiryMark> {
+        std::iter::from_fn(|| self.marks.expired(now)).find(|mark| self.known.contains_key(&mark.queue))
+    }
+
+    /// Puts marks back whose rows could not be deleted.
+    pub(super) fn give_back(&mut self, marks: Vec<ExpiryMark>) {
+        self.marks.give_back(marks);
+    }
+
     /// The statements that write a batch, and what is known after it.
     pub(super) fn write<'a>(&mut self, summary: &'a BatchSummary) -> Vec<Call<'a>> {
         let mut rows = Rows::default();
+        summary.adopted.iter().for_each(|queue| self.adopt(queue));
         for (&uid, queue) in &summary.queues {
             if let Some(at) = queue.deleted {
                 match (self.known.remove(&uid), &queue.record) {
@@ -100,8 +122,21 @@ impl Queues {
             }
             rows.attempts.extend(queue.attempts.iter().map(|(id, attempt)| (uid, id, attempt)));
         }
-        let mut calls = rows.calls();
+        for change in &summary.between_nodes {
+            match change {
+                Change::Sent(transfer) => rows.sent.push(transfer),
+                &Change::Taken { target, source, number } => rows.taken.push(target, source, number),
+                &Change::Handed { uid, to } => {
+                    self.known.remove(&uid);
+                    rows.handed.push(uid, to);
+                }
+                _ => {}
+            }
+        }
+        let handed = std::mem::take(&mut rows.handed);
+        let mut calls = rows.calls(!handed.queues.is_empty());
         calls.extend(tasks(&summary.tasks));
+        calls.extend(handed.call(Which::Hand));
         calls
     }
 }
@@ -122,6 +157,9 @@ struct Rows<'a> {
     removed: Pairs,
     remembered: Ids<'a>,
     attempts: Vec<(u64, &'a Arc<str>, &'a Attempted)>,
+    taken: Taken,
+    sent: Sent<'a>,
+    handed: Pairs,
 }
 
 impl<'a> Rows<'a> {
@@ -130,13 +168,19 @@ impl<'a> Rows<'a> {
         self.discarded.push(uid, i64::MAX);
     }
 
-    /// The statements, deleted queues first: a new one may need the name. Attempts come after the messages, from which
-    /// they take what the batch does not tell.
-    fn calls(self) -> Vec<Call<'a>> {
+    /// The statements. What is taken comes before the queue that took it may be deleted, deleted queues before new ones
+    /// that may need their names, and what is sent behind the queues to which it is. Attempts come after the messages,
+    /// from which they take what the batch does not tell.
+    fn calls(self, hands_over: bool) -> Vec<Call<'a>> {
+        let changes_directory = hands_over || !(self.deleted.is_empty() && self.records.uid.is_empty());
+        let deleted = self.deleted.clone();
         let mut calls = vec![
+            call(Which::RaiseRev, !changes_directory, Vec::new),
+            self.taken.call(),
             self.names.call(Which::KeepNames),
             keep_names(self.new_names),
             call(Which::DeleteQueues, self.deleted.is_empty(), || vec![Box::new(self.deleted)]),
+            call(Which::TurnBack, deleted.is_empty(), || vec![Box::new(deleted)]),
             self.discarded.call(Which::Discard),
             self.records.call(),
             self.purged.call(Which::Purge),
@@ -147,6 +191,7 @@ impl<'a> Rows<'a> {
             self.remembered.call(),
         ];
         calls.extend(self.attempts.into_iter().map(|(uid, id, attempt)| Some(attempted(uid, id, attempt))));
+        calls.push(self.sent.call());
         calls.into_iter().flatten().collect()
     }
 }
@@ -257,10 +302,9 @@ impl Changed {
     }
 }
 
-/// All columns of `message`.
+/// What `message` and `transfer` have of a message alike, but for its receives.
 #[derive(Default)]
-struct Stored<'a> {
-    status: Changed,
+struct Messages<'a> {
     sent_ms: Vec<i64>,
     retained_ms: Vec<Option<i64>>,
     message_id: Vec<Uuid>,
@@ -272,12 +316,10 @@ struct Stored<'a> {
     body: Vec<&'a str>,
 }
 
-impl<'a> Stored<'a> {
-    fn push(&mut self, queue: u64, stored: &'a StoredMessage) {
-        let StoredMessage { slot, number, status, message } = stored;
+impl<'a> Messages<'a> {
+    fn push(&mut self, message: &'a Message) {
         let extra = message.extra.as_deref();
         let attributes = extra.and_then(|extra| extra.attributes.as_ref());
-        self.status.push(queue, *number, *slot, status);
         self.sent_ms.push(ms(message.sent));
         self.retained_ms.push((message.retained_from != message.sent).then_some(ms(message.retained_from)));
         self.message_id.push(Uuid::from_bytes(message.id.0));
@@ -289,22 +331,100 @@ impl<'a> Stored<'a> {
         self.body.push(message.body.as_str());
     }
 
+    fn params(self) -> [Param<'a>; 9] {
+        [
+            Box::new(self.sent_ms),
+            Box::new(self.retained_ms),
+            Box::new(self.message_id),
+            Box::new(self.body_md5),
+            Box::new(self.group),
+            Box::new(self.extra),
+            Box::new(self.attributes),
+            Box::new(self.attributes_md5),
+            Box::new(self.body),
+        ]
+    }
+}
+
+/// All columns of `message`.
+#[derive(Default)]
+struct Stored<'a> {
+    status: Changed,
+    messages: Messages<'a>,
+}
+
+impl<'a> Stored<'a> {
+    fn push(&mut self, queue: u64, stored: &'a StoredMessage) {
+        let StoredMessage { slot, number, status, message } = stored;
+        self.status.push(queue, *number, *slot, status);
+        self.messages.push(message);
+    }
+
     fn call(self) -> Option<Call<'a>> {
-        call(Which::Insert, self.body.is_empty(), || {
+        call(Which::Insert, self.status.queue.is_empty(), || {
             let mut params = self.status.params();
-            let rest: [Param<'a>; 9] = [
-                Box::new(self.sent_ms),
-                Box::new(self.retained_ms),
-                Box::new(self.message_id),
-                Box::new(self.body_md5),
-                Box::new(self.group),
-                Box::new(self.extra),
-                Box::new(self.attributes),
-                Box::new(self.attributes_md5),
-                Box::new(self.body),
-            ];
-            params.extend(rest);
+            params.extend(self.messages.params());
             params
+        })
+    }
+}
+
+/// Rows of `transfer`, in the order of their keys: two that lock the same queues do so in the same order.
+#[derive(Default)]
+struct Sent<'a>(Vec<&'a TransferRecord>);
+
+impl<'a> Sent<'a> {
+    fn push(&mut self, transfer: &'a TransferRecord) {
+        self.0.push(transfer);
+    }
+
+    fn call(mut self) -> Option<Call<'a>> {
+        self.0.sort_unstable_by_key(|sent| (sent.target.cast_signed(), sent.source.cast_signed(), sent.number));
+        call(Which::Send, self.0.is_empty(), || {
+            let of = |column: fn(&TransferRecord) -> i64| -> Param<'a> {
+                Box::new(self.0.iter().map(|sent| column(sent)).collect::<Vec<_>>())
+            };
+            let (cause, task): (Vec<i8>, Vec<Option<&'a str>>) =
+                self.0.iter().map(|sent| cause_letter(&sent.cause)).unzip();
+            let receives: Vec<i32> = self.0.iter().map(|sent| sent.message.receive_count.cast_signed()).collect();
+            let first_received: Vec<Option<i64>> =
+                self.0.iter().map(|sent| sent.message.first_received.map(ms)).collect();
+            let mut messages = Messages::default();
+            self.0.iter().for_each(|sent| messages.push(&sent.message));
+            let mut params: Vec<Param<'a>> = vec![
+                of(|sent| sent.target.cast_signed()),
+                of(|sent| sent.source.cast_signed()),
+                of(|sent| whole(sent.number)),
+                Box::new(self.0.iter().map(|sent| &*sent.source_arn).collect::<Vec<&'a str>>()),
+                Box::new(cause),
+                Box::new(task),
+                Box::new(receives),
+                Box::new(first_received),
+            ];
+            params.extend(messages.params());
+            params
+        })
+    }
+}
+
+/// Keys of `transfer`.
+#[derive(Default)]
+struct Taken {
+    target: Vec<i64>,
+    source: Vec<i64>,
+    number: Vec<i64>,
+}
+
+impl Taken {
+    fn push(&mut self, target: u64, source: u64, number: u64) {
+        self.target.push(target.cast_signed());
+        self.source.push(source.cast_signed());
+        self.number.push(whole(number));
+    }
+
+    fn call<'a>(self) -> Option<Call<'a>> {
+        call(Which::Take, self.target.is_empty(), || {
+            vec![Box::new(self.target), Box::new(self.source), Box::new(self.number)]
         })
     }
 }

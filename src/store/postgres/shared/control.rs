@@ -1,11 +1,15 @@
 //! The connections by which a node looks at what it shares with others: one for small questions, one for loading.
 
+use std::collections::HashMap;
+
 use tokio_postgres::Client;
 
 use super::super::commit::application_name;
 use super::super::connect::{Connector, PATIENCE, Session};
 use super::super::errors::{self, Trouble};
 use crate::store::StoreError;
+
+const DISCLAIM: &str = "DELETE FROM kew.claim WHERE account = $1 AND region = $2 AND name = $3 AND node = $4";
 
 /// What a node shares with the others of its database. All that is asked works on the runtime of who asks. When it
 /// fails, or is given up by dropping it, its connection is given up as well and the next one makes a new one.
@@ -23,10 +27,19 @@ pub struct Shared {
     pub(super) connections: u64,
     /// How many there had been when the directory was read.
     pub(super) directory_read_by: Option<u64>,
-    /// How many queues the nodes own, and as of when: `kew.meta.rev`.
-    pub(super) counted: Option<(i64, Vec<(i64, u64)>)>,
+    /// How many queues the nodes own.
+    pub(super) counted: Option<Counted>,
     /// Claims that may be in the database and are to go.
     pub(super) unwanted_claims: Vec<[String; 3]>,
+}
+
+/// How many queues the nodes own.
+pub(super) struct Counted {
+    /// As of this change to the directory.
+    pub rev: i64,
+    pub at_ms: u64,
+    /// By node.
+    pub queues: HashMap<i64, u64>,
 }
 
 impl Shared {
@@ -52,11 +65,19 @@ impl Shared {
 
     /// The connection for small questions. Whoever does not give it back has not ended well with it.
     pub(super) async fn take(&mut self) -> Result<Session, StoreError> {
-        if let Some(session) = self.control.take().filter(|session| !session.is_lost()) {
-            return Ok(session);
+        let session = match self.control.take().filter(|session| !session.is_lost()) {
+            Some(session) => session,
+            None => {
+                let name = format!("{}/round", application_name(self.node));
+                let session = self.connector.connect_at_start(&name).await?;
+                self.connections += 1;
+                session
+            }
+        };
+        while let Some([account, region, name]) = self.unwanted_claims.last() {
+            self.in_time(session.client.execute(DISCLAIM, &[account, region, name, &self.node])).await?;
+            self.unwanted_claims.pop();
         }
-        let session = self.connector.connect_at_start(&format!("{}/round", application_name(self.node))).await?;
-        self.connections += 1;
         Ok(session)
     }
 

@@ -5,11 +5,15 @@ use std::pin::Pin;
 use tokio_postgres::Row;
 
 use super::super::connect::{Session, together};
-use super::control::Shared;
+use super::control::{Counted, Shared};
 use crate::store::StoreError;
 
 /// So many queues without an owner are told of in one round.
 const ORPHANS_MAX: i64 = 10_000;
+
+/// Of more queues than these, how many each node owns is counted only every so many milliseconds.
+const MANY: u64 = 10_000;
+const COUNT_MS: u64 = 10_000;
 
 /// The numbers of the nodes' commits to the directory, and the time of the database.
 const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, rev FROM kew.meta";
@@ -124,12 +128,7 @@ impl Shared {
         let (clock, ended_us) = clock;
         let clock = clock.first().ok_or_else(|| self.damaged("the table kew.meta is empty".into()))?;
         let (database_us, rev): (i64, i64) = (clock.get(0), clock.get(1));
-        if self.counted.as_ref().is_none_or(|(known, _)| *known != rev) {
-            let rows = self.in_time(session.client.query(COUNTS, &[])).await?;
-            let counts = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned())).collect();
-            self.counted = Some((rev, counts));
-        }
-        self.drop_claims(&session.client).await?;
+        self.count(&session, rev).await?;
         self.give_back(session);
         Ok(RoundRead {
             nodes: nodes.0.iter().map(|row| self.node_row(row)).collect(),
@@ -145,6 +144,21 @@ impl Shared {
                 .map(|row| Orphan { uid: row.get::<_, i64>(0).cast_unsigned(), owner: row.get(1) })
                 .collect(),
         })
+    }
+
+    /// Counts the queues of all nodes, if that may have changed. Many are not counted at each change.
+    async fn count(&mut self, session: &Session, rev: i64) -> Result<(), StoreError> {
+        let now_ms = self.connector.time.now_ms();
+        let is_recent = |counted: &Counted| {
+            let many = counted.queues.values().sum::<u64>() > MANY;
+            counted.rev == rev || (many && now_ms.saturating_sub(counted.at_ms) < COUNT_MS)
+        };
+        if !self.counted.as_ref().is_some_and(is_recent) {
+            let rows = self.in_time(session.client.query(COUNTS, &[])).await?;
+            let queues = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned())).collect();
+            self.counted = Some(Counted { rev, at_ms: now_ms, queues });
+        }
+        Ok(())
     }
 
     /// One round trip once the statements are known. What is read of the nodes comes behind the beat: who was declared
@@ -192,7 +206,6 @@ impl Shared {
 
     fn node_row(&self, row: &Row) -> NodeRow {
         let id: i64 = row.get(0);
-        let counts = self.counted.as_ref().map_or(&[][..], |(_, counts)| counts);
         NodeRow {
             id,
             state: match row.get(1) {
@@ -201,7 +214,7 @@ impl Shared {
                 _ => NodeRowState::Gone,
             },
             beat: row.get(2),
-            queues: counts.iter().find(|(owner, _)| *owner == id).map_or(0, |(_, queues)| *queues),
+            queues: self.counted.as_ref().and_then(|counted| counted.queues.get(&id)).copied().unwrap_or(0),
             name: row.get(3),
             peer_url: row.get(4),
             version: row.get(5),

@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 3;
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '500ms'";
 
 /// Which of these queues is to go to which node.
-pub type Give = dyn Fn(Vec<u64>) -> Vec<(u64, i64)> + Sync;
+pub type Give<'a> = dyn Fn(Vec<u64>) -> Vec<(u64, i64)> + Sync + 'a;
 
 /// What became of an attempt.
 enum Attempt {
@@ -36,7 +36,7 @@ impl Shared {
     ///
     /// # Errors
     /// When the database does not answer. It may have taken place then; the next round tells.
-    pub async fn fence(&mut self, dead: i64, beat: i64, give: &Give) -> Result<bool, StoreError> {
+    pub async fn fence(&mut self, dead: i64, beat: i64, give: &Give<'_>) -> Result<bool, StoreError> {
         let session = self.take().await?;
         for _ in 0..ATTEMPTS {
             match self.in_time(self.try_fence(&session, (dead, beat), give)).await? {
@@ -55,7 +55,7 @@ impl Shared {
         &self,
         session: &Session,
         dead: (i64, i64),
-        give: &Give,
+        give: &Give<'_>,
     ) -> Result<Attempt, tokio_postgres::Error> {
         let client = &session.client;
         let done = self.declare_gone(client, dead, give).await;
@@ -74,7 +74,7 @@ impl Shared {
         &self,
         client: &Client,
         (dead, beat): (i64, i64),
-        give: &Give,
+        give: &Give<'_>,
     ) -> Result<Attempt, tokio_postgres::Error> {
         client.batch_execute(BEGIN).await?;
         let sql = "UPDATE kew.node SET state = 'gone', gone_by = $2, gone = now() WHERE id = $1 AND state <> 'gone'";
@@ -105,7 +105,7 @@ impl Shared {
     ///
     /// # Errors
     /// When the database does not answer. It may have taken place then; the next round tells.
-    pub async fn assign(&mut self, orphans: &[Orphan], give: &Give) -> Result<usize, StoreError> {
+    pub async fn assign(&mut self, orphans: &[Orphan], give: &Give<'_>) -> Result<usize, StoreError> {
         let orphans = &orphans[..orphans.len().min(GIVEN_AT_ONCE as usize)];
         if orphans.is_empty() {
             return Ok(0);
@@ -117,7 +117,7 @@ impl Shared {
     }
 }
 
-async fn assign(client: &Client, orphans: &[Orphan], give: &Give) -> Result<usize, tokio_postgres::Error> {
+async fn assign(client: &Client, orphans: &[Orphan], give: &Give<'_>) -> Result<usize, tokio_postgres::Error> {
     client.batch_execute(BEGIN).await?;
     // A node that is not there is from now on one that has gone: it could come to be at this moment.
     let owners: Vec<i64> = orphans.iter().map(|orphan| orphan.owner).collect();
@@ -144,7 +144,7 @@ async fn raise(client: &Client) -> Result<(), tokio_postgres::Error> {
 }
 
 /// Gives queues whose owner has gone to nodes that are there and have not.
-async fn give_away(client: &Client, left: &[Orphan], give: &Give) -> Result<usize, tokio_postgres::Error> {
+async fn give_away(client: &Client, left: &[Orphan], give: &Give<'_>) -> Result<usize, tokio_postgres::Error> {
     let given = give(left.iter().map(|orphan| orphan.uid).collect());
     let mut heirs: Vec<i64> = given.iter().map(|(_, heir)| *heir).collect();
     heirs.sort_unstable();

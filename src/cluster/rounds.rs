@@ -1,0 +1,211 @@
+//! Once a second: this node's beat goes up, and all others are looked at.
+
+use super::desk::Task;
+use super::giving::Giving;
+use super::link::{LinkError, Peer};
+use super::node::{Cluster, NodeLook};
+use super::roll::{LEASE_MS, Member, NodeId, NodeState, ROUND_MS, Roll, Suspect};
+use crate::clock::Sample;
+use crate::store::Change;
+use crate::store::postgres::{NodeRow, NodeRowState, Orphan, RoundRead, Shared};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+
+/// Queues of nobody are given to somebody by the node with the lowest id, and after so many rounds by any.
+const ORPHAN_ROUNDS: u32 = 3;
+
+/// Round trips before anything is served, of which the quickest tells the time best.
+const FIRST_SAMPLES: usize = 5;
+
+/// What happens once a second.
+pub(super) struct Rounds {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) roll: Rc<RefCell<Roll>>,
+    pub(super) giving: Giving,
+    pub(super) desk: mpsc::UnboundedSender<Task>,
+    /// Ends the pause before the next round.
+    pub(super) sooner: Rc<Notify>,
+    /// Rounds in which there were queues of nobody.
+    pub(super) orphaned: Cell<u32>,
+    /// Whether somebody is being given queues.
+    pub(super) gives: Rc<Cell<bool>>,
+}
+
+impl Rounds {
+    /// The first rounds, before anything is served: the time, and who is there.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn begin(&self, shared: &mut Shared) -> Result<(), crate::store::StoreError> {
+        let clock = self.cluster.broker.clock();
+        let mut best: Option<(Sample, i64)> = None;
+        for _ in 0..FIRST_SAMPLES {
+            let began_ms = self.cluster.time.now_ms();
+            let read = shared.round(0, &|| clock.monotonic_us()).await?;
+            let sample = sample(&read);
+            let ahead = read.nodes.iter().filter(|row| row.id != self.cluster.me.0).map(|row| row.ahead_us).max();
+            if best.is_none_or(|(best, _)| sample.ended_us - sample.began_us < best.ended_us - best.began_us) {
+                best = Some((sample, ahead.unwrap_or(0)));
+            }
+            self.take(&read, began_ms);
+        }
+        if let Some((sample, ahead_us)) = best {
+            clock.follow(sample, ahead_us);
+        }
+        Ok(())
+    }
+
+    /// Goes on for good.
+    pub(super) async fn run(&self, mut shared: Shared) {
+        loop {
+            tokio::select! {
+                () = self.cluster.time.pause(Duration::from_millis(ROUND_MS)) => {}
+                () = self.sooner.notified() => {}
+            }
+            let began_ms = self.cluster.time.now_ms();
+            let clock = self.cluster.broker.clock();
+            match shared.round(clock.ahead_us(), &|| clock.monotonic_us()).await {
+                Ok(read) => {
+                    clock.follow(sample(&read), 0);
+                    self.take(&read, began_ms);
+                }
+                Err(error) => {
+                    self.roll.borrow_mut().round_failed();
+                    tracing::debug!("a round failed: {error}");
+                }
+            }
+        }
+    }
+
+    /// Takes what a round has read.
+    fn take(&self, read: &RoundRead, began_ms: u64) {
+        let members: Vec<Member> = read.nodes.iter().map(member).collect();
+        let round = {
+            let mut roll = self.roll.borrow_mut();
+            if read.reconnected {
+                roll.round_failed();
+            }
+            roll.round(began_ms, self.cluster.time.now_ms(), &members)
+        };
+        if round.gone {
+            self.cluster.lease_ms.store(0, Ordering::Release);
+            // The committer hears by whom, and everything ends.
+            if let Some(store) = self.cluster.broker.store() {
+                let _ = store.submit(vec![Change::Proof]);
+            }
+            return;
+        }
+        self.cluster.lease_ms.store(began_ms + LEASE_MS, Ordering::Release);
+        self.look_at(&read.nodes);
+        for suspect in round.suspects {
+            self.fence(suspect);
+        }
+        self.probe(&read.nodes);
+        self.see_to_orphans(&read.orphans);
+        let _ = self.desk.send(Task::Rev(read.rev));
+        if !read.transfers.is_empty() {
+            let _ = self.desk.send(Task::Take(read.transfers.clone()));
+        }
+        self.balance();
+    }
+
+    /// Takes down who is there.
+    fn look_at(&self, rows: &[NodeRow]) {
+        let mut peers = std::collections::BTreeMap::new();
+        let mut looks = Vec::new();
+        for row in rows.iter().filter(|row| row.state != NodeRowState::Gone) {
+            let Some(url) = &row.peer_url else { continue };
+            if row.id != self.cluster.me.0 {
+                peers.insert(NodeId(row.id), Peer { id: NodeId(row.id), url: url.as_str().into() });
+            }
+            looks.push(NodeLook {
+                id: NodeId(row.id),
+                name: row.name.clone(),
+                url: url.clone(),
+                state: if row.state == NodeRowState::Draining { "draining" } else { "serving" },
+                version: row.version.clone(),
+                queues: row.queues,
+            });
+        }
+        looks.sort_by_key(|look| look.id);
+        *self.cluster.nodes.write().unwrap_or_else(PoisonError::into_inner) = looks;
+        let mut known = self.cluster.peers.write().unwrap_or_else(PoisonError::into_inner);
+        if *known != peers {
+            *known = peers;
+            drop(known);
+            self.cluster.learned();
+        }
+    }
+
+    fn fence(&self, suspect: Suspect) {
+        let heirs = self.heirs_without(suspect.id);
+        let _ = self.desk.send(Task::Fence(suspect, heirs));
+    }
+
+    fn heirs_without(&self, id: NodeId) -> Vec<super::roll::Load> {
+        let mut heirs = self.roll.borrow().heirs();
+        heirs.retain(|heir| heir.id != id);
+        heirs
+    }
+
+    /// Asks nodes without a session in the database whether they are there: a process that was killed is taken over at once.
+    fn probe(&self, rows: &[NodeRow]) {
+        for row in rows.iter().filter(|row| row.state != NodeRowState::Gone && row.sessions == 0) {
+            let Some(peer) = self.cluster.peer(NodeId(row.id)) else { continue };
+            let (cluster, roll, desk) = (self.cluster.clone(), self.roll.clone(), self.desk.clone());
+            tokio::task::spawn_local(async move {
+                if !matches!(cluster.link.look(&peer).await, Err(LinkError::Refused)) {
+                    return;
+                }
+                let suspect = roll.borrow().refused(peer.id, 0);
+                if let Some(suspect) = suspect {
+                    let mut heirs = roll.borrow().heirs();
+                    heirs.retain(|heir| heir.id != suspect.id);
+                    let _ = desk.send(Task::Fence(suspect, heirs));
+                }
+            });
+        }
+    }
+
+    /// Has queues whose node is gone given to those that are there.
+    fn see_to_orphans(&self, orphans: &[Orphan]) {
+        if orphans.is_empty() {
+            return self.orphaned.set(0);
+        }
+        self.orphaned.set(self.orphaned.get() + 1);
+        let heirs = self.roll.borrow().heirs();
+        let first = heirs.iter().map(|heir| heir.id).min();
+        if first == Some(self.cluster.me) || self.orphaned.get() > ORPHAN_ROUNDS {
+            let _ = self.desk.send(Task::Assign(orphans.to_vec(), heirs));
+        }
+    }
+
+    /// Gives queues to nodes that have too few, one round's worth at a time.
+    fn balance(&self) {
+        if self.gives.replace(true) {
+            return;
+        }
+        let (giving, gives) = (self.giving.clone(), self.gives.clone());
+        tokio::task::spawn_local(async move {
+            giving.balance().await;
+            gives.set(false);
+        });
+    }
+}
+
+fn sample(read: &RoundRead) -> Sample {
+    Sample { began_us: read.began_us, database_us: read.database_us, ended_us: read.ended_us }
+}
+
+fn member(row: &NodeRow) -> Member {
+    let state = match row.state {
+        NodeRowState::Serving => NodeState::Serving,
+        NodeRowState::Draining => NodeState::Draining,
+        NodeRowState::Gone => NodeState::Gone,
+    };
+    Member { id: NodeId(row.id), state, beat: row.beat, queues: row.queues }
+}

@@ -1,0 +1,247 @@
+//! A request to SQS where there are several nodes: carried out here, or by the node that has the queue. The client does not see the
+//! difference, nor that the queue changes its node meanwhile.
+
+use super::answer::{Answer, AnswerBody};
+use super::context::RequestContext;
+use crate::actions::{Actions, Caller, Presence};
+use crate::api::{ReceiveMessageResult, Request, Response, limits};
+use crate::clock::NetworkTime;
+use crate::cluster::link::{NOT_FOR_ME, OUTCOME};
+use crate::cluster::{Asker, Cluster, Forwarded, LinkError, Misled, Peer, Place};
+use crate::error::{Error, ErrorKind};
+use crate::wire;
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use std::future::pending;
+use std::time::Duration;
+
+/// How long it may take until the node is found that has a queue and can carry a request out, the time in which a ReceiveMessage is
+/// parked left out.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// How long a ReceiveMessage may take that waits at another node.
+const RECEIVE_TIME_LIMIT: Duration =
+    Duration::from_secs(TIME_LIMIT.as_secs() + limits::WAIT_TIME_SECONDS_MAX.unsigned_abs());
+/// The pause before a request is tried again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// The longest of these pauses.
+const PAUSE_MAX: Duration = Duration::from_millis(200);
+/// After so long nobody asks any more whether a client is there that has ended its half of the connection: what takes no time is
+/// answered to it too.
+const PRESENCE_PAUSE: Duration = Duration::from_millis(100);
+
+/// A request that is to be carried out.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a> {
+    /// As it came in.
+    pub(super) context: &'a RequestContext<'a>,
+    /// Its body.
+    pub(super) body: &'a Bytes,
+    /// The time that clients are granted.
+    pub(super) time: &'a NetworkTime,
+    /// What carries it out here.
+    pub(super) actions: &'a Actions,
+    /// Who asks.
+    pub(super) caller: &'a Caller<'a>,
+}
+
+/// By whom a request was carried out, with which outcome.
+#[allow(clippy::large_enum_variant, reason = "there is one for each request, and it is not passed on")]
+pub(super) enum Carried {
+    /// By this node, or by none.
+    Here(Result<Response, Error>),
+    /// By another, whose answer it is, with the error that it tells of.
+    ByAnother(Answer, Option<ErrorKind>),
+    /// By none: another node sent it here, and has to look for the right one.
+    NotForMe(Answer),
+}
+
+/// Carries a request out, wherever that is.
+pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) -> Carried {
+    let Work { context, caller, time, .. } = work;
+    let asker = Asker { account: caller.account, region: caller.region };
+    let (operation, is_repeatable) = (request.operation(), is_repeatable(&request));
+    let (began_ms, sent_here) = (time.now_ms(), context.connection.waited_ms.is_some());
+    let mut patience = Patience { began_ms, time, pause: FIRST_PAUSE };
+    let mut request = Some(request);
+    loop {
+        if !node.has_lease() {
+            return Carried::Here(Err(unavailable("this node has not reached the database for a while")));
+        }
+        let Some(decoded) = request.take().or_else(|| again(work)) else {
+            return Carried::Here(Err(unavailable("the request could not be read again")));
+        };
+        let place = match node.place(asker, &decoded).await {
+            Ok(place) => place,
+            Err(error) => return Carried::Here(Err(error)),
+        };
+        let waited_ms = caller.waited_ms + time.now_ms().saturating_sub(began_ms);
+        let attempt_ms = time.now_ms();
+        match place {
+            Place::There(_) if sent_here => return Carried::NotForMe(not_for_me(StatusCode::MISDIRECTED_REQUEST)),
+            Place::Here(held) => {
+                let outcome = work.actions.execute(&Caller { waited_ms, ..*caller }, decoded).await;
+                if !outcome.as_ref().is_err_and(Error::is_moved) {
+                    drop(held);
+                    return Carried::Here(match node.has_lease() {
+                        true => outcome,
+                        false => Err(unavailable("this node has not reached the database for a while")),
+                    });
+                }
+                if sent_here {
+                    return Carried::NotForMe(not_for_me(StatusCode::MISDIRECTED_REQUEST));
+                }
+            }
+            Place::There(peer) => match forward(node, work, &decoded, &peer, waited_ms, patience.left()).await {
+                Attempt::Answered(answer, error) => return Carried::ByAnother(answer, error),
+                Attempt::ClientGone => {
+                    return Carried::Here(Ok(Response::ReceiveMessage(ReceiveMessageResult::default())));
+                }
+                Attempt::Failed(error) => {
+                    tracing::debug!(action = operation.name(), node = peer.id.0, %error, "not carried out by its node");
+                    node.misled(&peer, how(&error));
+                    if matches!(error, LinkError::Unknown(_)) && !is_repeatable {
+                        return Carried::Here(Err(unavailable("another node may have carried it out, or not")));
+                    }
+                }
+            },
+        }
+        if operation == crate::api::Operation::ReceiveMessage {
+            // It may have been parked for all of that time.
+            patience.began_ms += time.now_ms().saturating_sub(attempt_ms);
+        }
+        if !patience.pause().await {
+            return Carried::Here(Err(unavailable("no node could be found that has the queue")));
+        }
+    }
+}
+
+/// The request once more: to carry it out takes it.
+fn again(work: Work<'_>) -> Option<Request> {
+    wire::decode(&work.context.head(), work.body).ok().map(|call| call.request)
+}
+
+/// What came of sending a request to another node.
+enum Attempt {
+    Answered(Answer, Option<ErrorKind>),
+    Failed(LinkError),
+    /// The client of a ReceiveMessage has gone, and what it would have received goes back.
+    ClientGone,
+}
+
+/// Has another node carry a request out.
+async fn forward(
+    node: &Cluster,
+    work: Work<'_>,
+    request: &Request,
+    peer: &Peer,
+    waited_ms: u64,
+    left: Duration,
+) -> Attempt {
+    let Work { context, body, time, .. } = work;
+    let (parts, connection) = (context.parts, &context.connection);
+    let may_wait = matches!(request, Request::ReceiveMessage(_));
+    let (client, port, secure) = (connection.peer, connection.port, connection.secure);
+    let forwarded = Forwarded { parts, body, client, port, secure, waited_ms };
+    let gone = async {
+        match may_wait {
+            true => time.pause(PRESENCE_PAUSE).await,
+            false => pending().await,
+        }
+        Presence::gone(connection.presence).await;
+    };
+    let answer = tokio::select! {
+        biased;
+        answer = node.link().forward(peer, forwarded) => answer,
+        () = gone => return Attempt::ClientGone,
+        () = time.pause(if may_wait { RECEIVE_TIME_LIMIT } else { left }) => {
+            Err(LinkError::Unknown("it takes too long".to_owned()))
+        }
+    };
+    match answer {
+        Ok(mut answer) => {
+            let told = answer.headers_mut().remove(OUTCOME);
+            let told = told.as_ref().and_then(|told| told.to_str().ok());
+            let kind = told.and_then(|told| ErrorKind::ALL.iter().copied().find(|kind| kind.json_type().1 == told));
+            // What is wrong with a request is told before it is carried out, without a name.
+            let unnamed = (!answer.status().is_success()).then_some(ErrorKind::InvalidRequest);
+            tracing::debug!(action = request.operation().name(), node = peer.id.0, status = answer.status().as_u16());
+            Attempt::Answered(answer.map(AnswerBody::whole), kind.or(unnamed))
+        }
+        Err(error) => Attempt::Failed(error),
+    }
+}
+
+/// What a node learns of another that did not carry a request out.
+fn how(error: &LinkError) -> Misled {
+    match error {
+        LinkError::NotThere => Misled::NotThere,
+        LinkError::Refused => Misled::Refused,
+        LinkError::NotSent(_) | LinkError::Unknown(_) => Misled::Silent,
+    }
+}
+
+/// How long the node of a queue is looked for.
+struct Patience<'a> {
+    began_ms: u64,
+    time: &'a NetworkTime,
+    pause: Duration,
+}
+
+impl Patience<'_> {
+    /// What is left of the time.
+    fn left(&self) -> Duration {
+        let passed_ms = self.time.now_ms().saturating_sub(self.began_ms);
+        TIME_LIMIT.saturating_sub(Duration::from_millis(passed_ms))
+    }
+
+    /// Waits for a next attempt; `false` if there is to be none.
+    async fn pause(&mut self) -> bool {
+        let is_time_left = !self.left().is_zero();
+        if is_time_left {
+            self.time.pause(self.pause).await;
+            self.pause = (2 * self.pause).min(PAUSE_MAX);
+        }
+        is_time_left
+    }
+}
+
+/// Whether a request may be carried out twice, and the second answer is as good as the first would have been. Where it is not, the
+/// client decides: SDKs try again.
+fn is_repeatable(request: &Request) -> bool {
+    // In a FIFO queue each message has something that tells it from others, and is there once.
+    let is_to_fifo =
+        |url: &Option<String>| url.as_deref().is_some_and(|url| url.trim_end_matches('/').ends_with(".fifo"));
+    match request {
+        Request::SendMessage(r) => is_to_fifo(&r.queue_url),
+        Request::SendMessageBatch(r) => is_to_fifo(&r.queue_url),
+        Request::AddPermission(_)
+        | Request::CancelMessageMoveTask(_)
+        | Request::CreateQueue(_)
+        | Request::DeleteQueue(_)
+        | Request::PurgeQueue(_)
+        | Request::RemovePermission(_)
+        | Request::StartMessageMoveTask(_) => false,
+        _ => true,
+    }
+}
+
+/// What the client is told of a request that was not carried out, or of which it is not known.
+#[cold]
+fn unavailable(why: &'static str) -> Error {
+    Error::new(ErrorKind::ServiceUnavailable, "Service is unavailable. Please try again.").with_detail(why)
+}
+
+/// The answer to another node that has sent what is not for this one.
+#[cold]
+pub(super) fn not_for_me(status: StatusCode) -> Answer {
+    let mut answer = Answer::new(AnswerBody::whole(Bytes::new()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(OUTCOME, HeaderValue::from_static(NOT_FOR_ME));
+    answer
+}
+
+/// Says in an answer to another node which error it tells of.
+pub(super) fn tell_outcome(answer: &mut Answer, error: ErrorKind) {
+    answer.headers_mut().insert(OUTCOME, HeaderValue::from_static(error.json_type().1));
+}

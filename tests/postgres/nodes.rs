@@ -1,0 +1,398 @@
+//! Several nodes of one database: beats, nodes that are declared gone, the directory, names that are claimed.
+
+use kew::internals::engine::Time;
+use kew::internals::store::postgres::{
+    Claimed, ClusterOptions, Directory, NodeRowState, Options, Orphan, RoundRead, Shared,
+};
+use kew::internals::store::{AdoptedQueue, Change, PostgresStore, Store, StoreError, StoredItem, TransferRecord};
+use tokio::runtime::Runtime;
+
+use crate::server::{new_url, sql};
+use crate::support::*;
+
+pub const SECRET: &str = "known to all of them";
+
+/// Refuses every write to a message by a node that does not have its queue.
+const GUARD: &str = "CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+      row kew.message := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+      me text := current_setting('kew.held', true);
+    BEGIN
+      IF EXISTS (SELECT FROM kew.queue q WHERE q.uid = row.queue AND q.owner <> me::int8 AND row.number >= q.purged_below) THEN
+        RAISE EXCEPTION 'node % writes into queue % of another', me, row.queue;
+      END IF;
+      RETURN row;
+    END $$;
+    CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON kew.message FOR EACH ROW EXECUTE FUNCTION guard()";
+
+/// One of several nodes.
+pub struct Node {
+    pub store: PostgresStore,
+    pub shared: Shared,
+    runtime: Runtime,
+}
+
+pub fn options(name: &str) -> Options {
+    let cluster = ClusterOptions { peer_url: format!("http://{name}:9325"), secret: SECRET.into() };
+    Options { cluster: Some(cluster), name: Some(name.into()), ..Options::default() }
+}
+
+impl Node {
+    pub fn join(url: &str, name: &str) -> Node {
+        let store = PostgresStore::open(url, &options(name)).unwrap();
+        let shared = store.shared().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Node { store, shared, runtime }
+    }
+
+    pub fn id(&self) -> i64 {
+        self.store.node()
+    }
+
+    pub fn commit(&mut self, changes: impl IntoIterator<Item = Change>) {
+        self.store.commit(NOW, changes.into_iter().collect()).unwrap();
+    }
+
+    /// As after a crash of its process: it says nothing, and does not leave.
+    pub fn die(self) -> i64 {
+        let id = self.id();
+        std::mem::forget(self);
+        id
+    }
+
+    pub fn round(&mut self) -> RoundRead {
+        self.runtime.block_on(self.shared.round(0, &|| 0)).unwrap()
+    }
+
+    pub fn directory(&mut self, since: Option<u64>) -> Directory {
+        self.runtime.block_on(self.shared.directory(since)).unwrap()
+    }
+
+    /// Declares a node gone at this beat; all it had is this one's.
+    pub fn fence_at(&mut self, dead: i64, beat: i64) -> bool {
+        let me = self.id();
+        self.runtime.block_on(self.shared.fence(dead, beat, &|uids| all_to(uids, me))).unwrap()
+    }
+
+    pub fn fence(&mut self, dead: i64) {
+        let beat = self.round().nodes.iter().find(|node| node.id == dead).unwrap().beat;
+        assert!(self.fence_at(dead, beat));
+    }
+
+    pub fn assign(&mut self, orphans: &[Orphan]) -> usize {
+        let me = self.id();
+        self.runtime.block_on(self.shared.assign(orphans, &|uids| all_to(uids, me))).unwrap()
+    }
+
+    /// A queue with all that is in it, if it is this node's.
+    pub fn load(&mut self, uid: u64) -> Option<(AdoptedQueue, Vec<StoredItem>)> {
+        let mut items = Vec::new();
+        let loaded = self.runtime.block_on(self.shared.load_queue(uid, NOW, &mut |item| items.push(item))).unwrap();
+        assert!(loaded.is_some() || items.is_empty());
+        loaded.map(|adopted| (adopted, items))
+    }
+
+    /// Loads a queue, and knows it from then on.
+    pub fn adopt(&mut self, uid: u64) -> Vec<StoredItem> {
+        let (adopted, items) = self.load(uid).expect("it is this node's");
+        self.commit([Change::Adopted(Box::new(adopted))]);
+        items
+    }
+
+    pub fn transfers(&mut self, target: u64) -> Vec<TransferRecord> {
+        self.runtime.block_on(self.shared.transfers(target, 1_000)).unwrap()
+    }
+
+    pub fn claim(&mut self, name: &str) -> Claimed {
+        self.runtime.block_on(self.shared.claim("000000000000", "eu-central-1", name)).unwrap()
+    }
+
+    fn disclaim(&mut self, name: &str) {
+        self.runtime.block_on(self.shared.disclaim("000000000000", "eu-central-1", name)).unwrap();
+    }
+
+    fn drain(&mut self) {
+        self.runtime.block_on(self.shared.drain()).unwrap();
+    }
+}
+
+fn all_to(uids: Vec<u64>, to: i64) -> Vec<(u64, i64)> {
+    uids.into_iter().map(|uid| (uid, to)).collect()
+}
+
+/// Some nodes of a new database in which only its owner writes into a queue.
+pub fn nodes<const N: usize>() -> Option<(String, [Node; N])> {
+    let url = new_url()?;
+    let names = ["one", "two", "three"];
+    let first = Node::join(&url, names[0]);
+    sql(&url, GUARD);
+    let mut first = Some(first);
+    let nodes = std::array::from_fn(|at| first.take().unwrap_or_else(|| Node::join(&url, names[at])));
+    Some((url, nodes))
+}
+
+pub fn value(url: &str, question: &str) -> String {
+    sql(url, question).join(" ")
+}
+
+fn uids(directory: &Directory) -> Vec<u64> {
+    let mut uids: Vec<u64> = directory.queues.iter().map(|queue| queue.record.uid).collect();
+    uids.sort_unstable();
+    uids
+}
+
+#[test]
+fn nodes_see_each_other_and_each_raises_its_own_beat() {
+    let Some((_, [mut one, mut two])) = nodes() else { return };
+    one.commit([queue(7), queue(8)]);
+    let (first, second) = (one.id(), two.id());
+    let beats = |round: &RoundRead| {
+        let beat = |id| round.nodes.iter().find(|node| node.id == id).unwrap().beat;
+        (beat(first), beat(second))
+    };
+    let found = two.round();
+    assert_eq!(found.nodes.len(), 2);
+    let row = found.nodes.iter().find(|node| node.id == first).unwrap();
+    assert_eq!((&*row.name, row.peer_url.as_deref(), row.queues), ("one", Some("http://one:9325"), 2));
+    assert_eq!((row.state, &*row.version), (NodeRowState::Serving, env!("CARGO_PKG_VERSION")));
+    assert!(row.sessions > 0 && !found.reconnected);
+    let before = beats(&found);
+    let after = beats(&two.round());
+    assert_eq!(after, (before.0, before.1 + 1));
+    assert_eq!(beats(&one.round()), (before.0 + 1, before.1 + 1));
+
+    one.drain();
+    let state = |round: RoundRead| round.nodes.iter().find(|node| node.id == first).unwrap().state;
+    assert_eq!(state(two.round()), NodeRowState::Draining);
+    drop(one);
+    let found = two.round();
+    assert!(found.orphans.contains(&Orphan { uid: 7, owner: first }) && found.orphans.len() == 2);
+    assert_eq!(state(found), NodeRowState::Gone);
+}
+
+#[test]
+fn a_round_asks_for_the_time_and_makes_its_connection_anew() {
+    let Some((url, [mut one])) = nodes() else { return };
+    let ask = |node: &mut Node| {
+        let monotonic = std::sync::atomic::AtomicI64::new(100);
+        let next = || monotonic.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        node.runtime.block_on(node.shared.round(-250, &next))
+    };
+    let round = ask(&mut one).unwrap();
+    assert!(round.began_us >= 100 && round.ended_us > round.began_us);
+    let seconds: i64 = value(&url, "SELECT extract(epoch FROM now())::int8").parse().unwrap();
+    assert!((seconds - round.database_us / 1_000_000).abs() <= 60, "{}", round.database_us);
+    assert_eq!(round.nodes[0].ahead_us, -250);
+    let end = format!(
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'kew/{}/round'",
+        one.id()
+    );
+    assert_eq!(value(&url, &end), "t");
+    // Whether the end of the connection is heard of before it is used.
+    let again = ask(&mut one).or_else(|_| ask(&mut one)).unwrap();
+    assert!(again.reconnected);
+    assert!(!ask(&mut one).unwrap().reconnected);
+}
+
+#[test]
+fn a_node_that_stands_still_is_declared_gone_and_commits_nothing_more() {
+    let Some((url, [mut one, mut two])) = nodes() else { return };
+    one.commit([queue(7), store(7, 1, "first"), queue(8)]);
+    let (first, second) = (one.id(), two.id());
+    two.fence(first);
+    let late = one.store.commit(NOW, vec![store(7, 2, "late")]);
+    assert_eq!(late, Err(StoreError::Fenced { by: "two".into() }));
+    assert_eq!(value(&url, "SELECT body FROM kew.message"), "first");
+    // It is told so by its round, and by whatever else needs it to live.
+    let row = one.round().nodes.into_iter().find(|node| node.id == first).unwrap();
+    assert_eq!(row.state, NodeRowState::Gone);
+    let fenced = |error| assert_eq!(error, StoreError::Fenced { by: "two".into() });
+    fenced(one.runtime.block_on(one.shared.claim("000000000000", "eu-central-1", "a")).unwrap_err());
+    fenced(one.runtime.block_on(one.shared.load_queue(7, NOW, &mut |_| ())).unwrap_err());
+
+    let owners = format!("{second} {second}");
+    assert_eq!(value(&url, "SELECT owner FROM kew.queue"), owners);
+    assert_eq!(value(&url, "SELECT epoch FROM kew.queue"), "2 2");
+    assert!(!two.fence_at(first, row.beat), "somebody was first");
+    assert_eq!(two.adopt(7).iter().filter(|item| item.is_message()).count(), 1);
+    two.commit([store(7, 1 << 17, "second")]);
+}
+
+#[test]
+fn a_node_whose_beat_goes_up_is_not_declared_gone() {
+    let Some((_, [mut one, mut two])) = nodes() else { return };
+    one.commit([queue(7)]);
+    let beat = two.round().nodes.iter().find(|node| node.id == one.id()).unwrap().beat;
+    one.round();
+    assert!(!two.fence_at(one.id(), beat));
+    one.commit([store(7, 1, "it lives")]);
+    assert!(!two.fence_at(i64::MAX, 0), "there is no such node");
+}
+
+#[test]
+fn a_session_that_holds_the_row_of_a_dead_node_is_ended() {
+    let Some((url, [mut one, mut two])) = nodes() else { return };
+    one.commit([queue(7)]);
+    let id = one.id();
+    // In the middle of a commit.
+    let held = format!("{url}?application_name=kew/{id}");
+    let sleeper = std::thread::spawn(move || {
+        crate::server::sql_at(&held, &format!("BEGIN; SELECT kew.hold({id}, NULL); SELECT pg_sleep(600)"))
+    });
+    let asleep =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kew/{id}' AND wait_event = 'PgSleep'");
+    while value(&url, &asleep) == "0" {
+        std::thread::yield_now();
+    }
+    two.fence(id);
+    assert!(sleeper.join().unwrap().is_err());
+}
+
+#[test]
+fn queues_of_nodes_that_have_gone_are_given_to_one_node_each() {
+    let Some((url, [mut one, mut two, mut three])) = nodes() else { return };
+    three.commit((1..=20).map(queue));
+    let third = three.id();
+    drop(three);
+    let orphans = one.round().orphans;
+    assert_eq!(orphans.len(), 20);
+    assert_eq!(two.round().orphans, orphans);
+    let (taken, others) = std::thread::scope(|threads| {
+        let taken = threads.spawn(|| one.assign(&orphans));
+        let others = two.assign(&orphans);
+        (taken.join().unwrap(), others)
+    });
+    // A node that waits for the other's transaction finds nothing left.
+    assert_eq!(taken + others, 20);
+    assert_eq!(value(&url, "SELECT DISTINCT epoch FROM kew.queue"), "2");
+    assert_eq!((one.round().orphans, one.assign(&orphans)), (vec![], 0));
+
+    // Nobody is given queues who is not there, or has gone.
+    sql(&url, "UPDATE kew.queue SET owner = 5");
+    let orphans = one.round().orphans;
+    assert_eq!(orphans.len(), 20);
+    for nobody in [4, third] {
+        assert_eq!(one.runtime.block_on(one.shared.assign(&orphans, &|uids| all_to(uids, nobody))), Ok(0));
+    }
+    assert_eq!(one.assign(&orphans), 20);
+    // Who was not there then does not come to be later.
+    assert_eq!(value(&url, "SELECT state FROM kew.node WHERE id = 5"), "gone");
+}
+
+#[test]
+fn the_directory_tells_what_has_changed() {
+    let Some((url, [mut one, mut two])) = nodes() else { return };
+    one.commit([queue(7), queue(8)]);
+    let whole = two.directory(None);
+    assert!(whole.whole && whole.deleted.is_empty());
+    assert_eq!(uids(&whole), [7, 8]);
+    let seven = whole.queues.iter().find(|queue| queue.record.uid == 7).unwrap();
+    assert_eq!((&seven.record, seven.owner, seven.epoch), (&record(7), one.id(), 1));
+    let rev = |directory: &Directory| Some(directory.rev);
+
+    let nothing = two.directory(rev(&whole));
+    assert!(!nothing.whole && nothing.queues.is_empty() && nothing.rev == whole.rev);
+    assert_eq!(two.round().rev, whole.rev);
+
+    let mut changed = record(8);
+    changed.tags.insert("team".into(), "a".into());
+    one.commit([Change::Queue(Box::new(changed.clone()))]);
+    two.commit([queue(9)]);
+    let news = two.directory(rev(&whole));
+    assert_eq!(uids(&news), [8, 9]);
+    assert_eq!(news.queues.iter().find(|queue| queue.record.uid == 8).unwrap().record, changed);
+
+    one.commit([Change::QueueDeleted { uid: 7, at: NOW }]);
+    one.commit([Change::Handed { uid: 8, to: two.id() }]);
+    let last = two.directory(rev(&news));
+    assert_eq!((uids(&last), &last.deleted), (vec![8], &vec![7]));
+    assert_eq!((last.queues[0].owner, last.queues[0].epoch), (two.id(), 2));
+    assert_eq!(last.names, [("000000000000".into(), "eu-central-1".into(), "orders-7".into(), NOW)]);
+    assert_eq!(two.directory(rev(&whole)).deleted, [7]);
+
+    // Messages are no news.
+    one.commit([queue(10)]);
+    let rev_before = two.round().rev;
+    one.commit([store(10, 1, "x"), store(10, 1 << 17, "y"), purge(10, 1 << 18)]);
+    assert_eq!(two.round().rev, rev_before);
+
+    // Once deleted queues are forgotten, who knows only what was before them reads all.
+    sql(&url, "UPDATE kew.gone_queue SET gone = now() - interval '1 hour'");
+    while one.store.upkeep(Time(NOW.0 + 20_000)).unwrap() {}
+    assert_eq!(value(&url, "SELECT count(*) FROM kew.gone_queue"), "0");
+    let late = two.directory(rev(&whole));
+    assert!(late.whole);
+    assert_eq!(uids(&late), [8, 9, 10]);
+    assert!(!two.directory(rev(&last)).whole);
+    // Nor is anybody believed who knows more than the database.
+    assert!(two.directory(Some(late.rev + 1)).whole);
+    // Another connection may lead to another database.
+    let known = rev(&late);
+    sql(
+        &url,
+        &format!(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'kew/{}/round'",
+            two.id()
+        ),
+    );
+    let again = two.runtime.block_on(two.shared.directory(known));
+    assert!(again.or_else(|_| two.runtime.block_on(two.shared.directory(known))).unwrap().whole);
+}
+
+#[test]
+fn whoever_reads_the_directory_by_numbers_misses_nothing() {
+    const EACH: u64 = 60;
+    let Some((url, [mut one, mut two, mut three])) = nodes() else { return };
+    let known = std::thread::scope(|threads| {
+        let first = threads.spawn(|| {
+            for uid in 1..=EACH {
+                one.commit([queue(uid)]);
+                if uid % 3 == 0 {
+                    one.commit([Change::QueueDeleted { uid: uid - 1, at: NOW }, queue(1_000 + uid)]);
+                }
+            }
+        });
+        let second = threads.spawn(|| (2_000..2_000 + EACH).for_each(|uid| two.commit([queue(uid)])));
+        let mut known = std::collections::BTreeSet::new();
+        let mut since = None;
+        loop {
+            let ends = first.is_finished() && second.is_finished();
+            let news = three.directory(since);
+            since = Some(news.rev);
+            known.extend(uids(&news));
+            known.retain(|uid| !news.deleted.contains(uid));
+            if ends {
+                return known;
+            }
+        }
+    });
+    let there = sql(&url, "SELECT uid FROM kew.queue ORDER BY uid");
+    let known: Vec<String> = known.iter().map(u64::to_string).collect();
+    assert_eq!(known, there);
+    assert_eq!(there.len() as u64, EACH - EACH / 3 + EACH / 3 + EACH);
+}
+
+#[test]
+fn a_name_is_claimed_by_one_node() {
+    let Some((url, [mut one, mut two, mut three])) = nodes() else { return };
+    for number in 0..30 {
+        let name = format!("q{number}");
+        let claimed = std::thread::scope(|threads| {
+            let claims = [&mut one, &mut two, &mut three].map(|node| threads.spawn(|| node.claim(&name)));
+            claims.map(|claim| claim.join().unwrap())
+        });
+        assert_eq!(claimed.iter().filter(|claimed| **claimed == Claimed::Mine).count(), 1, "{claimed:?}");
+    }
+    assert_eq!(one.claim("a"), Claimed::Mine);
+    assert_eq!((one.claim("a"), two.claim("a")), (Claimed::Mine, Claimed::Busy));
+    two.disclaim("a");
+    assert_eq!(two.claim("a"), Claimed::Busy, "it is not for others to give up");
+    one.disclaim("a");
+    assert_eq!(two.claim("a"), Claimed::Mine);
+    // That of a node that has gone holds up nobody, and goes.
+    drop(two);
+    assert_eq!(three.claim("a"), Claimed::Mine);
+    drop(three);
+    while one.store.upkeep(NOW).unwrap() {}
+    assert_eq!(value(&url, "SELECT DISTINCT node FROM kew.claim"), one.id().to_string());
+}
