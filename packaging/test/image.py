@@ -11,6 +11,7 @@ import sys
 import tarfile
 
 import kubernetes_validate
+import several
 import use
 import yaml
 
@@ -56,6 +57,7 @@ def test(package):
         compose(port)
     assert (root / "data" / "kew.sqlite3").stat().st_uid == int(user.split(":")[0])
     kubernetes(config)
+    several.test([root / "kew"])
 
 
 def says_what_it_is(image, package):
