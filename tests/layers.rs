@@ -19,8 +19,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("broker", &["api", "auth", "config", "engine", "store", "clock", "error", "histogram"]),
     ("cluster", &["actions", "api", "broker", "clock", "config", "engine", "error", "store"]),
     ("actions", &["api", "auth", "broker", "config", "engine", "error"]),
-    ("control", &["actions", "api", "auth", "broker", "clock", "config", "engine", "error"]),
-    ("metrics", &["api", "broker", "clock", "control", "engine", "error", "histogram", "store"]),
+    ("control", &["actions", "api", "auth", "broker", "clock", "cluster", "config", "engine", "error"]),
+    ("metrics", &["api", "broker", "clock", "cluster", "control", "engine", "error", "histogram", "store"]),
     ("ui", &[]),
     (
         "http",

@@ -50,6 +50,12 @@ pub enum Control {
     ///
     /// Configured queues come back empty, and receipt handles from before are dead.
     Reset(Reset),
+    /// The nodes of a cluster, which queues each has, and who is to have them
+    #[command(subcommand_required = true)]
+    Cluster {
+        #[command(subcommand)]
+        what: Cluster,
+    },
     /// Namespaces: a broker of its own for each test
     #[command(subcommand_required = true)]
     Ns {
@@ -165,6 +171,22 @@ pub struct Reset {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum Cluster {
+    /// The nodes: where each is, its state, its version, and how many queues it has
+    Status,
+    /// Give a queue to a node: kew cluster move orders 10.0.0.12
+    Move {
+        queue: String,
+        /// Its id, its URL or the host of its URL
+        node: String,
+    },
+    /// Have the node that is asked give all its queues to the others
+    ///
+    /// It takes no new ones until it is started again. Stopping a node does the same.
+    Drain,
+}
+
+#[derive(Debug, Subcommand)]
 pub enum Ns {
     /// Make one; the answer says how clients choose it
     Create(Box<Create>),
@@ -205,7 +227,8 @@ impl Control {
     /// Whether the text for people is a table, with a line of headings.
     pub fn has_heading(&self) -> bool {
         let is_list = matches!(self, Control::Queues(_) | Control::Peek(_));
-        is_list || matches!(self, Control::Fault { what: Fault::Ls } | Control::Ns { what: Ns::Ls })
+        let is_status = matches!(self, Control::Cluster { what: Cluster::Status });
+        is_list || is_status || matches!(self, Control::Fault { what: Fault::Ls } | Control::Ns { what: Ns::Ls })
     }
 
     /// The request that the arguments make.
@@ -234,6 +257,11 @@ impl Control {
             Control::Fault { what: Fault::Rm { id } } => Request::new(Delete, &["faults", &id], &()),
             Control::Fault { what: Fault::Clear } => Request::new(Delete, &["faults"], &()),
             Control::Reset(reset) => Request::new(Post, &["reset"], &reset),
+            Control::Cluster { what: Cluster::Status } => Request::get(&["cluster"], &()),
+            Control::Cluster { what: Cluster::Move { queue, node } } => {
+                Request::new(Post, &["cluster", "move"], &json!({ "queue": queue, "node": node }))
+            }
+            Control::Cluster { what: Cluster::Drain } => Request::new(Post, &["cluster", "drain"], &()),
             Control::Ns { what: Ns::Create(create) } => Request::new(Post, &["ns"], &create),
             Control::Ns { what: Ns::Ls } => Request::new(Get, &["ns"], &()),
             Control::Ns { what: Ns::Rm { name } } => Request::new(Delete, &["ns", &name], &()),
@@ -318,6 +346,9 @@ mod tests {
                 "ns create t1 --queue q,DelaySeconds=5 --clock frozen --seed 42 --ttl 10m",
                 r#"POST ns {"clock":{"mode":"frozen"},"name":"t1","queues":["q,DelaySeconds=5"],"seed":42,"ttl":"10m"}"#,
             ),
+            ("cluster status", "GET cluster"),
+            ("cluster move orders 7", r#"POST cluster/move {"node":"7","queue":"orders"}"#),
+            ("cluster drain", "POST cluster/drain null"),
             ("ns create --port", r#"POST ns {"port":true}"#),
             ("ns ls", "GET ns"),
             ("ns rm t1", "DELETE ns/t1 null"),

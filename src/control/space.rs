@@ -103,15 +103,24 @@ impl Space {
     /// The queue of this name. Names that are in several accounts or regions are told apart by `ACCOUNT/NAME` or
     /// `ACCOUNT/REGION/NAME`.
     pub fn queue(&self, name: &str) -> Option<Arc<Queue>> {
+        self.named(name, self.broker().namespace().all())
+    }
+
+    /// The same, be it this node's or another's.
+    pub fn queue_of_any_node(&self, name: &str) -> Option<Arc<Queue>> {
+        self.named(name, self.broker().namespace().everywhere())
+    }
+
+    fn named(&self, name: &str, queues: Vec<Arc<Queue>>) -> Option<Arc<Queue>> {
         let parts: Vec<&str> = name.split('/').collect();
         let is = |queue: &Queue| match *parts {
             [account, region, name] => *queue.account == *account && *queue.region == *region && *queue.name == *name,
             [account, name] => *queue.account == *account && *queue.name == *name,
             _ => *queue.name == *name,
         };
-        let own = self.broker().namespace().all().into_iter().filter(|queue| is(queue));
+        let found = queues.into_iter().filter(|queue| is(queue));
         // The space's own account comes first.
-        own.min_by_key(|queue| *queue.account != *self.account)
+        found.min_by_key(|queue| *queue.account != *self.account)
     }
 
     /// What it was made of.

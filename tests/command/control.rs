@@ -62,6 +62,23 @@ fn a_refusal_is_told_with_its_hint_and_an_exit_code() {
 }
 
 #[test]
+fn a_kew_that_is_not_one_of_several_nodes_has_none_to_show_or_move() {
+    let kew = orders();
+    let expected = "kew: this kew is not one of several nodes\n  start it with --data postgres://..., --peer and \
+        --cluster-secret\n";
+    for args in [&["cluster", "status"][..], &["cluster", "move", "orders", "7"], &["cluster", "drain"]] {
+        let ended = ask(&kew, args);
+        assert_eq!((ended.code, ended.out.as_str(), ended.errors.as_str()), (Some(1), "", expected), "{args:?}");
+    }
+    let ended = ask(&kew, &["cluster", "status", "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((ended.code, &answer["error"]), (Some(1), &"this kew is not one of several nodes".into()));
+    for args in [&["cluster"][..], &["cluster", "move", "orders"], &["cluster", "stat"]] {
+        assert_eq!(ask(&kew, args).code, Some(2), "{args:?}");
+    }
+}
+
+#[test]
 fn the_kew_that_is_asked_is_named_by_a_flag_or_variables() {
     let kew = orders();
     let address = kew.addresses()[0].to_string();

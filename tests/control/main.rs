@@ -5,6 +5,8 @@ mod any_request;
 mod auto;
 mod awaits;
 mod clock;
+#[cfg(feature = "postgres")]
+mod cluster;
 mod console;
 #[path = "../support/control_calls.rs"]
 mod control_calls;

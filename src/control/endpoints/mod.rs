@@ -3,6 +3,8 @@
 mod about;
 mod awaits;
 mod clock;
+#[cfg(feature = "postgres")]
+mod cluster;
 mod events;
 mod faults;
 mod groups;
@@ -45,6 +47,8 @@ const TABLES: &[&[Endpoint]] = &[
     about::ENDPOINTS,
     awaits::ENDPOINTS,
     clock::ENDPOINTS,
+    #[cfg(feature = "postgres")]
+    cluster::ENDPOINTS,
     events::ENDPOINTS,
     faults::ENDPOINTS,
     groups::ENDPOINTS,
