@@ -20,6 +20,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread::ThreadId;
@@ -85,6 +86,20 @@ pub struct Peer {
     pub url: Arc<str>,
 }
 
+/// What became of requests that were forwarded: they were answered; the node had not got the queue; nothing reached it; or it may have
+/// carried out the request and has not said so.
+pub const OUTCOMES: [&str; 4] = ["answered", "not_there", "unreachable", "unknown"];
+
+/// Which of the [`OUTCOMES`] this is.
+fn outcome<T>(answered: &Result<T, LinkError>) -> usize {
+    match answered {
+        Ok(_) => 0,
+        Err(LinkError::NotThere) => 1,
+        Err(LinkError::Refused | LinkError::NotSent(_)) => 2,
+        Err(LinkError::Unknown(_)) => 3,
+    }
+}
+
 /// A client's request, as another node is to carry it out.
 #[derive(Clone, Copy, Debug)]
 pub struct Forwarded<'a> {
@@ -136,6 +151,7 @@ pub struct Link {
     idle: Mutex<HashMap<(NodeId, ThreadId), Vec<Idle>>>,
     /// The nodes that ended last.
     gone: watch::Sender<Vec<NodeId>>,
+    forwarded: [AtomicU64; OUTCOMES.len()],
 }
 
 /// A connection that nobody uses, since then.
@@ -148,7 +164,8 @@ impl Link {
     /// That of this node.
     pub fn new(me: NodeId, secret: &str, time: NetworkTime) -> Link {
         let (gone, _) = watch::channel(Vec::new());
-        Link { me, tokens: Tokens::new(secret), time, idle: Mutex::default(), gone }
+        let forwarded = Default::default();
+        Link { me, tokens: Tokens::new(secret), time, idle: Mutex::default(), gone, forwarded }
     }
 
     /// Whether a token is that of a node for this one.
@@ -162,10 +179,17 @@ impl Link {
     /// # Errors
     /// How much of it may have been done.
     pub async fn forward(&self, to: &Peer, request: Forwarded<'_>) -> Result<Response<Bytes>, LinkError> {
-        let mut answer = self.exchange(to, request.for_peer()).await?;
+        let answered = self.exchange(to, request.for_peer()).await;
+        self.forwarded[outcome(&answered)].fetch_add(1, Ordering::Relaxed);
+        let mut answer = answered?;
         strip(answer.headers_mut());
         answer.headers_mut().remove(header::CONTENT_LENGTH);
         Ok(answer)
+    }
+
+    /// How many requests were forwarded, by the [`OUTCOMES`].
+    pub fn forwarded(&self) -> [u64; OUTCOMES.len()] {
+        std::array::from_fn(|index| self.forwarded[index].load(Ordering::Relaxed))
     }
 
     /// Tells another node that something has changed.

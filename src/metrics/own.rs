@@ -36,6 +36,24 @@ macro_rules! process {
     };
 }
 
+/// A number that only one of several nodes has.
+macro_rules! node {
+    ($kind:ident $name:literal, $help:literal, $field:ident) => {
+        node!($kind $name, $help, |cluster, samples| samples.number(&[], cluster.$field.into()))
+    };
+    ($kind:ident $name:literal, $help:literal, |$cluster:ident, $samples:ident| $write:expr) => {
+        $kind(
+            $name,
+            $help,
+            Values::Server(|server, $samples| {
+                if let Some($cluster) = &server.cluster {
+                    $write;
+                }
+            }),
+        )
+    };
+}
+
 /// The states of messages in a queue.
 fn states(samples: &mut Samples<'_>, visible: usize, in_flight: usize, delayed: usize) {
     for (state, count) in [("visible", visible), ("in_flight", in_flight), ("delayed", delayed)] {
@@ -262,6 +280,31 @@ pub(super) const OWN: &[Family] = &[
             samples.number(&[], server.store.as_ref().is_some_and(|store| store.poisoned).into());
         }),
     ),
+    gauge(
+        "kew_store_pending_seconds",
+        "For how long no commit has been finished while some are pending.",
+        Values::Server(|server, samples| {
+            if let Some(store) = &server.store {
+                samples.fraction(&[], seconds(store.pending_ms));
+            }
+        }),
+    ),
+    node!(gauge "kew_cluster_nodes", "Nodes by state, serving or draining; told by one of several nodes, as all of these.",
+        |cluster, samples| cluster.nodes.iter().for_each(|(state, count)| samples.number(&[("state", state)], *count))),
+    node!(gauge "kew_cluster_queues", "Queues that this node has.", queues),
+    node!(gauge "kew_cluster_lease", "1 if this node may answer, 0 if it has not reached the database for too long.", lease),
+    node!(gauge "kew_cluster_clock_ahead_seconds", "By how much the clock of this node is ahead of the database's.",
+        |cluster, samples| samples.fraction(&[], cluster.clock_ahead())),
+    node!(gauge "kew_cluster_waiting", "Requests that wait for a queue that is on its way to this node.", waiting),
+    node!(counter "kew_cluster_forwarded_total",
+        "Requests to other nodes by outcome: answered, not_there, unreachable or unknown.",
+        |cluster, samples| {
+            cluster.forwarded.iter().for_each(|(outcome, count)| samples.number(&[("outcome", outcome)], *count));
+        }),
+    node!(counter "kew_cluster_fences_total", "Other nodes that this one has declared gone.", fences),
+    node!(counter "kew_cluster_loads_total", "Queues that this node has loaded.", loads),
+    node!(counter "kew_cluster_handovers_total", "Queues that this node has given to another.", handovers),
+    node!(counter "kew_cluster_taken_total", "Messages that came from queues of other nodes.", taken),
     gauge(
         "kew_build_info",
         "1, with the version of kew.",

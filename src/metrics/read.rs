@@ -6,7 +6,7 @@ use super::families::{Family, Values};
 use super::own::OWN;
 use super::process::Process;
 use super::requests::Requests;
-use super::sample::{QueueSample, ServerSample, SpaceSample, StoreSample};
+use super::sample::{ClusterSample, QueueSample, ServerSample, SpaceSample, StoreSample};
 use super::selection::Selection;
 use crate::api::Operation;
 use crate::broker::{Queue, Totals};
@@ -107,6 +107,7 @@ impl Metrics {
         }
         let server = ServerSample {
             store: StoreSample::of(control.home().broker(), self.store_bytes()),
+            cluster: control.cluster().map(|cluster| ClusterSample::of(cluster, control.home().broker())),
             spaces: spaces.iter().map(|space| SpaceSample::of(space)).collect(),
             totals,
             requests: self.requests.counts(),

@@ -4,6 +4,7 @@ use super::exposition::push_label;
 use super::process::Process;
 use crate::api::Arn;
 use crate::broker::{Broker, Flows, Queue, Tally, Totals};
+use crate::cluster::Cluster;
 use crate::control::Space;
 use crate::engine::{Counts, Time};
 use crate::histogram::Histogram;
@@ -113,12 +114,71 @@ pub(super) struct StoreSample {
     pub(super) commits: Histogram<{ COMMIT_BOUNDS.len() }>,
     pub(super) bytes: u64,
     pub(super) poisoned: bool,
+    /// For how long it has not answered, in milliseconds.
+    pub(super) pending_ms: u64,
 }
 
 impl StoreSample {
     pub(super) fn of(broker: &Broker, bytes: u64) -> Option<StoreSample> {
         let store = broker.store()?;
-        Some(StoreSample { commits: store.commit_times(), bytes, poisoned: store.failure().is_some() })
+        Some(StoreSample {
+            commits: store.commit_times(),
+            bytes,
+            poisoned: store.failure().is_some(),
+            pending_ms: store.pending_ms(),
+        })
+    }
+}
+
+/// The nodes, as one of them sees them at one moment.
+pub(super) struct ClusterSample {
+    /// How many there are by state.
+    pub(super) nodes: [(&'static str, u64); 2],
+    /// How many queues this one has.
+    pub(super) queues: u64,
+    pub(super) lease: bool,
+    pub(super) clock_ahead_us: i64,
+    pub(super) waiting: u64,
+    /// Requests to other nodes, by what became of them.
+    pub(super) forwarded: Vec<(&'static str, u64)>,
+    pub(super) fences: u64,
+    pub(super) loads: u64,
+    pub(super) handovers: u64,
+    pub(super) taken: u64,
+}
+
+impl ClusterSample {
+    #[cfg(not(feature = "postgres"))]
+    pub(super) fn of(cluster: &Cluster, _: &Broker) -> ClusterSample {
+        match *cluster {}
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn of(cluster: &Cluster, broker: &Broker) -> ClusterSample {
+        use crate::cluster::{Counts, link::OUTCOMES};
+        use std::sync::atomic::{AtomicU64, Ordering};
+        let nodes = cluster.nodes();
+        let count = |state: &'static str| (state, nodes.iter().filter(|node| node.state == state).count() as u64);
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts { fences, loads, handovers, taken } = &cluster.counts;
+        ClusterSample {
+            nodes: ["serving", "draining"].map(count),
+            queues: broker.namespace().all().len() as u64,
+            lease: cluster.has_lease(),
+            clock_ahead_us: broker.clock().ahead_us(),
+            waiting: cluster.waiting() as u64,
+            forwarded: OUTCOMES.into_iter().zip(cluster.link().forwarded()).collect(),
+            fences: of(fences),
+            loads: of(loads),
+            handovers: of(handovers),
+            taken: of(taken),
+        }
+    }
+
+    /// By how many seconds its clock is ahead of the database's.
+    #[allow(clippy::cast_precision_loss, reason = "Prometheus has no other numbers")]
+    pub(super) fn clock_ahead(&self) -> f64 {
+        self.clock_ahead_us as f64 / 1e6
     }
 }
 
@@ -126,6 +186,8 @@ impl StoreSample {
 pub(super) struct ServerSample {
     pub(super) spaces: Vec<SpaceSample>,
     pub(super) store: Option<StoreSample>,
+    /// Of a server that is one of several nodes.
+    pub(super) cluster: Option<ClusterSample>,
     pub(super) totals: Totals,
     pub(super) requests: Vec<(&'static str, &'static str, u64)>,
     pub(super) request_times: Vec<(&'static str, Histogram<12>)>,

@@ -52,6 +52,12 @@ impl Committer {
         self.shared.begun.notified().await;
     }
 
+    /// For how many milliseconds no commit has been finished while some are pending, as far as [`Committer::look`] has seen.
+    #[must_use]
+    pub fn pending_ms(&self) -> u64 {
+        if self.pending_bytes() == 0 { 0 } else { self.shared.lock().silence.lasted_ms() }
+    }
+
     /// Whether the store has not failed and answers, as far as [`Committer::look`] has seen.
     #[must_use]
     pub fn is_well(&self) -> bool {
