@@ -32,6 +32,8 @@ use tokio::sync::watch;
 const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// How long another node may take to be told that something has changed.
 const LOOK_TIME_LIMIT: Duration = Duration::from_secs(2);
+/// How long another node may take to give a queue away.
+const GIVE_TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Connections to a node that a thread keeps for later.
 const IDLE_CONNECTIONS_MAX: usize = 256;
 /// How long a connection is kept that nobody uses: less than the other node would keep it.
@@ -43,6 +45,8 @@ const GONE_MAX: usize = 64;
 
 /// Where a node is told that something has changed.
 pub const LOOK_PATH: &str = "/_kew/peer/look";
+/// Where a node is told to give one of its queues away: `?uid=QUEUE&node=HEIR`.
+pub const GIVE_PATH: &str = "/_kew/peer/give";
 
 /// Which node sends the request.
 pub const FROM: HeaderName = HeaderName::from_static("kew-from");
@@ -187,6 +191,11 @@ impl Link {
         Ok(answer)
     }
 
+    /// A request that was forwarded was given up, because its time was over.
+    pub fn gave_up(&self) {
+        self.forwarded[outcome(&Err::<(), _>(LinkError::Unknown(String::new())))].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many requests were forwarded, by the [`OUTCOMES`].
     pub fn forwarded(&self) -> [u64; OUTCOMES.len()] {
         std::array::from_fn(|index| self.forwarded[index].load(Ordering::Relaxed))
@@ -197,16 +206,36 @@ impl Link {
     /// # Errors
     /// If it was not told.
     pub async fn look(&self, to: &Peer) -> Result<(), LinkError> {
-        let mut request = Request::new(Full::default());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = Uri::from_static(LOOK_PATH);
-        let answer = tokio::select! {
-            answer = self.exchange(to, request) => answer?,
-            () = self.time.pause(LOOK_TIME_LIMIT) => return Err(LinkError::Unknown("it takes too long".to_owned())),
-        };
+        let answer = self.tell(to, Uri::from_static(LOOK_PATH), LOOK_TIME_LIMIT).await?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
             status => Err(LinkError::Unknown(format!("it answered {status}"))),
+        }
+    }
+
+    /// Has another node give one of its queues to a third one, or to this one.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub async fn give(&self, to: &Peer, uid: u64, heir: NodeId) -> Result<(), String> {
+        let path = format!("{GIVE_PATH}?uid={uid}&node={}", heir.0);
+        let uri = Uri::try_from(path).map_err(|error| error.to_string())?;
+        let answer = self.tell(to, uri, GIVE_TIME_LIMIT).await.map_err(|error| error.to_string())?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            StatusCode::CONFLICT => Err(String::from_utf8_lossy(answer.body()).into_owned()),
+            status => Err(format!("its node answered {status}")),
+        }
+    }
+
+    /// A request of this node's own.
+    async fn tell(&self, to: &Peer, uri: Uri, limit: Duration) -> Result<Response<Bytes>, LinkError> {
+        let mut request = Request::new(Full::default());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        tokio::select! {
+            answer = self.exchange(to, request) => answer,
+            () = self.time.pause(limit) => Err(LinkError::Unknown("it takes too long".to_owned())),
         }
     }
 

@@ -155,6 +155,7 @@ async fn forward(
         answer = node.link().forward(peer, forwarded) => answer,
         () = gone => return Attempt::ClientGone,
         () = time.pause(if may_wait { RECEIVE_TIME_LIMIT } else { left }) => {
+            node.link().gave_up();
             Err(LinkError::Unknown("it takes too long".to_owned()))
         }
     };

@@ -5,7 +5,7 @@ use super::context::{ConnectionInfo, RequestContext, text};
 use super::elsewhere::not_for_me;
 use super::service::Service;
 use super::{body, sqs};
-use crate::cluster::link::{BETWEEN_NODES, CLIENT, FROM, LOOK_PATH, PORT, SECURE, TOKEN, WAITED_MS};
+use crate::cluster::link::{BETWEEN_NODES, CLIENT, FROM, GIVE_PATH, LOOK_PATH, PORT, SECURE, TOKEN, WAITED_MS};
 use crate::cluster::{Cluster, NodeId};
 use bytes::Bytes;
 use hyper::body::Body;
@@ -29,11 +29,18 @@ impl Service {
             }
             return answer;
         };
-        if parts.method == Method::POST && parts.uri.path() == LOOK_PATH {
-            node.look();
-            let mut answer = Response::new(AnswerBody::whole(Bytes::new()));
-            *answer.status_mut() = StatusCode::NO_CONTENT;
-            return answer;
+        match parts.uri.path() {
+            LOOK_PATH if parts.method == Method::POST => {
+                node.look();
+                return done(Ok(()));
+            }
+            GIVE_PATH if parts.method == Method::POST => {
+                return match given(parts.uri.query().unwrap_or_default()) {
+                    Some((uid, heir)) => done(node.give(uid, heir).await),
+                    None => done(Err("it is not said which queue, or to which node".to_owned())),
+                };
+            }
+            _ => {}
         }
         let headers = &mut parts.headers;
         let connection = ConnectionInfo {
@@ -52,6 +59,26 @@ impl Service {
             Ok(body) => pin!(sqs::answer(self, &context, body)).await,
         }
     }
+}
+
+/// The answer to another node that has asked for something: nothing, or why it was not done.
+fn done(outcome: Result<(), String>) -> Answer {
+    let (status, why) = match outcome {
+        Ok(()) => (StatusCode::NO_CONTENT, String::new()),
+        Err(why) => (StatusCode::CONFLICT, why),
+    };
+    let mut answer = Response::new(AnswerBody::whole(why));
+    *answer.status_mut() = status;
+    answer
+}
+
+/// Which queue is to be given to which node.
+fn given(query: &str) -> Option<(u64, NodeId)> {
+    let value = |wanted: &str| {
+        let mut members = form_urlencoded::parse(query.as_bytes());
+        members.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+    };
+    Some((value("uid")?.parse().ok()?, NodeId(value("node")?.parse().ok()?)))
 }
 
 /// Whether a request has the token of a node for this one.

@@ -120,6 +120,9 @@ impl Service {
     /// Serves as one of several nodes.
     #[must_use]
     pub fn cluster(mut self, cluster: Option<Arc<Cluster>>) -> Service {
+        if let Some(cluster) = &cluster {
+            self.control.join(cluster.clone());
+        }
         self.cluster = cluster;
         self
     }

@@ -146,10 +146,6 @@ impl Server {
         start::add_faults(&home, config)?;
         let all_addresses = [addresses, &config.tls_listen].concat();
         let control = Control::new(home, start::control_access(config, &all_addresses));
-        #[cfg(feature = "postgres")]
-        if let Some(node) = &node {
-            control.join(node.cluster.clone());
-        }
         let service = Service::new(control, HttpOptions::of(config)).network_time(time).credentials(keys);
         #[cfg(feature = "postgres")]
         let service = service.cluster(node.as_ref().map(|node| node.cluster.clone()));

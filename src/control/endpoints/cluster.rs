@@ -169,8 +169,8 @@ async fn give(cluster: &Cluster, nodes: &[NodeLook], queue: &Queue, to: NodeId) 
     }
     let owner = nodes.iter().find(|node| node.id.0 == owner);
     let owner = owner.ok_or_else(|| cannot("its node is gone, and others take it over; try again"))?;
-    let _peer = Peer { id: owner.id, url: owner.url.as_str().into() };
-    Err(Refusal::new(409, format!("`{}` is at node {}", queue.name, owner.id.0), "ask that node"))
+    let owner = Peer { id: owner.id, url: owner.url.as_str().into() };
+    cluster.link().give(&owner, queue.uid, to).await.map_err(|why| cannot(&why))
 }
 
 /// The node that is meant by an id, a URL, its host and port, or its host.
