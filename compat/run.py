@@ -8,6 +8,7 @@
     compat/run.py --list              their ids
     compat/run.py --data              gives each kew a data directory, to show that it changes nothing
     compat/run.py --signed            gives each kew a credentials file: every request is verified
+    compat/run.py --nodes 3           three kews over one PostgreSQL in the place of one, each request to another of them
     compat/run.py --no-matrix         leaves README.md as it is
     compat/run.py --install-apt       may install missing Debian packages (CI=true implies it); needs root
 
@@ -28,6 +29,8 @@ import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+from nodes import Nodes
 
 COMPAT = Path(__file__).resolve().parent
 ROOT = COMPAT.parent
@@ -260,7 +263,7 @@ def credentials_file(folder):
     return path
 
 
-def run_client(client, binary, may_install, durable, signed):
+def run_client(client, binary, may_install, durable, signed, nodes):
     missing = what_is_missing(client, may_install)
     if missing:
         return Outcome(None, f"not run: no {missing}")
@@ -275,16 +278,21 @@ def run_client(client, binary, may_install, durable, signed):
     arguments = [*client.kew, *(["--data", data] if durable else [])]
     arguments += ["--credentials", credentials_file(logs)] if signed else []
     try:
-        kew = Kew(binary, arguments, logs / "kew.log")
+        if nodes:
+            own_log = logs / "kew-1.log"
+            kew = Nodes(nodes, lambda more, log: Kew(binary, [*arguments, *more], logs / log))
+        else:
+            own_log = logs / "kew.log"
+            kew = Kew(binary, arguments, own_log)
     except RuntimeError as error:
-        report(client, str(error), logs / "kew.log")
+        report(client, str(error), *logs.glob("kew*.log"))
         return Outcome(False, "**fail**: kew does not start")
     started = time.monotonic()
     problem = run_script(client, "run.sh", client_environment(kew.url), logs / "run.log", client.timeout_seconds)
     seconds = time.monotonic() - started
     stopped = kew.stop()
     if problem or stopped:
-        report(client, problem or stopped, logs / "run.log", logs / "kew.log")
+        report(client, problem or stopped, logs / "run.log", own_log)
         return Outcome(False, "**fail**", f"{seconds:.0f} s")
     return Outcome(True, "pass", f"{seconds:.0f} s")
 
@@ -336,6 +344,7 @@ def main():
     parser.add_argument("--install-apt", action="store_true", help="install missing Debian packages")
     parser.add_argument("--data", action="store_true", help="give each kew a data directory")
     parser.add_argument("--signed", action="store_true", help="give each kew a credentials file, and leave README.md as it is")
+    parser.add_argument("--nodes", type=int, default=0, help="so many kews over one PostgreSQL, and leave README.md as it is")
     parser.add_argument("--no-matrix", action="store_true", help="leave README.md as it is")
     parser.add_argument("--list", action="store_true", help="print the ids of the clients and stop")
     options = parser.parse_args()
@@ -350,9 +359,9 @@ def main():
     outcomes = {}
     for client in chosen:
         print(f"{client.id:<24} ", end="", flush=True)
-        outcomes[client.id] = outcome = run_client(client, binary, options.install_apt or CI, options.data, options.signed)
+        outcomes[client.id] = outcome = run_client(client, binary, options.install_apt or CI, options.data, options.signed, options.nodes)
         print(f"{outcome.result} {outcome.time}", flush=True)
-        if not (options.no_matrix or options.signed):
+        if not (options.no_matrix or options.signed or options.nodes):
             write_matrix(clients, outcomes)
     passed = [id for id, outcome in outcomes.items() if outcome.ok]
     failed = [id for id, outcome in outcomes.items() if outcome.ok is False]

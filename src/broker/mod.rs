@@ -16,7 +16,7 @@
 //! | `timers.rs` | serves what is due, and turns a manual clock |
 //! | `turn.rs` | turns the clock step by step, and tells what that brought about |
 //! | `restore.rs` `skew.rs` | how queues come back from a store, also under another clock |
-//! | `neighbours.rs` | what is different where other nodes have queues too |
+//! | `neighbours.rs` `elsewhere.rs` | what is kept, and what is different, where other nodes have queues too |
 //! | `adopt.rs` | a queue that comes from another node, or goes to one, while others are served |
 //!
 //! # Locks
@@ -37,6 +37,7 @@
 //! | the committer's batch | changes on their way to the store | submitted under a queue's lock, so that they are in order |
 
 mod adopt;
+mod elsewhere;
 mod ids;
 mod journal;
 mod long_polls;

@@ -115,7 +115,7 @@ impl Broker {
         });
         open.note(|_, _| sent.chain(counted));
         let (ticket, departed) = open.close_and_leave_departures();
-        self.tell_sent(target, ticket);
+        self.tell_sent(source, target, ticket);
         departed
     }
 }

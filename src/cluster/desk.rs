@@ -30,8 +30,8 @@ pub(super) enum Task {
     Fence(Suspect, Vec<Load>),
     /// Queues of nodes that are gone are given to these.
     Assign(Vec<Orphan>, Vec<Load>),
-    /// Messages have come for these queues.
-    Take(Vec<u64>),
+    /// Messages have come for these queues; told when they have been taken.
+    Take(Vec<u64>, Option<oneshot::Sender<()>>),
     /// This node gives all its queues away.
     Drain(oneshot::Sender<()>),
 }
@@ -63,8 +63,11 @@ impl Desk {
             Task::Refresh(told) => self.refresh_for(told, tasks).await,
             Task::Claim(name, told) => {
                 let claimed = self.shared.claim(&name.account, &name.region, &name.name).await?;
-                let _ = told.send(claimed == Claimed::Mine);
-                Ok(())
+                match told.send(claimed == Claimed::Mine) {
+                    // Who wanted it has gone meanwhile.
+                    Err(true) => self.shared.disclaim(&name.account, &name.region, &name.name).await,
+                    _ => Ok(()),
+                }
             }
             Task::Disclaim(name) => self.shared.disclaim(&name.account, &name.region, &name.name).await,
             Task::Fence(suspect, heirs) => self.fence(suspect, &heirs).await,
@@ -77,9 +80,12 @@ impl Desk {
                 }
                 self.refresh().await
             }
-            Task::Take(targets) => {
+            Task::Take(targets, told) => {
                 for target in targets {
                     self.take(target).await?;
+                }
+                if let Some(told) = told {
+                    let _ = told.send(());
                 }
                 Ok(())
             }
@@ -147,6 +153,7 @@ impl Desk {
             self.cluster.counts.fences.fetch_add(1, Ordering::Relaxed);
             tracing::warn!("node {} is gone without a word; the others take its queues", id.0);
             self.cluster.peers.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            self.cluster.link.gone(id);
             self.tell(heirs);
         }
         self.refresh().await?;

@@ -47,6 +47,8 @@ const GONE_MAX: usize = 64;
 pub const LOOK_PATH: &str = "/_kew/peer/look";
 /// Where a node is told to give one of its queues away: `?uid=QUEUE&node=HEIR`.
 pub const GIVE_PATH: &str = "/_kew/peer/give";
+/// Where a node is told that messages have come for one of its queues; it answers when it has them.
+pub const TAKE_PATH: &str = "/_kew/peer/take";
 
 /// Which node sends the request.
 pub const FROM: HeaderName = HeaderName::from_static("kew-from");
@@ -225,6 +227,19 @@ impl Link {
             StatusCode::NO_CONTENT => Ok(()),
             StatusCode::CONFLICT => Err(String::from_utf8_lossy(answer.body()).into_owned()),
             status => Err(format!("its node answered {status}")),
+        }
+    }
+
+    /// Has another node take the messages that have come for one of its queues; it has them when this returns.
+    ///
+    /// # Errors
+    /// If that is not certain; its next round tells it then.
+    pub async fn take(&self, to: &Peer, uid: u64) -> Result<(), LinkError> {
+        let uri = Uri::try_from(format!("{TAKE_PATH}?uid={uid}")).map_err(|error| LinkError::NotSent(error.to_string()))?;
+        let answer = self.tell(to, uri, LOOK_TIME_LIMIT).await?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            status => Err(LinkError::Unknown(format!("it answered {status}"))),
         }
     }
 

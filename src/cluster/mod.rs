@@ -45,11 +45,11 @@ mod work;
 #[cfg(feature = "postgres")]
 pub use link::{Forwarded, Link, LinkError, Peer};
 #[cfg(feature = "postgres")]
-pub use node::{Asker, Cluster, Counts, Held, Misled, NodeLook, Place};
+pub use node::{Asker, Cluster, Counts, Held, Misled, NodeLook, Parts, Place};
 pub use roll::{LEASE_MS, Load, Member, NodeId, NodeState, ROUND_MS, Roll, Round, SUSPECT_ROUNDS, Suspect};
 pub use shares::shares;
 #[cfg(feature = "postgres")]
-pub use start::{Parts, Threads};
+pub use start::Threads;
 
 /// Without the feature `postgres` there is none.
 #[cfg(not(feature = "postgres"))]

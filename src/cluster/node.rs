@@ -6,7 +6,7 @@
 
 use super::link::{Link, Peer};
 use super::roll::NodeId;
-use super::work::{Ask, Name};
+use super::work::{Ask, Name, Sending};
 use crate::actions::meant;
 use crate::api::{Address, Operation, Request};
 use crate::broker::{Broker, Queue};
@@ -27,6 +27,9 @@ const WAITING_MAX: usize = 10_000;
 /// The database is waited for so long.
 const DATABASE_TIME_LIMIT: Duration = Duration::from_secs(3);
 
+/// What was sent to queues of other nodes is waited for so long.
+const SENT_TIME_LIMIT: Duration = Duration::from_secs(1);
+
 /// As often it is asked again for a name that another node is about to use.
 const CLAIM_ATTEMPTS: u32 = 250;
 
@@ -42,20 +45,25 @@ pub enum Place {
     There(Peer),
 }
 
-/// A name that nobody else may create a queue under meanwhile, if any.
+/// What a request that is carried out here needs until that is done.
 #[derive(Debug, Default)]
-pub struct Held(Option<(Name, mpsc::UnboundedSender<Ask>)>);
+pub struct Held {
+    /// The queue.
+    uid: Option<u64>,
+    /// A name that nobody else may create a queue under meanwhile.
+    name: Option<(Name, mpsc::UnboundedSender<Ask>)>,
+}
 
 impl Held {
     /// Whether there is a name, so that the queue is created.
     pub fn is_new(&self) -> bool {
-        self.0.is_some()
+        self.name.is_some()
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some((name, asks)) = self.0.take() {
+        if let Some((name, asks)) = self.name.take() {
             // Nobody is left to be asked when the server has stopped.
             let _ = asks.send(Ask::Disclaim(name));
         }
@@ -112,6 +120,18 @@ pub struct NodeLook {
     pub queues: u64,
 }
 
+/// What a node is made of.
+pub struct Parts {
+    /// Which one.
+    pub id: NodeId,
+    /// The way to the others.
+    pub link: Link,
+    /// Its queues; it has none yet.
+    pub broker: Arc<Broker>,
+    /// The time for pauses and time limits.
+    pub time: NetworkTime,
+}
+
 /// This node.
 pub struct Cluster {
     pub(super) me: NodeId,
@@ -130,13 +150,18 @@ pub struct Cluster {
     /// Counts up whenever a queue has come, or something else was learned of queues and nodes.
     pub(super) learned: watch::Sender<u64>,
     pub(super) waiting: AtomicUsize,
+    pub(super) sending: Arc<Sending>,
     /// What has happened.
     pub counts: Counts,
 }
 
 impl Cluster {
-    pub(super) fn new(parts: super::start::Parts, asks: mpsc::UnboundedSender<Ask>) -> Cluster {
-        let super::start::Parts { id, link, broker, time } = parts;
+    pub(super) fn new(
+        parts: Parts,
+        asks: mpsc::UnboundedSender<Ask>,
+        sending: Arc<Sending>,
+    ) -> Cluster {
+        let Parts { id, link, broker, time } = parts;
         Cluster {
             me: id,
             link,
@@ -150,6 +175,7 @@ impl Cluster {
             nodes: RwLock::default(),
             learned: watch::Sender::new(0),
             waiting: AtomicUsize::new(0),
+            sending,
             counts: Counts::default(),
         }
     }
@@ -223,7 +249,7 @@ impl Cluster {
         let find = || meant(&self.broker, asker.account, asker.region, address);
         match find() {
             // The usual way.
-            Some(queue) if queue.elsewhere().is_none() => return Ok(Place::Here(Held::default())),
+            Some(queue) if queue.elsewhere().is_none() => return Ok(here(&queue)),
             Some(_) => {}
             None => self.refresh().await?,
         }
@@ -266,7 +292,7 @@ impl Cluster {
     /// None while it is on its way here, or its owner is not known (any more).
     fn known_place(&self, queue: &Queue) -> Option<Place> {
         match queue.elsewhere() {
-            None => Some(Place::Here(Held::default())),
+            None => Some(here(queue)),
             Some(owner) if owner == self.me.0 => None,
             Some(owner) => self.peer(NodeId(owner)).map(Place::There),
         }
@@ -293,7 +319,7 @@ impl Cluster {
             }
             self.time.pause(CLAIM_PAUSE).await;
         }
-        let held = Held(Some((claimed, self.asks.clone())));
+        let held = Held { uid: None, name: Some((claimed, self.asks.clone())) };
         // It may have been created before the name was claimed.
         self.refresh().await?;
         match meant(&self.broker, asker.account, asker.region, address) {
@@ -308,6 +334,25 @@ impl Cluster {
     /// `ServiceUnavailable` if it does not answer.
     pub async fn refresh(&self) -> Result<(), Error> {
         self.ask(Ask::Refresh).await
+    }
+
+    /// Waits, for a moment at most, until what a request's queue has sent to others is there: who finds a dead letter gone from its
+    /// source finds it in the dead-letter queue.
+    pub async fn sent(&self, held: &Held) {
+        let Some(uid) = held.uid else { return };
+        tokio::select! {
+            biased;
+            () = self.sending.arrived(uid) => {}
+            () = self.time.pause(SENT_TIME_LIMIT) => {}
+        }
+    }
+
+    /// Takes the messages that have come for a queue.
+    ///
+    /// # Errors
+    /// `ServiceUnavailable` if the database does not answer.
+    pub async fn take(&self, uid: u64) -> Result<(), Error> {
+        self.ask(|told| Ask::Take(uid, told)).await
     }
 
     /// Gives a queue to another node, or some node its share: what `kew cluster move` asks for.
@@ -365,6 +410,11 @@ impl Cluster {
     pub(super) fn learned(&self) {
         self.learned.send_modify(|count| *count = count.wrapping_add(1));
     }
+}
+
+/// A request to a queue of this node.
+fn here(queue: &Queue) -> Place {
+    Place::Here(Held { uid: Some(queue.uid), name: None })
 }
 
 /// The answer to a request that cannot be carried out now; SDKs try again. AWS's text of this error, which all of its services share.

@@ -100,6 +100,7 @@ impl Rounds {
             return;
         }
         self.cluster.lease_ms.store(began_ms + LEASE_MS, Ordering::Release);
+        self.cluster.link.tidy();
         self.look_at(&read.nodes);
         for suspect in round.suspects {
             self.fence(suspect);
@@ -108,7 +109,7 @@ impl Rounds {
         self.see_to_orphans(&read.orphans);
         let _ = self.desk.send(Task::Rev(read.rev));
         if !read.transfers.is_empty() {
-            let _ = self.desk.send(Task::Take(read.transfers.clone()));
+            let _ = self.desk.send(Task::Take(read.transfers.clone(), None));
         }
         self.balance();
     }
@@ -135,6 +136,8 @@ impl Rounds {
         *self.cluster.nodes.write().unwrap_or_else(PoisonError::into_inner) = looks;
         let mut known = self.cluster.peers.write().unwrap_or_else(PoisonError::into_inner);
         if *known != peers {
+            // Who waits for an answer of theirs waits in vain.
+            known.keys().filter(|id| !peers.contains_key(id)).for_each(|id| self.cluster.link.gone(*id));
             *known = peers;
             drop(known);
             self.cluster.learned();

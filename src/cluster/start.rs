@@ -3,14 +3,11 @@
 use super::desk::{Desk, Task};
 use super::directory::Directory;
 use super::giving::Giving;
-use super::link::Link;
 use super::loading::{self, Arrivals, LOADERS};
-use super::node::Cluster;
+use super::node::{Cluster, Parts};
 use super::roll::{NodeId, Roll};
 use super::rounds::Rounds;
-use super::work::Ask;
-use crate::broker::Broker;
-use crate::clock::NetworkTime;
+use super::work::{Ask, Sending};
 use crate::store::StoreError;
 use crate::store::postgres::Shared;
 use std::cell::{Cell, RefCell};
@@ -19,18 +16,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::LocalSet;
-
-/// What a node is made of.
-pub struct Parts {
-    /// Which one.
-    pub id: NodeId,
-    /// The way to the others.
-    pub link: Link,
-    /// Its queues; it has none yet.
-    pub broker: Arc<Broker>,
-    /// The time for pauses and time limits.
-    pub time: NetworkTime,
-}
 
 /// The threads of a node. They end when this is dropped.
 pub struct Threads {
@@ -62,12 +47,15 @@ impl Cluster {
     pub fn start(parts: Parts, ways: [Shared; Cluster::WAYS]) -> Result<(Arc<Cluster>, Threads), StoreError> {
         let no_thread = |error: std::io::Error| StoreError::Internal { detail: format!("no thread: {error}") };
         let (asks, asked) = mpsc::unbounded_channel();
-        let tell_asks = asks.clone();
-        parts.broker.has_neighbours(Box::new(move |target, ticket| {
+        let (tell_asks, sending) = (asks.clone(), Arc::<Sending>::default());
+        let begins = sending.clone();
+        parts.broker.has_neighbours(Box::new(move |source, target, ticket| {
+            begins.begins(source.uid);
+            let owner = target.elsewhere().map(NodeId);
             // Nobody listens any more when the node stops; the target's node learns it in its next round.
-            let _ = tell_asks.send(Ask::Sent(target.uid, target.elsewhere().map(NodeId), ticket));
+            let _ = tell_asks.send(Ask::Sent { source: source.uid, target: target.uid, owner, ticket });
         }));
-        let cluster = Arc::new(Cluster::new(parts, asks));
+        let cluster = Arc::new(Cluster::new(parts, asks, sending));
         let arrivals = Arc::<Arrivals>::default();
         let (begun, has_begun) = std::sync::mpsc::sync_channel(1);
         let (end, ended) = oneshot::channel();
@@ -169,18 +157,28 @@ async fn dispatch(
             }
             Ask::Sooner(uid) => arrivals.sooner(uid),
             Ask::Look => sooner.notify_one(),
-            Ask::Sent(target, owner, ticket) => {
-                let (giving, desk) = (giving.clone(), desk.clone());
+            Ask::Sent { source, target, owner, ticket } => {
+                let (cluster, desk) = (cluster.clone(), desk.clone());
                 tokio::task::spawn_local(async move {
                     if let Some(ticket) = ticket {
                         ticket.finished().await;
                     }
                     match owner {
-                        Some(owner) => giving.tell(&[owner]).await,
-                        None => drop(desk.send(Task::Take(vec![target]))),
+                        // One that does not hear it learns it in its next round.
+                        Some(owner) => match cluster.peer(owner) {
+                            Some(peer) => drop(cluster.link.take(&peer, target).await),
+                            None => {}
+                        },
+                        None => {
+                            let (told, taken) = oneshot::channel();
+                            let _ = desk.send(Task::Take(vec![target], Some(told)));
+                            let _ = taken.await;
+                        }
                     }
+                    cluster.sending.ends(source);
                 });
             }
+            Ask::Take(target, told) => drop(desk.send(Task::Take(vec![target], Some(told)))),
             Ask::Give(uid, to, told) => {
                 let giving = giving.clone();
                 tokio::task::spawn_local(async move {

@@ -2,7 +2,10 @@
 
 use super::roll::NodeId;
 use crate::store::CommitTicket;
-use tokio::sync::oneshot;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, oneshot};
 
 /// The name of a queue, as no two queues have it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,10 +29,50 @@ pub(super) enum Ask {
     Sooner(u64),
     /// A round at once: something has changed, or a node does not answer.
     Look,
-    /// Messages are on their way to this queue, of that node or of this one, once that is durable.
-    Sent(u64, Option<NodeId>, Option<CommitTicket>),
+    /// Messages are on their way from one queue to another, of that node or of this one, once that is durable.
+    Sent { source: u64, target: u64, owner: Option<NodeId>, ticket: Option<CommitTicket> },
+    /// Messages have come for this queue.
+    Take(u64, oneshot::Sender<()>),
     /// A queue is to be given to another node.
     Give(u64, NodeId, oneshot::Sender<Result<(), String>>),
     /// All queues are to be given to other nodes.
     Drain(oneshot::Sender<()>),
+}
+
+/// What queues of this node have sent to others and is not there yet, each with how often.
+#[derive(Debug, Default)]
+pub(super) struct Sending {
+    under_way: Mutex<HashMap<u64, usize>>,
+    arrived: Notify,
+}
+
+impl Sending {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, usize>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begins(&self, source: u64) {
+        *self.lock().entry(source).or_default() += 1;
+    }
+
+    pub(super) fn ends(&self, source: u64) {
+        if let Entry::Occupied(mut under_way) = self.lock().entry(source) {
+            *under_way.get_mut() -= 1;
+            if *under_way.get() == 0 {
+                under_way.remove();
+            }
+        }
+        self.arrived.notify_waiters();
+    }
+
+    /// Ends when what this queue has sent has arrived.
+    pub(super) async fn arrived(&self, source: u64) {
+        loop {
+            let arrived = self.arrived.notified();
+            if !self.lock().contains_key(&source) {
+                return;
+            }
+            arrived.await;
+        }
+    }
 }

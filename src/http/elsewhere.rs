@@ -4,7 +4,7 @@
 use super::answer::{Answer, AnswerBody};
 use super::context::RequestContext;
 use crate::actions::{Actions, Caller, Presence};
-use crate::api::{ReceiveMessageResult, Request, Response, limits};
+use crate::api::{Operation, ReceiveMessageResult, Request, Response, limits};
 use crate::clock::NetworkTime;
 use crate::cluster::link::{NOT_FOR_ME, OUTCOME};
 use crate::cluster::{Asker, Cluster, Forwarded, LinkError, Misled, Peer, Place};
@@ -27,7 +27,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest of these pauses.
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// After so long nobody asks any more whether a client is there that has ended its half of the connection: what takes no time is
-/// answered to it too.
+/// answered to it too. Who asks for a long poll waits from the beginning.
 const PRESENCE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A request that is to be carried out.
@@ -71,7 +71,12 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
         let Some(decoded) = request.take().or_else(|| again(work)) else {
             return Carried::Here(Err(unavailable("the request could not be read again")));
         };
-        let place = match node.place(asker, &decoded).await {
+        let place = tokio::select! {
+            biased;
+            place = node.place(asker, &decoded) => place,
+            () = time.pause(patience.left()) => Err(unavailable("it takes too long to find out who has the queue")),
+        };
+        let place = match place {
             Ok(place) => place,
             Err(error) => return Carried::Here(Err(error)),
         };
@@ -82,6 +87,9 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
             Place::Here(held) => {
                 let outcome = work.actions.execute(&Caller { waited_ms, ..*caller }, decoded).await;
                 if !outcome.as_ref().is_err_and(Error::is_moved) {
+                    if operation == crate::api::Operation::ReceiveMessage {
+                        node.sent(&held).await;
+                    }
                     drop(held);
                     return Carried::Here(match node.has_lease() {
                         true => outcome,
@@ -106,7 +114,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
                 }
             },
         }
-        if operation == crate::api::Operation::ReceiveMessage {
+        if operation == Operation::ReceiveMessage {
             // It may have been parked for all of that time.
             patience.began_ms += time.now_ms().saturating_sub(attempt_ms);
         }
@@ -140,13 +148,17 @@ async fn forward(
 ) -> Attempt {
     let Work { context, body, time, .. } = work;
     let (parts, connection) = (context.parts, &context.connection);
-    let may_wait = matches!(request, Request::ReceiveMessage(_));
+    let (may_wait, is_long_poll) = match request {
+        Request::ReceiveMessage(receive) => (true, receive.wait_time_seconds.is_some_and(|seconds| seconds > 0)),
+        _ => (false, false),
+    };
     let (client, port, secure) = (connection.peer, connection.port, connection.secure);
     let forwarded = Forwarded { parts, body, client, port, secure, waited_ms };
     let gone = async {
-        match may_wait {
-            true => time.pause(PRESENCE_PAUSE).await,
-            false => pending().await,
+        match (may_wait, is_long_poll) {
+            (_, true) => {}
+            (true, _) => time.pause(PRESENCE_PAUSE).await,
+            _ => pending().await,
         }
         Presence::gone(connection.presence).await;
     };

@@ -5,7 +5,7 @@ use super::context::{ConnectionInfo, RequestContext, text};
 use super::elsewhere::not_for_me;
 use super::service::Service;
 use super::{body, sqs};
-use crate::cluster::link::{BETWEEN_NODES, CLIENT, FROM, GIVE_PATH, LOOK_PATH, PORT, SECURE, TOKEN, WAITED_MS};
+use crate::cluster::link::{BETWEEN_NODES, CLIENT, FROM, GIVE_PATH, LOOK_PATH, PORT, SECURE, TAKE_PATH, TOKEN, WAITED_MS};
 use crate::cluster::{Cluster, NodeId};
 use bytes::Bytes;
 use hyper::body::Body;
@@ -38,6 +38,12 @@ impl Service {
                 return match given(parts.uri.query().unwrap_or_default()) {
                     Some((uid, heir)) => done(node.give(uid, heir).await),
                     None => done(Err("it is not said which queue, or to which node".to_owned())),
+                };
+            }
+            TAKE_PATH if parts.method == Method::POST => {
+                return match member(parts.uri.query().unwrap_or_default(), "uid") {
+                    Some(uid) => done(node.take(uid).await.map_err(|error| error.to_string())),
+                    None => done(Err("it is not said for which queue".to_owned())),
                 };
             }
             _ => {}
@@ -74,11 +80,13 @@ fn done(outcome: Result<(), String>) -> Answer {
 
 /// Which queue is to be given to which node.
 fn given(query: &str) -> Option<(u64, NodeId)> {
-    let value = |wanted: &str| {
-        let mut members = form_urlencoded::parse(query.as_bytes());
-        members.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
-    };
-    Some((value("uid")?.parse().ok()?, NodeId(value("node")?.parse().ok()?)))
+    Some((member(query, "uid")?, NodeId(member(query, "node")?)))
+}
+
+/// What a query string says of that name.
+fn member<T: FromStr>(query: &str, wanted: &str) -> Option<T> {
+    let mut members = form_urlencoded::parse(query.as_bytes());
+    members.find(|(name, _)| name == wanted)?.1.parse().ok()
 }
 
 /// Whether a request has the token of a node for this one.

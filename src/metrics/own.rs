@@ -297,10 +297,10 @@ pub(super) const OWN: &[Family] = &[
         |cluster, samples| samples.fraction(&[], cluster.clock_ahead())),
     node!(gauge "kew_cluster_waiting", "Requests that wait for a queue that is on its way to this node.", waiting),
     node!(counter "kew_cluster_forwarded_total",
-        "Requests to other nodes by outcome: answered, not_there, unreachable or unknown.",
-        |cluster, samples| {
-            cluster.forwarded.iter().for_each(|(outcome, count)| samples.number(&[("outcome", outcome)], *count));
-        }),
+    "Requests to other nodes by outcome: answered, not_there, unreachable or unknown.",
+    |cluster, samples| {
+        cluster.forwarded.iter().for_each(|(outcome, count)| samples.number(&[("outcome", outcome)], *count));
+    }),
     node!(counter "kew_cluster_fences_total", "Other nodes that this one has declared gone.", fences),
     node!(counter "kew_cluster_loads_total", "Queues that this node has loaded.", loads),
     node!(counter "kew_cluster_handovers_total", "Queues that this node has given to another.", handovers),

@@ -134,7 +134,7 @@ fn the_variable_that_kubernetes_sets_beside_a_service_named_kew_is_no_port() {
 }
 
 /// All variables, with nothing in them or a blank.
-const EMPTY: [(&str, &str); 37] = [
+const EMPTY: [(&str, &str); 39] = [
     ("KEW_LISTEN", ""),
     ("KEW_PORT", ""),
     ("KEW_TLS_CERT", ""),
@@ -169,6 +169,8 @@ const EMPTY: [(&str, &str); 37] = [
     ("KEW_BODY_LIMIT", ""),
     ("KEW_REQUIRE_REPLICA", ""),
     ("KEW_DATABASE_IS_REPLICATED", ""),
+    ("KEW_PEER", ""),
+    ("KEW_CLUSTER_SECRET", ""),
     ("KEW_CONNECTION_LIMIT", ""),
     ("KEW_THREADS", ""),
     ("KEW_LOG", ""),

@@ -191,8 +191,16 @@ fn a_batch_that_was_there_and_is_lost_before_it_is_certain_is_written_again() {
     std::thread::scope(|scope| {
         let committing = scope.spawn(|| store.commit(NOW, vec![crate::support::store(7, 2, "again")]));
         while value(&place, "SELECT is_called FROM barriers") == "f" {}
-        // As when another server takes over that has not got the batch.
-        sql(&place.url, &format!("DELETE FROM kew.mark WHERE node = {node} AND seq = {batch}"));
+        // As when another server takes over that has not got the batch: what the old one has answered is of no use there,
+        // for its connections are lost.
+        sql(
+            &place.url,
+            &format!(
+                "BEGIN; LOCK TABLE kew.mark; \
+                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kew/{node}'; \
+                 DELETE FROM kew.mark WHERE node = {node} AND seq = {batch}; COMMIT"
+            ),
+        );
         committing.join().unwrap().unwrap();
     });
     assert_eq!(value(&place, "SELECT body FROM kew.message WHERE number = 2"), "again");

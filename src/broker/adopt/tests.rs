@@ -47,7 +47,7 @@ fn saved(broker: &Broker, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue>
 
 /// What a store says of a queue that it has loaded.
 fn fresh(uid: u64) -> AdoptedQueue {
-    AdoptedQueue { uid, reserved: 0, expiring: Vec::new() }
+    AdoptedQueue { uid, ..AdoptedQueue::default() }
 }
 
 /// Takes in a queue of this uid from what a store has got.

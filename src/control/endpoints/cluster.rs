@@ -124,7 +124,8 @@ fn described(node: &NodeLook, me: i64) -> Value {
 /// The nodes for people.
 fn table(nodes: &[NodeLook]) -> String {
     let width = nodes.iter().map(|node| node.url.len()).max().unwrap_or(0).max(3);
-    let mut text = format!("{:<19}  {:<width$}  {:<8}  {:>6}  {:<7}  name\n", "node", "url", "state", "queues", "version");
+    let mut text =
+        format!("{:<19}  {:<width$}  {:<8}  {:>6}  {:<7}  name\n", "node", "url", "state", "queues", "version");
     for NodeLook { id, name, url, state, version, queues } in nodes {
         let _ = writeln!(text, "{:<19}  {url:<width$}  {state:<8}  {queues:>6}  {version:<7}  {name}", id.0);
     }

@@ -12,6 +12,7 @@
 //! | `KW001` | another kew has taken over | [`StoreError::Fenced`] |
 //! | the mark of this batch is there | a connection that was lost had committed it | a barrier, then it is settled |
 //! | lost connection, server stopping, deadlock, nothing in time, a warning | unknown | new connection, same batch |
+//! | `KW002` | a message or a queue is not where this kew believes it to be | as the next |
 //! | anything else | not taken, nothing took place | once more, then the store has failed |
 //! | marks that were acknowledged are missing | the database was replaced by a copy that was behind | [`StoreError::Lost`] |
 //!
