@@ -101,7 +101,7 @@ fn of_kew(args: &AlertsArgs) -> Vec<Rule> {
     let visible = "aws_sqs_approximate_number_of_messages_visible_average";
     let AlertsArgs { age_warning, age_critical, backlog, in_flight, empty_receives, job, .. } = args;
     let (retention, redeliveries) = (percent(args.retention_percent), percent(args.redeliveries_percent));
-    vec![
+    let mut rules = vec![
         oldest(format!("{age} > {age_warning}"), "warning"),
         oldest(format!("{age} > {age_critical}"), "critical"),
         Rule {
@@ -157,6 +157,76 @@ fn of_kew(args: &AlertsArgs) -> Vec<Rule> {
             severity: "critical",
             summary: "kew does not answer",
             description: "Prometheus cannot read its metrics.",
+        },
+        Rule {
+            name: "KewStoreSlow",
+            expression: "kew_store_pending_seconds > 10".to_owned(),
+            lasts: "0m",
+            severity: "critical",
+            summary: "The store of kew does not answer",
+            description: "Commits have waited for {{ $value }} seconds, and with them all requests that change something.",
+        },
+    ];
+    rules.extend(of_nodes());
+    rules
+}
+
+/// On several nodes over one database. Of a kew that is not one of several there are no such metrics, and no alert fires.
+fn of_nodes() -> Vec<Rule> {
+    let forwarded = "kew_cluster_forwarded_total";
+    vec![
+        Rule {
+            name: "KewNodeGone",
+            expression: "increase(kew_cluster_fences_total[10m]) > 0".to_owned(),
+            lasts: "0m",
+            severity: "warning",
+            summary: "A node of kew was declared gone",
+            description: "It was killed, hung, or did not reach the database. The others have its queues.",
+        },
+        Rule {
+            name: "KewNodeWithoutLease",
+            expression: "kew_cluster_lease == 0".to_owned(),
+            lasts: "30s",
+            severity: "critical",
+            summary: "A node of kew does not reach the database",
+            description: "It answers nothing until it does, or until the others have its queues and it joins anew.",
+        },
+        Rule {
+            name: "KewPeersUnreachable",
+            expression: format!("rate({forwarded}{{outcome=\"unreachable\"}}[1m]) > 0"),
+            lasts: "2m",
+            severity: "critical",
+            summary: "A node of kew does not reach another",
+            description: "Both are there for the database. Requests that come to the one for queues of the other fail.",
+        },
+        Rule {
+            name: "KewForwardsFail",
+            expression: format!(
+                "sum without (outcome) (rate({forwarded}{{outcome!=\"answered\"}}[5m])) / \
+                 sum without (outcome) (rate({forwarded}[5m])) > 0.05"
+            ),
+            lasts: "5m",
+            severity: "warning",
+            summary: "Requests from one node of kew to others fail",
+            description: "The part that was not answered is {{ $value }}.",
+        },
+        Rule {
+            name: "KewQueuesUneven",
+            expression: "kew_cluster_queues > on (job) group_left () 1.5 * avg by (job) (kew_cluster_queues) + 10"
+                .to_owned(),
+            lasts: "15m",
+            severity: "warning",
+            summary: "A node of kew has far more than its share of the queues",
+            description: "It has {{ $value }}. Do the others serve? `kew cluster status` tells.",
+        },
+        Rule {
+            name: "KewCommitsSlow",
+            expression: "histogram_quantile(0.99, rate(kew_store_commit_seconds_bucket[5m])) > 0.5 and kew_cluster_lease"
+                .to_owned(),
+            lasts: "10m",
+            severity: "warning",
+            summary: "The database of kew is slow",
+            description: "One commit of a hundred takes {{ $value }} seconds.",
         },
     ]
 }

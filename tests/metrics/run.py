@@ -38,6 +38,14 @@ FLAVORS = {
         *((label, own.get(label, "")) for label in ("dimension_QueueName", "name", "account_id", "region")),
     ),
 }
+# Alerts that no scenario of one kew brings about.
+BY_HAND = {
+    False: {"SqsMessageNearRetention", "SqsInFlightNearLimit"},
+    True: {
+        "KewStoreFailing", "KewStoreSlow", "KewNodeGone", "KewNodeWithoutLease", "KewPeersUnreachable", "KewForwardsFail",
+        "KewQueuesUneven", "KewCommitsSlow",
+    },
+}
 NAMES = re.compile(r"\b(?:aws_sqs|kew)_\w+")
 FAILURES = []
 
@@ -144,7 +152,7 @@ def alerts():
         of_rules = set(re.findall(r"alert: (\w+)", rules))
         seen = {alert for minutes in firing.values() for fired in minutes.values() for alert, _, _ in fired}
         # A store that has failed ends its kew, and the exporters' retention is that of the flag: series by hand.
-        by_hand = {"KewStoreFailing"} if flavor == "kew" else {"SqsMessageNearRetention", "SqsInFlightNearLimit"}
+        by_hand = BY_HAND[flavor == "kew"]
         check(f"every alert fires in some scenario: {flavor}", seen | by_hand == of_rules, str(of_rules ^ (seen | by_hand)))
     alerts_by_hand()
     public_rules(series_of)
@@ -162,6 +170,45 @@ def alerts_by_hand():
     poisoned = ("kew_store_poisoned", (("job", "kew"),))
     firing = {1: set(), 2: {("KewStoreFailing", "critical", "")}}
     rule_test("kew failed store", kew_says("alerts"), {poisoned: ["0", "0", "1"]}, firing, "queue_name")
+    nodes_by_hand(kew_says("alerts"))
+
+
+def nodes_by_hand(rules):
+    """Alerts on several nodes: three of them, of which one is in trouble, minute by minute."""
+
+    def of(name, node="a", **labels):
+        return (f"kew_{name}", (("job", "kew"), ("instance", node), *sorted(labels.items())))
+
+    def nodes(name, a, b, c):
+        return {of(name, node): [values] for node, values in (("a", a), ("b", b), ("c", c))}
+
+    def fires(name, severity="warning"):
+        return {(name, severity, "")}
+
+    forwarded = "cluster_forwarded_total"
+    answered, unreachable = of(forwarded, outcome="answered"), of(forwarded, outcome="unreachable")
+    unknown = of(forwarded, outcome="unknown")
+    bucket = lambda le: of("store_commit_seconds_bucket", le=le)
+    for what, series, firing in (
+        ("waits", {of("store_pending_seconds"): ["0 4 9 11 0"]}, {2: set(), 3: fires("KewStoreSlow", "critical"), 4: set()}),
+        # One of the others tells of it.
+        ("gone", nodes("cluster_fences_total", "0x30", "0x4 1x25", "0x30"), {4: set(), 6: fires("KewNodeGone"), 16: set()}),
+        # Shorter than half a minute it is nobody's business.
+        ("lease", nodes("cluster_lease", "1x9", "1 1 0 0 1 1 1 1 1", "1x9"),
+         {2: set(), 3: fires("KewNodeWithoutLease", "critical"), 4: set()}),
+        ("cut", {answered: ["0+100x30"], unreachable: ["0x9 0+3x10 30x10"]},
+         {9: set(), 11: set(), 14: fires("KewPeersUnreachable", "critical"), 22: set()}),
+        ("fails", {answered: ["0+94x30"], unknown: ["0+6x30"]}, {4: set(), 8: fires("KewForwardsFail")}),
+        ("fails little", {answered: ["0+96x30"], unknown: ["0+4x30"]}, {8: set(), 30: set()}),
+        ("uneven", nodes("cluster_queues", "100x30", "20x30", "20x30"), {14: set(), 16: fires("KewQueuesUneven")}),
+        ("even enough", nodes("cluster_queues", "60x30", "20x30", "60x30"), {16: set(), 30: set()}),
+        ("few", nodes("cluster_queues", "12x30", "0x30", "0x30"), {16: set(), 30: set()}),
+        ("slow", {bucket("0.5"): ["0+90x30"], bucket("1"): ["0+100x30"], bucket("+Inf"): ["0+100x30"], of("cluster_lease"): ["1x30"]},
+         {9: set(), 13: fires("KewCommitsSlow")}),
+        # A disk has its own alerts.
+        ("slow alone", {bucket("0.5"): ["0+90x30"], bucket("1"): ["0+100x30"], bucket("+Inf"): ["0+100x30"]}, {13: set(), 30: set()}),
+    ):
+        rule_test(f"kew nodes {what}", rules, series, firing, "queue_name")
 
 
 def public_rules(series_of):
