@@ -235,7 +235,8 @@ impl Link {
     /// # Errors
     /// If that is not certain; its next round tells it then.
     pub async fn take(&self, to: &Peer, uid: u64) -> Result<(), LinkError> {
-        let uri = Uri::try_from(format!("{TAKE_PATH}?uid={uid}")).map_err(|error| LinkError::NotSent(error.to_string()))?;
+        let uri =
+            Uri::try_from(format!("{TAKE_PATH}?uid={uid}")).map_err(|error| LinkError::NotSent(error.to_string()))?;
         let answer = self.tell(to, uri, LOOK_TIME_LIMIT).await?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),

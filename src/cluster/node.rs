@@ -156,11 +156,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(
-        parts: Parts,
-        asks: mpsc::UnboundedSender<Ask>,
-        sending: Arc<Sending>,
-    ) -> Cluster {
+    pub(super) fn new(parts: Parts, asks: mpsc::UnboundedSender<Ask>, sending: Arc<Sending>) -> Cluster {
         let Parts { id, link, broker, time } = parts;
         Cluster {
             me: id,

@@ -165,10 +165,11 @@ async fn dispatch(
                     }
                     match owner {
                         // One that does not hear it learns it in its next round.
-                        Some(owner) => match cluster.peer(owner) {
-                            Some(peer) => drop(cluster.link.take(&peer, target).await),
-                            None => {}
-                        },
+                        Some(owner) => {
+                            if let Some(peer) = cluster.peer(owner) {
+                                let _ = cluster.link.take(&peer, target).await;
+                            }
+                        }
                         None => {
                             let (told, taken) = oneshot::channel();
                             let _ = desk.send(Task::Take(vec![target], Some(told)));

@@ -221,8 +221,9 @@ fn of_nodes() -> Vec<Rule> {
         },
         Rule {
             name: "KewCommitsSlow",
-            expression: "histogram_quantile(0.99, rate(kew_store_commit_seconds_bucket[5m])) > 0.5 and kew_cluster_lease"
-                .to_owned(),
+            expression:
+                "histogram_quantile(0.99, rate(kew_store_commit_seconds_bucket[5m])) > 0.5 and kew_cluster_lease"
+                    .to_owned(),
             lasts: "10m",
             severity: "warning",
             summary: "The database of kew is slow",

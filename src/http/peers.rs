@@ -5,7 +5,9 @@ use super::context::{ConnectionInfo, RequestContext, text};
 use super::elsewhere::not_for_me;
 use super::service::Service;
 use super::{body, sqs};
-use crate::cluster::link::{BETWEEN_NODES, CLIENT, FROM, GIVE_PATH, LOOK_PATH, PORT, SECURE, TAKE_PATH, TOKEN, WAITED_MS};
+use crate::cluster::link::{
+    BETWEEN_NODES, CLIENT, FROM, GIVE_PATH, LOOK_PATH, PORT, SECURE, TAKE_PATH, TOKEN, WAITED_MS,
+};
 use crate::cluster::{Cluster, NodeId};
 use bytes::Bytes;
 use hyper::body::Body;

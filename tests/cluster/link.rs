@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use kew::internals::clock::NetworkTime;
+use kew::internals::cluster::link::OUTCOMES;
 use kew::internals::cluster::{Forwarded, Link, LinkError, NodeId, Peer};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -370,4 +371,50 @@ async fn a_node_is_told_that_something_has_changed() {
     let (outcome, (lines, _client)) = tokio::join!(link.look(&peer), passes);
     assert!(matches!(outcome, Err(LinkError::Unknown(_))), "{outcome:?}");
     assert_eq!(lines, ["POST /_kew/peer/look HTTP/1.1"; 2]);
+}
+
+#[tokio::test]
+async fn a_node_is_told_to_give_a_queue_away_and_says_why_it_does_not() {
+    let (peer, thread) = node(|listener| {
+        let mut accepted = Accepted::by(&listener);
+        let (head, body) = accepted.request();
+        accepted.send("HTTP/1.1 204 No Content\r\n\r\n");
+        accepted.request();
+        accepted.send("HTTP/1.1 409 Conflict\r\ncontent-length: 10\r\n\r\nnot at all");
+        accepted.request();
+        accepted.send("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+        (head, body)
+    });
+    let link = link();
+    assert_eq!(link.give(&peer, 7, NodeId(8)).await, Ok(()));
+    assert_eq!(link.give(&peer, 7, NodeId(8)).await, Err("not at all".to_owned()));
+    let error = link.give(&peer, 7, NodeId(8)).await.unwrap_err();
+    assert!(error.contains("404"), "{error}");
+    let (head, body) = joined(thread).await;
+    assert_eq!((head[0].as_str(), body.as_str()), ("POST /_kew/peer/give?uid=7&node=8 HTTP/1.1", ""));
+    assert!(head.iter().any(|line| line.starts_with("kew-token: ")), "{head:?}");
+    assert_eq!(link.forwarded(), [0; 4], "none of it was a client's");
+}
+
+#[tokio::test]
+async fn what_became_of_requests_is_counted() {
+    let (peer, thread) = node(|listener| {
+        let mut accepted = Accepted::by(&listener);
+        accepted.request();
+        accepted.answer("one");
+        accepted.request();
+        accepted.send("HTTP/1.1 421 Misdirected Request\r\nkew-outcome: not-for-me\r\ncontent-length: 0\r\n\r\n");
+        accepted.request();
+    });
+    let link = link();
+    assert_eq!(forward(&link, &peer, "").await.unwrap().body(), "one");
+    assert_eq!(forward(&link, &peer, "").await.unwrap_err(), LinkError::NotThere);
+    assert_unknown(forward(&link, &peer, "").await);
+    joined(thread).await;
+    // Nobody listens there any more.
+    assert_eq!(forward(&link, &peer, "").await.unwrap_err(), LinkError::Refused);
+    let counted: Vec<_> = OUTCOMES.into_iter().zip(link.forwarded()).collect();
+    assert_eq!(counted, [("answered", 1), ("not_there", 1), ("unreachable", 1), ("unknown", 1)]);
+    link.gave_up();
+    assert_eq!(link.forwarded()[3], 2);
 }
