@@ -21,6 +21,7 @@ mod support;
 mod varied;
 
 mod between;
+mod by_hand;
 mod copy;
 mod cut;
 mod joining;
