@@ -216,6 +216,17 @@ fn a_node_that_stands_still_is_declared_gone_and_commits_nothing_more() {
     assert!(!two.fence_at(first, row.beat), "somebody was first");
     assert_eq!(two.adopt(7).iter().filter(|item| item.is_message()).count(), 1);
     two.commit([store(7, 1 << 17, "second")]);
+
+    // What nobody asks for any more goes, and after some time the node itself.
+    let left = format!(
+        "SELECT (SELECT count(*) FROM kew.mark WHERE node = {first}), (SELECT count(*) FROM kew.beat), (SELECT count(*) FROM kew.node)"
+    );
+    assert_eq!(value(&url, &left), "1|2|2");
+    while two.store.upkeep(NOW).unwrap() {}
+    assert_eq!(value(&url, &left), "0|1|2");
+    sql(&url, "UPDATE kew.node SET gone = gone - interval '8 days'");
+    while two.store.upkeep(NOW.plus_seconds(20)).unwrap() {}
+    assert_eq!(value(&url, &left), "0|1|1");
 }
 
 #[test]

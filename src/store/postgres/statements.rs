@@ -136,6 +136,8 @@ statements! {
     /// Upkeep: nodes that have gone are not asked about any commit.
     ForgetMarksOfGone "DELETE FROM kew.mark WHERE node IN (SELECT n.id FROM kew.node n WHERE n.state = 'gone') \
         AND current_setting('kew.held', true) = $1";
+    ForgetBeatsOfGone "DELETE FROM kew.beat WHERE node IN (SELECT n.id FROM kew.node n WHERE n.state = 'gone') \
+        AND current_setting('kew.held', true) = $1";
     /// Upkeep: nor do they make queues.
     ForgetClaims "DELETE FROM kew.claim c WHERE NOT EXISTS \
         (SELECT FROM kew.node n WHERE n.id = c.node AND n.state <> 'gone') AND current_setting('kew.held', true) = $1";

@@ -65,14 +65,16 @@ impl Upkeep {
             params: params.iter().map(|&param| -> Param<'static> { Box::new(param) }).collect(),
         };
         let mut calls = vec![
+            // First, as in commits.
+            call(Which::NoteForgotten, &[]),
+            call(Which::ForgetGoneQueues, &[]),
             call(Which::ForgetAttempts, &[before(ATTEMPT_WINDOW_MS), future]),
             call(Which::ForgetNames, &[before(DELETED_NAME_MS), future]),
             call(Which::ForgetMarks, &[node, whole(self.marks_below), whole(below)]),
             call(Which::ForgetMarksOfGone, &[]),
             call(Which::ForgetClaims, &[]),
+            call(Which::ForgetBeatsOfGone, &[]),
             call(Which::ForgetNodes, &[]),
-            call(Which::NoteForgotten, &[]),
-            call(Which::ForgetGoneQueues, &[]),
             call(Which::TurnBackLost, &[]),
         ];
         // Numbers of a queue that was deleted are nobody else's.

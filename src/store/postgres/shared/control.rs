@@ -25,8 +25,9 @@ pub struct Shared {
     pub(super) loading: Option<Session>,
     /// How many connections for small questions there have been.
     pub(super) connections: u64,
-    /// How many there had been when the directory was read.
+    /// How many there had been when the directory was read, and at the last round.
     pub(super) directory_read_by: Option<u64>,
+    pub(super) round_read_by: Option<u64>,
     /// How many queues the nodes own.
     pub(super) counted: Option<Counted>,
     /// Claims that may be in the database and are to go.
@@ -52,6 +53,7 @@ impl Shared {
             loading: None,
             connections: 0,
             directory_read_by: None,
+            round_read_by: None,
             counted: None,
             unwanted_claims: Vec::new(),
         }

@@ -120,9 +120,7 @@ impl Shared {
         ahead_us: i64,
         monotonic_us: &(dyn Fn() -> i64 + Sync),
     ) -> Result<RoundRead, StoreError> {
-        let connections = self.connections;
         let session = self.take().await?;
-        let reconnected = connections > 0 && self.connections > connections;
         let began_us = monotonic_us();
         let [clock, nodes, transfers, orphans] = self.in_time(self.questions(&session, ahead_us, monotonic_us)).await?;
         let (clock, ended_us) = clock;
@@ -130,6 +128,8 @@ impl Shared {
         let (database_us, rev): (i64, i64) = (clock.get(0), clock.get(1));
         self.count(&session, rev).await?;
         self.give_back(session);
+        let before = self.round_read_by.replace(self.connections);
+        let reconnected = before.is_some_and(|before| before != self.connections);
         Ok(RoundRead {
             nodes: nodes.0.iter().map(|row| self.node_row(row)).collect(),
             rev: rev.cast_unsigned(),
