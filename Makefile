@@ -51,7 +51,7 @@ RUNS    ?= 100
 SCHEDULES ?= 100000
 
 .PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core signed-test tls-test crash queue-audit cluster-model flips signatures fuzz nightly postgres postgres-test postgres-cuts
-.PHONY: bench instructions lint public-api features msrv deny advisories doc book clean
+.PHONY: bench bench-nodes instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -175,6 +175,9 @@ nightly: ## what is too long for every change: all rows of the matrix, 200 kills
 
 bench: ## kew beside a server that does nothing: the table of budgets
 	$(PYTHON) benches/run.py
+
+bench-nodes: ## what several nodes cost over one PostgreSQL
+	$(PYTHON) benches/nodes.py
 
 instructions: ## instruction counts against benches/instructions.json; needs valgrind
 	$(PYTHON) benches/instructions.py

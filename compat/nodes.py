@@ -32,7 +32,7 @@ def free_port():
 class Postgres:
     """A PostgreSQL with nothing in it, in a directory that goes with it."""
 
-    def __init__(self):
+    def __init__(self, more="-c fsync=off"):
         self.folder = Path(tempfile.mkdtemp(prefix="kew-postgres-"))
         self.port = free_port()
         # It refuses root.
@@ -41,7 +41,7 @@ class Postgres:
             os.chown(self.folder, NOBODY, NOBODY)
         data = self.folder / "data"
         self.run("initdb", "--no-sync", "--no-locale", "--encoding=UTF8", "--auth=trust", "-U", "kew", "-D", data)
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= {more}"
         self.run("pg_ctl", "-D", data, "-o", options, "-l", self.folder / "log", "-w", "start")
         self.url = f"postgres://kew@127.0.0.1:{self.port}/postgres"
 

@@ -128,7 +128,7 @@ fn serve(given: Settings) -> Result<ExitCode, String> {
             };
             if let (StoreError::Fenced { .. }, Some(_)) = (&failure, &config.peer) {
                 // Its queues are other nodes' by now: a new life, in which it may be given some again.
-                tracing::warn!("{failure}; joining anew");
+                tracing::warn!("this node was declared gone, and the others have its queues; joining anew");
                 server.shutdown().await;
                 lives += 1;
                 continue;
