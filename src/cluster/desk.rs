@@ -20,7 +20,7 @@ const TAKEN_MAX: usize = 64;
 
 /// One thing to be said.
 pub(super) enum Task {
-    /// The database's count of changes to queues: if it is higher than what was read, they are read.
+    /// The database's count of changes to queues: if it is not the one up to which was read, they are read.
     Rev(u64),
     /// What the database says of all queues.
     Refresh(Option<oneshot::Sender<()>>),
@@ -58,7 +58,8 @@ impl Desk {
         match task {
             Task::Rev(rev) => {
                 let known = self.directory.borrow().rev;
-                if known.is_none_or(|known| known < rev) { self.refresh().await } else { Ok(()) }
+                // A database that failed over may have gone back.
+                if known != Some(rev) { self.refresh().await } else { Ok(()) }
             }
             Task::Refresh(told) => self.refresh_for(told, tasks).await,
             Task::Claim(name, told) => {
