@@ -87,7 +87,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
             Place::Here(held) => {
                 let outcome = work.actions.execute(&Caller { waited_ms, ..*caller }, decoded).await;
                 if !outcome.as_ref().is_err_and(Error::is_moved) {
-                    if operation == crate::api::Operation::ReceiveMessage {
+                    if operation == Operation::ReceiveMessage {
                         node.sent(&held).await;
                     }
                     drop(held);
@@ -102,7 +102,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
             }
             Place::There(peer) => match forward(node, work, &decoded, &peer, waited_ms, patience.left()).await {
                 Attempt::Answered(answer, error) => return Carried::ByAnother(answer, error),
-                Attempt::ClientGone => {
+                Attempt::Ended => {
                     return Carried::Here(Ok(Response::ReceiveMessage(ReceiveMessageResult::default())));
                 }
                 Attempt::Failed(error) => {
@@ -133,8 +133,8 @@ fn again(work: Work<'_>) -> Option<Request> {
 enum Attempt {
     Answered(Answer, Option<ErrorKind>),
     Failed(LinkError),
-    /// The client of a ReceiveMessage has gone, and what it would have received goes back.
-    ClientGone,
+    /// The client of a ReceiveMessage has gone, or this node stops: what it would have received goes back.
+    Ended,
 }
 
 /// Has another node carry a request out.
@@ -165,7 +165,8 @@ async fn forward(
     let answer = tokio::select! {
         biased;
         answer = node.link().forward(peer, forwarded) => answer,
-        () = gone => return Attempt::ClientGone,
+        () = gone => return Attempt::Ended,
+        () = work.actions.broker().closed(), if may_wait => return Attempt::Ended,
         () = time.pause(if may_wait { RECEIVE_TIME_LIMIT } else { left }) => {
             node.link().gave_up();
             Err(LinkError::Unknown("it takes too long".to_owned()))
