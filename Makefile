@@ -50,7 +50,7 @@ ROUNDS  ?= 50
 RUNS    ?= 100
 SCHEDULES ?= 100000
 
-.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core compat-nodes signed-test tls-test crash queue-audit cluster-model flips signatures fuzz nightly postgres postgres-test postgres-cuts
+.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core compat-nodes signed-test tls-test crash cluster-crash queue-audit cluster-model flips signatures fuzz nightly postgres postgres-test postgres-cuts
 .PHONY: bench bench-nodes instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
@@ -127,6 +127,10 @@ tls-test: build ## seven SDKs over TLS: with the certificate to trust all of the
 crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices; as often on PostgreSQL: DATABASE=1
 	$(if $(DATABASE),DATABASE=1) ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture
 
+cluster-crash: ## three nodes over one database while things happen to them and to it: make cluster-crash ROUNDS=500, SEED=7, FAULTS=kill,freeze
+	CLUSTER=1 ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(if $(FAULTS),FAULTS=$(FAULTS)) \
+	    $(CARGO) test --release --test crash cluster -- --nocapture
+
 queue-audit: ## nothing lost, nothing twice, order kept, with threads, dead letters, move tasks, kills: make queue-audit ROUNDS=1000, or SEED=7
 	ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test transfer -- --nocapture
 
@@ -169,6 +173,7 @@ endef
 nightly: ## what is too long for every change: all rows of the matrix, 200 kills, long runs of the audits
 	$(MAKE) compat
 	$(MAKE) crash ROUNDS=200
+	$(MAKE) cluster-crash ROUNDS=200
 	$(MAKE) queue-audit ROUNDS=1000
 	$(MAKE) cluster-model SCHEDULES=1000000
 	$(MAKE) flips ROUNDS=10000

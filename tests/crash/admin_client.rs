@@ -3,7 +3,8 @@
 
 use crate::client::{Answer, now_ms};
 use crate::content::{CONTENT, DEAD, MAX_RECEIVE_COUNT, ORDERED, PURGED, QUEUES, SOURCE, arn};
-use crate::ops::{Line, OutgoingMessage, Want};
+use crate::line::Line;
+use crate::ops::{OutgoingMessage, Want};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -91,7 +92,7 @@ impl AdminClient {
 
     /// Works until the server is gone.
     pub fn run(&mut self, line: &mut Line<'_>) {
-        while !line.client.is_lost() {
+        while !line.is_over() {
             match self.rng.u32(0..12) {
                 0 | 1 => self.set_attributes(line),
                 2 | 3 => self.tag(line),
@@ -209,7 +210,7 @@ impl AdminClient {
         let mut task = Task { rate, handle: None, cancelled: false };
         self.task_in_doubt = Some(task.clone());
         let request = json!({"SourceArn": arn(DEAD), "MaxNumberOfMessagesPerSecond": rate});
-        match line.client.call("StartMessageMoveTask", &request) {
+        match line.call_once("StartMessageMoveTask", &request) {
             (Answer::Done(answer), span) => {
                 line.audit().acknowledge("StartMessageMoveTask", DEAD, span);
                 task.handle = answer["TaskHandle"].as_str().map(str::to_owned);
@@ -230,7 +231,7 @@ impl AdminClient {
     pub fn cancel_task(&mut self, line: &mut Line<'_>) {
         let Some(task) = self.tasks.last_mut().filter(|task| !task.cancelled) else { return };
         let Some(handle) = &task.handle else { return };
-        match line.client.call("CancelMessageMoveTask", &json!({"TaskHandle": handle})) {
+        match line.call_once("CancelMessageMoveTask", &json!({"TaskHandle": handle})) {
             (Answer::Done(_), span) => {
                 line.audit().acknowledge("CancelMessageMoveTask", DEAD, span);
                 task.cancelled = true;

@@ -3,7 +3,8 @@
 use crate::admin_client::AdminClient;
 use crate::client::now_ms;
 use crate::content::DELAYED;
-use crate::ops::{Hand, Line, Want};
+use crate::line::Line;
+use crate::ops::{Hand, Want};
 use crate::verify_after_restart::{FAMILIES, family_counts, moving};
 use std::collections::HashMap;
 

@@ -7,12 +7,17 @@
 
 mod admin_client;
 mod audit;
+mod cluster;
 mod content;
 mod drain;
+mod line;
 mod ops;
 #[allow(dead_code, reason = "the tests of the store on PostgreSQL use the rest")]
 #[path = "../postgres/server.rs"]
 mod postgres;
+#[allow(dead_code, reason = "the tests of the store on PostgreSQL use the rest")]
+#[path = "../postgres/proxy.rs"]
+mod proxy;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
@@ -23,7 +28,7 @@ use admin_client::AdminClient;
 use audit::Audit;
 use drain::{TIME_LIMIT_MS, drain};
 use fastrand::Rng;
-use ops::Line;
+use line::Line;
 use postgres::Postgres;
 use server::{Kew, Setup};
 use std::fmt::Write;

@@ -1,11 +1,10 @@
 //! The actions on messages, each together with what the auditor is told of it.
 
-use crate::audit::{Audit, Delivery};
-use crate::client::{Answer, Client, Span, now_ms};
+use crate::audit::Delivery;
+use crate::client::{Answer, Span, now_ms};
 use crate::content::{self, ORDERED};
+use crate::line::Line;
 use serde_json::{Map, Value, json};
-use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A message to be sent.
 #[derive(Clone, Debug)]
@@ -41,12 +40,6 @@ pub struct Want<'a> {
     pub visibility_seconds: u64,
     pub wait_seconds: u64,
     pub attempt: Option<&'a str>,
-}
-
-/// A connection, and the auditor who listens.
-pub struct Line<'a> {
-    pub client: Client,
-    audit: &'a Mutex<Audit>,
 }
 
 impl OutgoingMessage {
@@ -86,49 +79,7 @@ fn sequence(value: &Value) -> Option<u128> {
     value["SequenceNumber"].as_str()?.parse().ok()
 }
 
-impl<'a> Line<'a> {
-    pub fn new(address: SocketAddr, audit: &'a Mutex<Audit>) -> Line<'a> {
-        Line { client: Client::new(address), audit }
-    }
-
-    pub fn audit(&self) -> MutexGuard<'a, Audit> {
-        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Complains if the connection is gone; the server was not meant to be.
-    pub fn must_stand(&self) {
-        if self.client.is_lost() {
-            self.audit().complain("a connection was lost while the server was to run".to_owned());
-        }
-    }
-
-    /// An action on a queue that is expected to succeed. `None` if there was no answer.
-    pub fn must(&mut self, action: &'static str, queue: &'static str, request: &Value) -> Option<(Value, Span)> {
-        match self.client.call(action, request) {
-            (Answer::Done(answer), span) => {
-                self.audit().acknowledge(action, queue, span);
-                Some((answer, span))
-            }
-            (Answer::Refused(error), _) => {
-                self.audit().complain(format!("{action} on {queue} was refused: {error}"));
-                None
-            }
-            (Answer::Lost, _) => None,
-        }
-    }
-
-    /// A question, which changes nothing and makes nothing durable.
-    pub fn ask(&mut self, action: &'static str, request: &Value) -> Option<(Value, Span)> {
-        match self.client.call(action, request) {
-            (Answer::Done(answer), span) => Some((answer, span)),
-            (Answer::Refused(error), _) => {
-                self.audit().complain(format!("{action} with {request} was refused: {error}"));
-                None
-            }
-            (Answer::Lost, _) => None,
-        }
-    }
-
+impl Line<'_> {
     /// Sends messages of one queue, a single one or up to ten. Whether they were acknowledged.
     pub fn send(&mut self, messages: &[OutgoingMessage]) -> bool {
         let Some(first) = messages.first() else { return true };
@@ -169,10 +120,15 @@ impl<'a> Line<'a> {
         if let Some(attempt) = want.attempt {
             request["ReceiveRequestAttemptId"] = attempt.into();
         }
-        self.audit().receiving(want.queue);
-        let Some((answer, span)) = self.ask("ReceiveMessage", &request) else {
-            self.audit().receive_in_doubt(want.queue);
-            return None;
+        let (answer, span) = loop {
+            self.audit().receiving(want.queue);
+            match self.ask_once("ReceiveMessage", &request) {
+                Some(done) => break done,
+                None => self.audit().receive_in_doubt(want.queue),
+            }
+            if !self.tries_again() {
+                return None;
+            }
         };
         let messages = answer["Messages"].as_array().map(Vec::as_slice).unwrap_or_default();
         let deliveries: Vec<Delivery> = messages.iter().filter_map(Delivery::read).collect();
@@ -206,7 +162,7 @@ impl<'a> Line<'a> {
         }
         if hands.len() == 1 {
             let request = json!({"QueueUrl": queue, "ReceiptHandle": first.handle});
-            match self.client.call("DeleteMessage", &request) {
+            match self.call("DeleteMessage", queue, &request) {
                 (Answer::Done(_), span) => {
                     let mut audit = self.audit();
                     audit.acknowledge("DeleteMessage", queue, span);
@@ -246,7 +202,7 @@ impl<'a> Line<'a> {
         let Some((first, _)) = open.first() else { return Vec::new() };
         let (answer, span) = if open.len() == 1 {
             let request = json!({"QueueUrl": queue, "ReceiptHandle": first.handle, "VisibilityTimeout": seconds});
-            match self.client.call("ChangeMessageVisibility", &request) {
+            match self.call("ChangeMessageVisibility", queue, &request) {
                 (Answer::Done(_), span) => (json!({"Successful": [{"Id": "0"}]}), span),
                 (Answer::Refused(error), span) => (json!({"Failed": [{"Id": "0", "Message": error}]}), span),
                 (Answer::Lost, _) => return open.into_iter().map(|(hand, _)| hand).collect(),

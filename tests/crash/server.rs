@@ -27,9 +27,24 @@ pub struct Kew {
 }
 
 /// The command that is tested: `KEW_BIN`, or the one that was built with this test.
-fn command() -> PathBuf {
+pub fn command() -> Command {
     let built = option_env!("CARGO_BIN_EXE_kew").map(PathBuf::from);
-    std::env::var_os("KEW_BIN").map(PathBuf::from).or(built).expect("KEW_BIN says which kew to test")
+    let kew = std::env::var_os("KEW_BIN").map(PathBuf::from).or(built).expect("KEW_BIN says which kew to test");
+    let mut command = Command::new(kew);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("KEW_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// The last lines of a log.
+pub fn tail(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 impl Setup {
@@ -42,15 +57,10 @@ impl Setup {
     /// Starts a process and does not wait for it.
     fn spawn(&self) -> Child {
         let log: File = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
-        let mut command = Command::new(command());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("KEW_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = command();
         command.args(["--listen", "127.0.0.1:0", "--log", "warn", "--durability", self.durability, "--data"]);
         command.arg(&self.data).args(self.threads.map(|threads| format!("--threads={threads}")));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command.stdout(Stdio::piped()).stderr(log);
         command.spawn().unwrap()
     }
 
@@ -91,9 +101,7 @@ impl Setup {
 
     /// The last of what the server had to say.
     pub fn log_tail(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
+        tail(&self.log)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::admin_client::{AdminClient, PASSING, SETTINGS, Texts};
 use crate::audit::Counts;
 use crate::client::Span;
 use crate::content::{CONTENT, DEAD, DELAYED, ORDERED, PLAIN, PURGED, QUEUES, SOURCE};
-use crate::ops::Line;
+use crate::line::Line;
 use serde_json::{Value, json};
 
 /// Families of queues by the queue that messages are sent to, each with all that messages may be in.

@@ -3,7 +3,8 @@
 use crate::audit::{Delivery, REPEATABLE_MS};
 use crate::client::now_ms;
 use crate::content::{CONTENT, DEAD, DELAYED, ORDERED, PLAIN, SOURCE, is_fifo};
-use crate::ops::{Hand, Line, OutgoingMessage, Want};
+use crate::line::Line;
+use crate::ops::{Hand, OutgoingMessage, Want};
 use fastrand::Rng;
 
 /// Receipts that a worker keeps before it does nothing but delete.
@@ -65,7 +66,7 @@ impl Worker {
     /// Works until the server is gone.
     pub fn run(&mut self, line: &mut Line<'_>) {
         self.repeat_attempt(line);
-        while !line.client.is_lost() {
+        while !line.is_over() {
             self.step(line);
         }
     }

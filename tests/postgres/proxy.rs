@@ -5,6 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Bytes of a read at most; what a message of PostgreSQL has fits.
 const READ_BYTES: usize = 64 << 10;
@@ -35,8 +36,13 @@ struct State {
     armed: Option<(Way, usize, Fate)>,
     /// What has passed each way since the last [`Proxy::record`].
     passed: [Vec<u8>; 2],
-    stalled: bool,
+    /// Which ways nothing passes.
+    stalled: [bool; 2],
+    /// For how long everything is on its way.
+    delay: Duration,
     closed: bool,
+    /// The port that new connections lead to.
+    server: u16,
     /// Connections that have come so far.
     connections: usize,
 }
@@ -52,11 +58,16 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    /// Waits while nothing passes.
-    fn wait(&self) {
+    /// Waits while nothing passes that way.
+    fn wait(&self, way: Way) {
         let mut state = self.lock();
-        while state.stalled && !state.closed {
+        let delay = state.delay;
+        while state.stalled[way as usize] && !state.closed {
             state = self.changed.wait(state).unwrap();
+        }
+        drop(state);
+        if !delay.is_zero() {
+            std::thread::sleep(delay);
         }
     }
 }
@@ -70,8 +81,14 @@ pub struct Proxy {
 impl Proxy {
     /// A way to a port of this machine, on a port of its own.
     pub fn to(server: u16) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Proxy::at("127.0.0.1", server)
+    }
+
+    /// The same on an address of this machine.
+    pub fn at(address: &str, server: u16) -> Proxy {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let proxy = Proxy { port: listener.local_addr().unwrap().port(), shared: Arc::default() };
+        proxy.lead_to(server);
         let shared = proxy.shared.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -82,7 +99,7 @@ impl Proxy {
                 }
                 drop(state);
                 let shared = shared.clone();
-                std::thread::spawn(move || drop(serve(client, server, &shared)));
+                std::thread::spawn(move || drop(serve(client, &shared)));
             }
         });
         proxy
@@ -115,14 +132,29 @@ impl Proxy {
         self.shared.lock().armed.take().is_none()
     }
 
+    /// New connections lead to this port.
+    pub fn lead_to(&self, server: u16) {
+        self.shared.lock().server = server;
+    }
+
     /// Nothing passes from now on.
     pub fn stall(&self) {
-        self.shared.lock().stalled = true;
+        WAYS.into_iter().for_each(|way| self.block(way));
+    }
+
+    /// Nothing passes that way from now on.
+    pub fn block(&self, way: Way) {
+        self.shared.lock().stalled[way as usize] = true;
+    }
+
+    /// Everything is on its way for so long from now on.
+    pub fn slow(&self, delay: Duration) {
+        self.shared.lock().delay = delay;
     }
 
     /// Whether nothing passes at this moment.
     pub fn has_stalled(&self) -> bool {
-        self.shared.lock().stalled
+        self.shared.lock().stalled == [true; 2]
     }
 
     /// How many connections have come so far.
@@ -130,9 +162,11 @@ impl Proxy {
         self.shared.lock().connections
     }
 
-    /// Ends a stall.
+    /// Ends a stall, and all delay.
     pub fn go_on(&self) {
-        self.shared.lock().stalled = false;
+        let mut state = self.shared.lock();
+        (state.stalled, state.delay) = ([false; 2], Duration::ZERO);
+        drop(state);
         self.shared.changed.notify_all();
     }
 }
@@ -146,8 +180,9 @@ impl Drop for Proxy {
     }
 }
 
-fn serve(mut client: TcpStream, server: u16, shared: &Arc<Shared>) -> std::io::Result<()> {
-    shared.wait();
+fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
+    WAYS.into_iter().for_each(|way| shared.wait(way));
+    let server = shared.lock().server;
     let mut server = TcpStream::connect(("127.0.0.1", server))?;
     [&client, &server].into_iter().try_for_each(|stream| stream.set_nodelay(true))?;
     // The first message says its own length and the name.
@@ -177,7 +212,7 @@ fn application_name(hello: &[u8]) -> String {
 fn pump(mut from: TcpStream, mut to: TcpStream, way: Way, shared: &Shared, name: &str) {
     let mut bytes = vec![0; READ_BYTES];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        shared.wait();
+        shared.wait(way);
         let (before, fate) = shared.lock().pass(way, &bytes[..count], name);
         if to.write_all(&bytes[..before]).is_err() {
             break;
@@ -186,7 +221,7 @@ fn pump(mut from: TcpStream, mut to: TcpStream, way: Way, shared: &Shared, name:
             None => {}
             Some(Fate::Cut) => break,
             Some(Fate::Stall) => {
-                shared.wait();
+                shared.wait(way);
                 if to.write_all(&bytes[before..count]).is_err() {
                     break;
                 }
@@ -215,7 +250,9 @@ impl State {
         let before = after.saturating_sub(passed.len());
         passed.extend_from_slice(&bytes[..before]);
         self.armed = None;
-        self.stalled |= fate == Fate::Stall;
+        if fate == Fate::Stall {
+            self.stalled = [true; 2];
+        }
         (before, Some(fate))
     }
 }

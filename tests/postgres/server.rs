@@ -54,6 +54,8 @@ pub struct Options {
     pub settings: Vec<String>,
     /// The password that is asked for; without one everybody is let in.
     pub password: Option<String>,
+    /// Its files are on a disk of their own, of so many megabytes. Needs root.
+    pub disk: Option<u32>,
 }
 
 /// A server; it ends and its files go when this is dropped, or the test process ends, however that happens.
@@ -96,11 +98,16 @@ impl Postgres {
     /// One with a directory and nothing in it.
     fn at(programs: PathBuf, options: Options) -> Postgres {
         let dir = tempfile::Builder::new().prefix("kew-postgres-").tempdir().unwrap();
+        if let Some(megabytes) = options.disk {
+            let size = format!("size={megabytes}m");
+            finished(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()));
+        }
         if is_root() {
             chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
         }
         // Ends the server and removes the files when this process has ended, or says so: then its standard input ends.
         let script = r#"read _; pid=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null
+            mountpoint -q "$0" && sleep 0.5 && umount -l "$0"
             for _ in 1 2 3 4 5 6 7 8 9; do rm -rf "$0" 2>/dev/null && break; sleep 0.2; done"#;
         let guard = Command::new("sh").arg("-c").arg(script).arg(dir.path()).stdin(Stdio::piped()).spawn().unwrap();
         Postgres { programs, dir, options, port: 0, server: None, guard }
@@ -205,14 +212,57 @@ impl Postgres {
     /// A stand-by server of this one, which it waits for at each commit from now on.
     pub fn standby(&self) -> Postgres {
         let mut standby = Postgres::at(self.programs.clone(), self.options.clone());
-        let source = format!("host=127.0.0.1 port={} user={ADMIN} application_name=standby", self.port);
-        let mut copy = standby.command("pg_basebackup");
-        copy.args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "-d", &source, "-D"]).arg(standby.data());
-        finished(&mut copy);
-        standby.run();
-        self.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'standby'");
-        self.sql("postgres", "SELECT pg_reload_conf()");
+        standby.follow(self);
         standby
+    }
+
+    /// Becomes a stand-by of another server, which waits for it at each commit from now on. What it had is gone.
+    pub fn follow(&mut self, primary: &Postgres) {
+        if self.server.is_some() {
+            self.kill();
+        }
+        let _ = std::fs::remove_dir_all(self.data());
+        let source = format!("host=127.0.0.1 port={} user={ADMIN} application_name=standby", primary.port);
+        let mut copy = self.command("pg_basebackup");
+        copy.args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "-d", &source, "-D"]).arg(self.data());
+        finished(&mut copy);
+        self.run();
+        primary.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'standby'");
+        primary.sql("postgres", "SELECT pg_reload_conf()");
+    }
+
+    /// A stand-by takes writes from now on, and waits for nobody at its commits.
+    pub fn promote(&self) {
+        finished(self.command("pg_ctl").args(["promote", "--silent", "-D"]).arg(self.data()));
+        self.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+    }
+
+    /// Fills the disk of its own, but for so many bytes.
+    pub fn fill_disk(&self, left: u64) {
+        let script = r#"dd if=/dev/zero of="$0/filler" bs=16k 2>/dev/null; truncate -s "-$1" "$0/filler""#;
+        finished(Command::new("sh").arg("-c").arg(script).arg(self.dir.path()).arg(left.to_string()));
+    }
+
+    /// Takes away what fills it. A server that has given up is started again.
+    pub fn empty_disk(&mut self) {
+        std::fs::remove_file(self.dir.path().join("filler")).unwrap();
+        if self.server.as_mut().is_some_and(|server| server.try_wait().is_ok_and(|status| status.is_some())) {
+            self.server = None;
+        }
+        if self.server.is_none() {
+            self.run();
+        }
+    }
+
+    /// Ends all of its processes with SIGKILL. Its files stay.
+    pub fn kill(&mut self) {
+        // Frozen first: it would put new ones in the place of those that end.
+        self.signal_all("STOP");
+        self.signal_all("KILL");
+        if let Some(mut server) = self.server.take() {
+            let _ = server.wait();
+        }
     }
 }
 
@@ -244,8 +294,16 @@ pub fn sql(url: &str, sql: &str) -> Vec<String> {
 /// # Errors
 /// What PostgreSQL says.
 pub fn sql_at(url: &str, sql: &str) -> Result<Vec<String>, String> {
+    sql_within(url, sql, PATIENCE)
+}
+
+/// The same, and an error if it takes longer than this.
+///
+/// # Errors
+/// What PostgreSQL says.
+pub fn sql_within(url: &str, sql: &str, patience: Duration) -> Result<Vec<String>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    let carried_out = async {
         let text = |error: tokio_postgres::Error| error.as_db_error().map_or(error.to_string(), ToString::to_string);
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.map_err(text)?;
         let connection = tokio::spawn(connection);
@@ -260,7 +318,9 @@ pub fn sql_at(url: &str, sql: &str) -> Result<Vec<String>, String> {
             _ => None,
         };
         Ok(messages.into_iter().filter_map(row).collect())
-    })
+    };
+    let in_time = runtime.block_on(async { tokio::time::timeout(patience, carried_out).await });
+    in_time.unwrap_or_else(|_| Err("it takes too long".to_owned()))
 }
 
 /// Sends a signal by its name.
@@ -272,9 +332,11 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A port that is free at this moment.
+/// A port that is free at this moment, and not of those that the system gives to clients: they might have it when the server
+/// comes back to it.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let ports = std::iter::repeat_with(|| fastrand::u16(10_000..30_000));
+    ports.into_iter().find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Runs a program to its end.

@@ -3,7 +3,7 @@
 use super::http::{self, Peer};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Wall time in milliseconds, which is what the server goes by, too.
 pub fn now_ms() -> u64 {
@@ -29,14 +29,22 @@ pub enum Answer {
     Lost,
 }
 
-/// One connection. Once it is lost every further request is, too.
+/// One connection. Once it is lost every further request is, too, but for one that connects again.
 pub struct Client {
     connection: Option<Peer>,
+    /// Where to connect again, and for how long an answer is waited for.
+    again: Option<(SocketAddr, Duration)>,
 }
 
 impl Client {
     pub fn new(address: SocketAddr) -> Client {
-        Client { connection: Peer::connect(address).ok() }
+        Client { connection: Peer::connect(address).ok(), again: None }
+    }
+
+    /// One that connects when it is asked first, and again after its connection was lost. An answer that takes longer than this
+    /// is none.
+    pub fn again(address: SocketAddr, patience: Duration) -> Client {
+        Client { connection: None, again: Some((address, patience)) }
     }
 
     /// Whether the server is known to be gone.
@@ -48,6 +56,9 @@ impl Client {
     pub fn call(&mut self, action: &str, request: &Value) -> (Answer, Span) {
         let began_ms = now_ms();
         let request = http::json(action, request.to_string());
+        if let (None, Some((address, patience))) = (&self.connection, self.again) {
+            self.connection = Peer::connect_within(address, patience).ok();
+        }
         let answered = self.connection.as_mut().and_then(|connection| connection.try_ask(request).ok());
         let answer = match answered {
             Some(answer) => Answer::of(&answer),

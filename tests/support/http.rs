@@ -36,10 +36,15 @@ impl Peer {
     }
 
     pub fn connect(address: SocketAddr) -> io::Result<Peer> {
-        let stream = TcpStream::connect(address)?;
+        Peer::connect_within(address, PATIENCE)
+    }
+
+    /// One that waits no longer than this for anything.
+    pub fn connect_within(address: SocketAddr, patience: Duration) -> io::Result<Peer> {
+        let stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         Ok(Peer { stream, read: Vec::new() })
     }
 

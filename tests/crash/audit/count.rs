@@ -1,6 +1,6 @@
 //! Counting: the approximate numbers after a restart, and what must be gone after a queue was drained.
 
-use super::{Audit, MARGIN_MS, Message, Removal};
+use super::{Audit, Message, Removal};
 use crate::client::Span;
 use crate::content::{SOURCE, family, is_fifo};
 
@@ -38,7 +38,7 @@ impl Audit {
             .count();
         let delayed = of_queue()
             .filter(|(_, message)| {
-                message.surely_there() && message.sending.began_ms + message.delay_ms > span.ended_ms + MARGIN_MS
+                message.surely_there() && message.sending.began_ms + message.delay_ms > span.ended_ms + self.margin_ms
             })
             .count();
         let total = counts.total();

@@ -11,6 +11,10 @@
 //! - While a message is certainly in flight nobody else gets it, and in a FIFO queue nothing of its group behind it.
 //!
 //! "Certainly" leaves a margin for the clock, and counts a timeout from the moment before the request was written.
+//!
+//! A life is that of a server, or, where several nodes serve, a time in which all is well with them or not. What began in a
+//! troubled one and got no answer may yet happen, until it ends; and who receives from a standard queue in it may have been
+//! answered by a node that did not know yet that it was replaced.
 
 mod count;
 mod delivery;
@@ -26,8 +30,17 @@ pub use delivery::Delivery;
 use fifo::Group;
 use std::collections::HashMap;
 
-/// Milliseconds by which the server's view of time may differ from ours.
-pub const MARGIN_MS: u64 = 20;
+/// Milliseconds by which the server's view of time may differ from ours, unless said otherwise.
+const MARGIN_MS: u64 = 20;
+
+/// A time between two changes, such as a crash.
+#[derive(Debug)]
+struct Life {
+    /// Requests that began from here on belong to it.
+    began_ms: u64,
+    /// What standard queues showed in it may be forgotten.
+    troubled: bool,
+}
 
 /// Where a message stands with those who delete it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +66,7 @@ struct Hold {
     hidden_until_ms: u64,
     /// Not to be forgotten, whatever comes: a FIFO queue's receive, or followed by an acknowledged change of visibility.
     solid: bool,
-    life: u32,
+    life: usize,
     answered_ms: u64,
 }
 
@@ -63,7 +76,7 @@ struct Receive {
     queue: &'static str,
     count: u32,
     first_ms: u64,
-    life: u32,
+    life: usize,
     answered_ms: u64,
 }
 
@@ -131,7 +144,7 @@ impl Message {
 struct Book {
     /// By life: receives answered in it before this moment are not forgotten: a request that began then was acknowledged
     /// before the crash.
-    durable_ms: HashMap<u32, u64>,
+    durable_ms: HashMap<usize, u64>,
     /// Receives on their way, and those without an answer.
     receives_open: u32,
     receives_in_doubt: u32,
@@ -142,9 +155,10 @@ struct Book {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Audit {
-    life: u32,
+    lives: Vec<Life>,
+    margin_ms: u64,
     messages: HashMap<String, Message>,
     books: HashMap<&'static str, Book>,
     groups: HashMap<(&'static str, String), Group>,
@@ -154,11 +168,43 @@ pub struct Audit {
     pub violations: Vec<String>,
     /// How many requests were acknowledged, by action.
     pub acknowledged: HashMap<&'static str, u64>,
+    /// How many got no answer.
+    pub unanswered: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Audit {
+        Audit {
+            lives: vec![Life { began_ms: 0, troubled: false }],
+            margin_ms: MARGIN_MS,
+            messages: HashMap::default(),
+            books: HashMap::default(),
+            groups: HashMap::default(),
+            moves: false,
+            violations: Vec::default(),
+            acknowledged: HashMap::default(),
+            unanswered: 0,
+        }
+    }
 }
 
 impl Audit {
+    /// For servers whose view of time may differ so much from ours.
+    pub fn with_margin(margin_ms: u64) -> Audit {
+        Audit { margin_ms, ..Audit::default() }
+    }
+
+    fn life(&self) -> usize {
+        self.lives.len() - 1
+    }
+
+    /// The life in which a request began.
+    fn life_at(&self, began_ms: u64) -> usize {
+        self.lives.iter().rposition(|life| life.began_ms <= began_ms).unwrap_or_default()
+    }
+
     pub fn complain(&mut self, what: String) {
-        self.violations.push(format!("life {}: {what}", self.life));
+        self.violations.push(format!("life {}: {what}", self.life()));
     }
 
     fn complain_of(&mut self, key: &str, what: &str) {
@@ -169,14 +215,24 @@ impl Audit {
     /// Counts a request that was acknowledged. If it changed a queue, everything answered before it there is durable.
     pub fn acknowledge(&mut self, action: &'static str, queue: &'static str, span: Span) {
         *self.acknowledged.entry(action).or_default() += 1;
+        let life = self.life();
+        if self.life_at(span.began_ms) < life {
+            // Whoever had it first may be gone, and have forgotten what it had shown.
+            return;
+        }
         let book = self.books.entry(queue).or_default();
-        let durable_ms = book.durable_ms.entry(self.life).or_default();
+        let durable_ms = book.durable_ms.entry(life).or_default();
         *durable_ms = span.began_ms.max(*durable_ms);
     }
 
-    /// The server was killed; nothing is on its way any more.
+    /// Something happens to nodes from now on; requests are on their way.
+    pub fn trouble_begins(&mut self, now_ms: u64) {
+        self.lives.push(Life { began_ms: now_ms, troubled: true });
+    }
+
+    /// The server was killed, or all is well again; nothing is on its way any more.
     pub fn life_ends(&mut self, now_ms: u64) {
-        self.life += 1;
+        self.lives.push(Life { began_ms: now_ms + 1, troubled: false });
         for message in self.messages.values_mut() {
             (message.deletes_open, message.changes_open, message.changes_met) = (0, 0, false);
             if message.removal == Removal::Begun {
@@ -200,7 +256,7 @@ impl Audit {
         began_ms: u64,
     ) {
         let sequence_floor = self.books.entry(queue).or_default().sequence_max;
-        let life = self.life;
+        let life = self.life();
         let message = self.messages.entry(key.to_owned()).or_insert_with(|| Message {
             queue,
             group,
@@ -268,7 +324,7 @@ impl Audit {
 
     /// A delete begins.
     pub fn deleting(&mut self, key: &str, now_ms: u64) {
-        let life = self.life;
+        let life = self.life();
         let Some(message) = self.messages.get_mut(key) else { return };
         message.note(format!("{now_ms} life {life} deleting"));
         message.deletes_open += 1;
@@ -299,8 +355,8 @@ impl Audit {
         let current = self.holds(key, handle) && self.surely_hidden(key, queue, span.ended_ms);
         let Some(message) = self.messages.get_mut(key) else { return };
         message.note(format!("{} delete refused", span.ended_ms));
-        let gone = matches!(message.removal, Removal::Done { .. } | Removal::Doubt { .. });
         message.deletes_open = message.deletes_open.saturating_sub(1);
+        let gone = message.deletes_open > 0 || matches!(message.removal, Removal::Done { .. } | Removal::Doubt { .. });
         // Another one may be on its way still.
         if message.removal == Removal::Begun && message.deletes_open == 0 {
             message.removal = Removal::No;
@@ -326,13 +382,13 @@ impl Audit {
 
     /// A change of visibility was acknowledged.
     pub fn changed(&mut self, key: &str, handle: &str, seconds: u64, span: Span) {
-        let life = self.life;
+        let (life, margin_ms) = (self.life(), self.margin_ms);
         let Some(message) = self.messages.get_mut(key) else { return };
         message.note(format!("{} hidden for {seconds} s", span.ended_ms));
         let clear = message.change_ends(span);
         let Some(hold) = &mut message.hold else { return };
         if clear && hold.handle == handle && hold.answered_ms <= span.began_ms {
-            hold.hidden_until_ms = (span.began_ms + seconds * 1000).saturating_sub(MARGIN_MS);
+            hold.hidden_until_ms = (span.began_ms + seconds * 1000).saturating_sub(margin_ms);
             hold.solid = true;
             hold.life = life;
         } else {
@@ -383,9 +439,10 @@ impl Audit {
     }
 
     /// Whether a receive cannot be forgotten, seen from this life.
-    fn stays(&self, queue: &'static str, life: u32, answered_ms: u64) -> bool {
+    fn stays(&self, queue: &'static str, life: usize, answered_ms: u64) -> bool {
         let durable_ms = self.books.get(queue).and_then(|book| book.durable_ms.get(&life));
-        life == self.life || is_fifo(queue) || durable_ms.is_some_and(|durable_ms| answered_ms < *durable_ms)
+        let remembered = life == self.life() || durable_ms.is_some_and(|durable_ms| answered_ms < *durable_ms);
+        is_fifo(queue) || remembered && !self.lives[life].troubled
     }
 
     /// Whether a message is certainly in flight at a moment.

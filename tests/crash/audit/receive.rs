@@ -1,6 +1,6 @@
 //! What the auditor makes of messages that were handed out.
 
-use super::{Audit, Book, Delivery, Hold, MARGIN_MS, Receive, Removal};
+use super::{Audit, Book, Delivery, Hold, Receive, Removal};
 use crate::client::Span;
 use crate::content::{SOURCE, family, is_fifo};
 
@@ -61,12 +61,12 @@ impl Audit {
             return self.received(queue, span, visibility_seconds, deliveries);
         }
         self.receive_ends(queue);
+        let (life, margin_ms) = (self.life(), self.margin_ms);
         for delivery in deliveries {
-            let life = self.life;
             let Some(message) = self.messages.get_mut(&delivery.key) else { continue };
             message.note(format!("{} life {life} receive repeated", span.ended_ms));
             if let Some(hold) = &mut message.hold {
-                hold.hidden_until_ms = (span.began_ms + visibility_seconds * 1000).saturating_sub(MARGIN_MS);
+                hold.hidden_until_ms = (span.began_ms + visibility_seconds * 1000).saturating_sub(margin_ms);
             }
         }
     }
@@ -101,13 +101,13 @@ impl Audit {
             flaws.push(format!("number {:?}, not {:?}", delivery.sequence, message.sequence));
         }
         let (sending, delay_ms) = (message.sending, message.delay_ms);
-        if span.ended_ms + MARGIN_MS < delivery.sent_ms + delay_ms {
+        if span.ended_ms + self.margin_ms < delivery.sent_ms + delay_ms {
             flaws.push(format!("received before its delay of {delay_ms} ms was over"));
         }
         flaws.extend(self.identity_flaw(key, queue, span, delivery));
         if message.ids.len() < 2 && message.ids.first().is_none_or(|id| *id == delivery.id) {
-            let too_early = delivery.sent_ms + MARGIN_MS < sending.began_ms;
-            let too_late = delivery.sent_ms > sending.ended_ms.saturating_add(MARGIN_MS);
+            let too_early = delivery.sent_ms + self.margin_ms < sending.began_ms;
+            let too_late = delivery.sent_ms > sending.ended_ms.saturating_add(self.margin_ms);
             if (too_early || too_late) && !self.moves {
                 flaws.push(format!("SentTimestamp {}, but sent {sending:?}", delivery.sent_ms));
             }
@@ -176,7 +176,7 @@ impl Audit {
     }
 
     fn take_down(&mut self, queue: &'static str, span: Span, visibility_seconds: u64, delivery: &Delivery) {
-        let life = self.life;
+        let (life, margin_ms) = (self.life_at(span.began_ms), self.margin_ms);
         let Some(message) = self.messages.get_mut(&delivery.key) else { return };
         message.note(format!(
             "{} life {life} received from {queue} as {} ({})",
@@ -206,7 +206,7 @@ impl Audit {
         message.receives_answered += 1;
         // A change of visibility that was on its way meanwhile may count for this receive.
         let unclear = message.changes_open > 0 || message.changed_ms >= span.began_ms;
-        let hidden_until_ms = (span.began_ms + visibility_seconds * 1000).saturating_sub(MARGIN_MS);
+        let hidden_until_ms = (span.began_ms + visibility_seconds * 1000).saturating_sub(margin_ms);
         message.hold = Some(Hold {
             queue,
             handle: delivery.handle.clone(),

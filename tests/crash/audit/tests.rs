@@ -339,3 +339,53 @@ fn two_deletes_of_one_message_may_meet() {
     audit.deleted(ORDERED, &key, &format!("id of {key}"), at(40_020));
     nothing(&audit);
 }
+
+#[test]
+fn what_a_troubled_time_may_have_forgotten_is_no_claim() {
+    for queue in [PLAIN, ORDERED] {
+        let mut audit = Audit::default();
+        let key = send(&mut audit, queue, 1, 1);
+        audit.trouble_begins(40);
+        receive(&mut audit, queue, &key, 1, 50);
+        // Acknowledged by whoever had the queue by then.
+        send(&mut audit, queue, 2, 70);
+        receive(&mut audit, queue, &key, 1, 90);
+        audit.life_ends(110);
+        receive(&mut audit, queue, &key, 1, 120);
+        assert_eq!(audit.violations.is_empty(), queue == PLAIN, "{:?}", audit.violations);
+        // All is well again: from now on it counts.
+        audit.violations.clear();
+        receive(&mut audit, queue, &key, 2, 140);
+        assert!(audit.violations[0].contains("handed out twice"), "{:?}", audit.violations);
+    }
+}
+
+#[test]
+fn what_began_before_trouble_and_is_answered_in_it_makes_nothing_durable() {
+    let mut audit = Audit::default();
+    let key = send(&mut audit, PLAIN, 1, 1);
+    receive(&mut audit, PLAIN, &key, 1, 20);
+    audit.trouble_begins(40);
+    audit.acknowledge("SendMessage", PLAIN, Span { began_ms: 35, ended_ms: 60 });
+    receive(&mut audit, PLAIN, &key, 1, 70);
+    nothing(&audit);
+}
+
+#[test]
+fn what_is_lost_in_a_troubled_time_is_noticed() {
+    let mut audit = Audit::default();
+    audit.trouble_begins(1);
+    send(&mut audit, PLAIN, 1, 2);
+    let key = send(&mut audit, PLAIN, 2, 3);
+    receive(&mut audit, PLAIN, &key, 1, 20);
+    delete(&mut audit, PLAIN, &key, 40);
+    audit.life_ends(100);
+    audit.drained(PLAIN, 200);
+    complaint(&audit, "lost");
+    let mut audit = Audit::default();
+    audit.trouble_begins(1);
+    let key = send(&mut audit, PLAIN, 2, 3);
+    delete(&mut audit, PLAIN, &key, 40);
+    receive(&mut audit, PLAIN, &key, 1, 60);
+    assert!(audit.violations[0].contains("came back"), "{:?}", audit.violations);
+}

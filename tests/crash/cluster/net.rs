@@ -1,0 +1,103 @@
+//! A network of their own for each node, so that what passes between two of them can be stopped. Needs root, and Linux.
+//!
+//! ```text
+//! this test, the database      10.213.77.1  bridge
+//!   node 0, in its namespace   10.213.77.10
+//!   node 1                     10.213.77.11
+//! ```
+
+use std::net::IpAddr;
+use std::process::Command;
+
+/// The first three numbers of all addresses. Of no machine that is known to run this test.
+const NET: [u8; 3] = [10, 213, 77];
+const HOST: u8 = 1;
+const FIRST: u8 = 10;
+
+/// See the module. The networks end with the value.
+pub struct Net {
+    /// What the names of this run begin with: names of interfaces have 15 characters at most.
+    prefix: String,
+    nodes: usize,
+}
+
+fn run(words: &str) -> Result<(), String> {
+    let mut words = words.split(' ');
+    let output =
+        Command::new(words.next().unwrap_or_default()).args(words).output().map_err(|error| error.to_string())?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+/// A command, carried out in a namespace by the process that it starts.
+pub fn in_namespace(name: &str, command: &Command) -> Command {
+    let mut inside = Command::new("ip");
+    inside.args(["netns", "exec", name]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => inside.env(name, value),
+            None => inside.env_remove(name),
+        };
+    }
+    inside
+}
+
+impl Net {
+    /// # Errors
+    /// It cannot be made here.
+    pub fn new(nodes: usize) -> Result<Net, String> {
+        let net = Net { prefix: format!("kew{}", std::process::id() % 100_000), nodes };
+        let (bridge, [a, b, c]) = (net.bridge(), NET);
+        run(&format!("ip link add {bridge} type bridge"))?;
+        run(&format!("ip addr add {a}.{b}.{c}.{HOST}/24 dev {bridge}"))?;
+        run(&format!("ip link set {bridge} up"))?;
+        for number in 0..nodes {
+            let (name, outside) = (net.name(number), net.outside(number));
+            run(&format!("ip netns add {name}"))?;
+            run(&format!("ip link add {outside} type veth peer name eth0 netns {name}"))?;
+            run(&format!("ip link set {outside} master {bridge} up"))?;
+            run(&format!("ip -n {name} addr add {}/24 dev eth0", net.address(number)))?;
+            run(&format!("ip -n {name} link set eth0 up"))?;
+            run(&format!("ip -n {name} link set lo up"))?;
+        }
+        Ok(net)
+    }
+
+    fn bridge(&self) -> String {
+        format!("{}b", self.prefix)
+    }
+
+    fn outside(&self, number: usize) -> String {
+        format!("{}v{number}", self.prefix)
+    }
+
+    /// The namespace of a node.
+    pub fn name(&self, number: usize) -> String {
+        format!("{}n{number}", self.prefix)
+    }
+
+    pub fn host(&self) -> IpAddr {
+        IpAddr::from([NET[0], NET[1], NET[2], HOST])
+    }
+
+    pub fn address(&self, number: usize) -> IpAddr {
+        IpAddr::from([NET[0], NET[1], NET[2], FIRST + u8::try_from(number).unwrap_or_default()])
+    }
+
+    /// What one node sends to another gets lost from now on, and so do the answers of what the other sends to it.
+    pub fn part(&self, node: usize, other: usize) {
+        run(&format!("ip -n {} route add blackhole {}/32", self.name(node), self.address(other))).unwrap();
+    }
+
+    pub fn join(&self, node: usize, other: usize) {
+        run(&format!("ip -n {} route del blackhole {}/32", self.name(node), self.address(other))).unwrap();
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        for number in 0..self.nodes {
+            let _ = run(&format!("ip netns del {}", self.name(number)));
+        }
+        let _ = run(&format!("ip link del {}", self.bridge()));
+    }
+}
