@@ -112,7 +112,6 @@ impl Listening {
 
     /// A listener for other nodes. It comes behind all others, is told to nobody, and its connections are counted by themselves: clients
     /// must not keep nodes from each other.
-    #[cfg(feature = "postgres")]
     pub fn peer(socket: StdListener) -> Listening {
         Listening { socket, tls: None, is_for_peers: true }
     }
