@@ -13,7 +13,7 @@ const SHORT_DELAYS_MS: u64 = 2_500;
 /// By then every timeout that nobody can end has ended: those of receives and delays are three seconds at most.
 pub const TIME_LIMIT_MS: u64 = 20_000;
 
-/// Empties all queues while nobody else is at work, each in so many milliseconds at most.
+/// Empties all queues while nobody else is at work. One from which nothing comes for so many milliseconds counts as empty.
 pub fn drain(line: &mut Line<'_>, admin: &mut AdminClient, limit_ms: u64) {
     let began_ms = now_ms();
     admin.cancel_task(line);
@@ -61,7 +61,7 @@ fn release(line: &mut Line<'_>) {
 fn empty(line: &mut Line<'_>, queue: &'static str, began_ms: u64, limit_ms: u64) -> usize {
     let mut found = 0;
     let mut wait_seconds = 0;
-    let give_up_ms = now_ms() + limit_ms;
+    let mut give_up_ms = now_ms() + limit_ms;
     while now_ms() < give_up_ms {
         let want = Want { queue, max: 10, visibility_seconds: 60, wait_seconds, attempt: None };
         let Some(deliveries) = line.receive(&want) else { return found };
@@ -75,6 +75,7 @@ fn empty(line: &mut Line<'_>, queue: &'static str, began_ms: u64, limit_ms: u64)
             continue;
         }
         found += deliveries.len();
+        give_up_ms = now_ms() + limit_ms;
         let hands: Vec<Hand> = deliveries.iter().map(|delivery| Hand::of(queue, delivery)).collect();
         line.delete(&hands);
     }
