@@ -20,7 +20,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread::ThreadId;
@@ -280,11 +280,14 @@ impl Link {
         headers.insert(FROM, HeaderValue::from(self.me.0));
         let token = HeaderValue::try_from(self.tokens.of(self.me, to.id));
         headers.insert(TOKEN, token.map_err(|error| LinkError::NotSent(error.to_string()))?);
-        let mut gone = self.gone.subscribe();
+        let (mut gone, sent) = (self.gone.subscribe(), AtomicBool::new(false));
         let answer = tokio::select! {
             biased;
-            answer = self.exchange_with_life(to, request) => answer?,
-            _ = gone.wait_for(|gone| gone.contains(&to.id)) => return Err(LinkError::Unknown("it is gone".to_owned())),
+            answer = self.exchange_with_life(to, request, &sent) => answer?,
+            _ = gone.wait_for(|gone| gone.contains(&to.id)) => {
+                let why = "it is gone".to_owned();
+                return Err(if sent.into_inner() { LinkError::Unknown(why) } else { LinkError::NotSent(why) });
+            }
         };
         if answer.headers().get(OUTCOME).is_none_or(|outcome| outcome != NOT_FOR_ME) {
             return Ok(answer);
@@ -293,12 +296,15 @@ impl Link {
         Err(if answer.status() == StatusCode::FORBIDDEN { LinkError::Refused } else { LinkError::NotThere })
     }
 
+    /// The same for as long as the node is not known to be gone; `sent` says whether some of the request may have been written by then.
     async fn exchange_with_life(
         &self,
         to: &Peer,
         mut request: Request<Full<Bytes>>,
+        sent: &AtomicBool,
     ) -> Result<Response<Bytes>, LinkError> {
         if let Some(mut kept) = self.take_idle(to.id).await {
+            sent.store(true, Ordering::Relaxed);
             match kept.exchange(request).await {
                 Ok(answer) => {
                     self.keep(to.id, kept).await;
@@ -308,12 +314,14 @@ impl Link {
                 Err(Failed::Unknown(why)) => return Err(LinkError::Unknown(why)),
             }
         }
+        sent.store(false, Ordering::Relaxed);
         let mut new = tokio::select! {
             connected = Connection::to(&to.url) => connected?,
             () = self.time.pause(CONNECT_TIME_LIMIT) => {
                 return Err(LinkError::NotSent("no connection could be made in time".to_owned()));
             }
         };
+        sent.store(true, Ordering::Relaxed);
         match new.exchange(request).await {
             Ok(answer) => {
                 self.keep(to.id, new).await;
