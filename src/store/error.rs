@@ -221,8 +221,8 @@ impl fmt::Display for StoreError {
             StoreError::Fenced { by } => {
                 write!(
                     f,
-                    "the queues are served by another kew now ({by}); this one ends: started again, it waits as a \
-                     stand-by. Everything it acknowledged is there"
+                    "the queues are served by another kew now ({by}), and everything that this one acknowledged is there; \
+                     a new life of it waits as a stand-by, or joins the others if it is one of several"
                 )
             }
             StoreError::Lost { seq, known } => {
