@@ -41,17 +41,6 @@ fn it_leaves_the_line_with_its_client() {
 }
 
 #[test]
-fn a_client_that_has_ended_its_half_is_answered_what_is_there() {
-    let Some((nodes, owner)) = nodes_with_queue(2) else { return };
-    for node in [1 - owner, owner] {
-        nodes.ask(node, send("m")).ok();
-        let mut peer = nodes.peer(node);
-        peer.send(receive(20)).end();
-        assert_eq!(received(&peer.answer()), [("m".to_owned(), "1".to_owned())]);
-    }
-}
-
-#[test]
 fn it_is_answered_with_nothing_when_the_node_stops_that_its_client_talks_to() {
     let Some((mut nodes, owner)) = nodes_with_queue(2) else { return };
     let mut waiting = nodes.peer(1 - owner);
