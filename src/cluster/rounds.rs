@@ -21,6 +21,9 @@ const ORPHAN_ROUNDS: u32 = 3;
 /// Round trips before anything is served, of which the quickest tells the time best.
 const FIRST_SAMPLES: usize = 5;
 
+/// A node with so many beats has begun, and keeps a session in the database for as long as it lives.
+const BEATS_OF_A_START: i64 = FIRST_SAMPLES as i64 - 2;
+
 /// What happens once a second.
 pub(super) struct Rounds {
     pub(super) cluster: Arc<Cluster>,
@@ -155,9 +158,11 @@ impl Rounds {
         heirs
     }
 
-    /// Asks nodes without a session in the database whether they are there: a process that was killed is taken over at once.
+    /// Asks nodes without a session in the database whether they are there: a process that was killed is taken over at once. One that
+    /// is just being started has neither a session all the time nor a port that is listened on, and no beats yet.
     fn probe(&self, rows: &[NodeRow]) {
-        for row in rows.iter().filter(|row| row.state != NodeRowState::Gone && row.sessions == 0) {
+        let has_begun = |row: &&NodeRow| row.state != NodeRowState::Gone && row.beat >= BEATS_OF_A_START;
+        for row in rows.iter().filter(has_begun).filter(|row| row.sessions == 0) {
             let Some(peer) = self.cluster.peer(NodeId(row.id)) else { continue };
             let (cluster, roll, desk) = (self.cluster.clone(), self.roll.clone(), self.desk.clone());
             tokio::task::spawn_local(async move {

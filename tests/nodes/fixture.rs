@@ -58,15 +58,9 @@ impl Nodes {
         Peer::of(self.at(node))
     }
 
-    /// Asks a node, by a connection of its own; again, as SDKs do, while it says that it cannot
-    /// answer now: on a busy machine it may have missed its rounds.
+    /// Asks a node, by a connection of its own.
     pub fn ask(&self, node: usize, request: impl AsRef<[u8]>) -> Answer {
-        let mut answer = self.peer(node).ask(&request);
-        let began = Instant::now();
-        while answer.status == 503 && began.elapsed() < PATIENCE {
-            answer = self.peer(node).ask(&request);
-        }
-        answer
+        self.peer(node).ask(request)
     }
 
     /// Has a node carry out what has to succeed.
