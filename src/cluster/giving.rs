@@ -87,8 +87,15 @@ impl Giving {
         Err("messages that left the queue have not arrived elsewhere yet; try again".to_owned())
     }
 
-    /// Gives all queues away, if there is anybody to give them to.
+    /// Gives all queues away, if there is anybody to give them to; who is there is looked at first.
     pub(super) async fn drain(&self) {
+        let began_ms = self.cluster.time.now_ms();
+        for _ in 0..ATTEMPTS {
+            if self.cluster.round_ms.load(Ordering::Acquire) >= began_ms {
+                break;
+            }
+            self.cluster.time.pause(PAUSE).await;
+        }
         for _ in 0..ATTEMPTS {
             let queues = self.cluster.broker.namespace().all();
             let heirs = self.heirs();

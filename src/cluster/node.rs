@@ -141,6 +141,8 @@ pub struct Cluster {
     pub(super) asks: mpsc::UnboundedSender<Ask>,
     /// When the lease ends, by `time`; 0 without one.
     pub(super) lease_ms: AtomicU64,
+    /// When the last round began that was heard of, by `time`.
+    pub(super) round_ms: AtomicU64,
     pub(super) draining: AtomicBool,
     /// Whether the next request has to read the database first: what is known was wrong.
     pub(super) stale: AtomicBool,
@@ -165,6 +167,7 @@ impl Cluster {
             time,
             asks,
             lease_ms: AtomicU64::new(0),
+            round_ms: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             stale: AtomicBool::new(false),
             peers: RwLock::default(),

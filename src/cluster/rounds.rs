@@ -105,6 +105,7 @@ impl Rounds {
         self.cluster.lease_ms.store(began_ms + LEASE_MS, Ordering::Release);
         self.cluster.link.tidy();
         self.look_at(&read.nodes);
+        self.cluster.round_ms.store(began_ms, Ordering::Release);
         for suspect in round.suspects {
             self.fence(suspect);
         }

@@ -127,7 +127,7 @@ async fn run(
     tokio::join!(
         rounds.run(beats),
         at_desk.run(tasks),
-        dispatch(cluster.clone(), &arrivals, giving, desk, &sooner, asked)
+        dispatch(cluster.clone(), &arrivals, giving, desk, sooner, asked)
     );
 }
 
@@ -137,7 +137,7 @@ async fn dispatch(
     arrivals: &Arrivals,
     giving: Giving,
     desk: mpsc::UnboundedSender<Task>,
-    sooner: &Notify,
+    sooner: Rc<Notify>,
     mut asked: mpsc::UnboundedReceiver<Ask>,
 ) {
     while let Some(ask) = asked.recv().await {
@@ -187,12 +187,13 @@ async fn dispatch(
                 });
             }
             Ask::Drain(told) => {
-                let (giving, desk) = (giving.clone(), desk.clone());
+                let (giving, desk, sooner) = (giving.clone(), desk.clone(), sooner.clone());
                 tokio::task::spawn_local(async move {
                     let (set, is_set) = oneshot::channel();
                     let _ = desk.send(Task::Drain(set));
                     // An error means that all has ended.
                     let _ = is_set.await;
+                    sooner.notify_one();
                     giving.drain().await;
                     let _ = told.send(());
                 });
