@@ -105,10 +105,11 @@ impl Postgres {
         if is_root() {
             chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
         }
-        // Ends the server and removes the files when this process has ended, or says so: then its standard input ends.
-        let script = r#"read _; pid=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null
+        // Ends the server, also one that is frozen, and removes the files when this process has ended, or says so: then its
+        // standard input ends.
+        let script = r#"read _; pid=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null && kill -CONT "$pid"
             mountpoint -q "$0" && sleep 0.5 && umount -l "$0"
-            for _ in 1 2 3 4 5 6 7 8 9; do rm -rf "$0" 2>/dev/null && break; sleep 0.2; done"#;
+            for _ in 1 2 3 4 5 6 7 8 9; do rm -rf "$0" 2>/dev/null && break; sleep 0.5; done"#;
         let guard = Command::new("sh").arg("-c").arg(script).arg(dir.path()).stdin(Stdio::piped()).spawn().unwrap();
         Postgres { programs, dir, options, port: 0, server: None, guard }
     }
