@@ -27,7 +27,9 @@ impl Audit {
     /// A receive was answered.
     pub fn received(&mut self, queue: &'static str, span: Span, visibility_seconds: u64, deliveries: &[Delivery]) {
         *self.acknowledged.entry("ReceiveMessage").or_default() += 1;
-        self.receive_ends(queue);
+        let repeated = self.lives[self.life_at(span.began_ms)].troubled;
+        // In troubled times the node that is asked may ask another one twice.
+        self.receive_ends(queue).receives_in_doubt += u32::from(repeated);
         let mut together = Vec::new();
         for delivery in deliveries {
             self.check_delivery(queue, span, visibility_seconds, delivery);
