@@ -86,6 +86,9 @@ struct Run {
     line_seed: u64,
 }
 
+/// What happens in the short run: what is over soon, on a busy machine too.
+const BRIEF: &[Kind] = &[Kind::Kill, Kind::Drain, Kind::Move, Kind::Roll, Kind::Sessions];
+
 /// The kinds that `FAULTS` names.
 fn named_kinds() -> Option<Vec<Kind>> {
     let text = std::env::var("FAULTS").ok().filter(|text| !text.is_empty())?;
@@ -102,12 +105,13 @@ impl Run {
         let seed = number("SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
         eprintln!("cluster: seed: {seed}, repeat with SEED={seed}");
         let named = named_kinds();
-        let mut kinds = named.clone().unwrap_or_else(|| ORDINARY.to_vec());
+        let usual = if long { &ORDINARY[..] } else { BRIEF };
+        let mut kinds = named.clone().unwrap_or_else(|| usual.to_vec());
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-cluster-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).unwrap();
         let database = Database::start(kinds.contains(&Kind::Disk).then_some(DISK))?;
-        if named.is_none() && database.standby.is_some() {
+        if named.is_none() && long && database.standby.is_some() {
             kinds.extend([Kind::Standby, Kind::Promote]);
         }
         let count = number("NODES").unwrap_or(NODES) as usize;
