@@ -54,14 +54,12 @@ impl Broker {
         let mut open = self.open(target)?;
         for transfer in transfers {
             let TransferRecord { source, number, source_arn, cause, message, .. } = transfer;
-            let id = message.id;
-            let message = match cause {
+            if source == target.uid {
                 // Its target was deleted, so it is where it was.
-                _ if source == target.uid => message,
-                cause => open.changed_by(&cause.into(), message, &source_arn, target.fifo),
-            };
-            let renewed_from = Some(id).filter(|id| *id != message.id);
-            open.insert_renewed(message, renewed_from);
+                open.insert(message);
+            } else {
+                open.insert_from(&cause.into(), message, &source_arn);
+            }
             open.note(|queue, _| [Change::Taken { target: queue.uid, source, number }]);
         }
         Ok(open.close())

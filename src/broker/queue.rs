@@ -208,19 +208,20 @@ impl Queue {
     /// A queue of another node, as its record says.
     pub(super) fn of_another(record: &QueueRecord, owner: i64) -> Queue {
         let place = (record.account.as_str(), record.region.as_str(), record.name.as_str());
-        let mut queue = Queue::new(record.uid, place, QueueSettings::restored(record), record.tags.clone());
-        queue.elsewhere = Some(owner);
-        queue.state.get_mut().unwrap_or_else(PoisonError::into_inner).gone = Some(Gone::Moved);
-        queue
+        Queue::new(record.uid, place, QueueSettings::restored(record), record.tags.clone()).at(owner)
     }
 
     /// The same queue, which is another node's from now on.
     pub(super) fn moved(&self, tags: &BTreeMap<String, String>, owner: i64) -> Queue {
         let settings = (*self.settings()).clone();
-        let mut queue = Queue::new(self.uid, (&self.account, &self.region, &self.name), settings, tags.clone());
-        queue.elsewhere = Some(owner);
-        queue.state.get_mut().unwrap_or_else(PoisonError::into_inner).gone = Some(Gone::Moved);
-        queue
+        Queue::new(self.uid, (&self.account, &self.region, &self.name), settings, tags.clone()).at(owner)
+    }
+
+    /// What is known of it where another node has it.
+    fn at(mut self, owner: i64) -> Queue {
+        self.elsewhere = Some(owner);
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).gone = Some(Gone::Moved);
+        self
     }
 
     /// The node whose it is, if it is another's.

@@ -75,13 +75,9 @@ impl Broker {
         if let TransferCause::ByHand(by) = &cause {
             open.state.journal.act_for(*by);
         }
-        let fifo = target.fifo;
         let arn = arn_of(source).into();
         for message in messages {
-            let id = message.id;
-            let message = open.changed_by(&cause, message, &arn, fifo);
-            let renewed_from = Some(id).filter(|id| *id != message.id);
-            open.insert_renewed(message, renewed_from);
+            open.insert_from(&cause, message, &arn);
         }
         open.close_and_leave_departures().1
     }
@@ -125,16 +121,18 @@ fn arn_of(queue: &Queue) -> String {
 }
 
 impl OpenQueue<'_> {
+    /// Puts a message in that left another queue.
+    pub(super) fn insert_from(&mut self, cause: &TransferCause, message: Message, source_arn: &Arc<str>) {
+        let id = message.id;
+        let message = self.changed_by(cause, message, source_arn);
+        let renewed_from = Some(id).filter(|id| *id != message.id);
+        self.insert_renewed(message, renewed_from);
+    }
+
     /// A message as it enters this queue.
-    pub(super) fn changed_by(
-        &self,
-        cause: &TransferCause,
-        message: Message,
-        source_arn: &Arc<str>,
-        fifo: bool,
-    ) -> Message {
+    fn changed_by(&self, cause: &TransferCause, message: Message, source_arn: &Arc<str>) -> Message {
         match cause {
-            TransferCause::DeadLetter => as_dead_letter(message, source_arn, fifo, self.now()),
+            TransferCause::DeadLetter => as_dead_letter(message, source_arn, self.queue.fifo, self.now()),
             // What arrives is a new message with the old content (developer guide).
             TransferCause::ByHand(_) => as_moved_by_hand(message),
             TransferCause::MoveTask(_) => message.renewed(self.broker.ids.message_id(), self.now()),

@@ -4,7 +4,7 @@ use super::node::Cluster;
 use super::work::Ask;
 use crate::broker::Adopting;
 use crate::store::postgres::Shared;
-use crate::store::{Change, StoreError, StoredItem};
+use crate::store::{StoreError, StoredItem};
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -126,10 +126,7 @@ fn load(cluster: &Cluster, runtime: &Runtime, shared: &mut Shared, uid: u64) -> 
     };
     let loaded = match runtime.block_on(shared.load_queue(uid, broker.clock().now(), &mut visit)) {
         Err(StoreError::Fenced { .. }) => {
-            // The committer finds out, and everything ends.
-            if let Some(store) = broker.store() {
-                let _ = store.submit(vec![Change::Proof]);
-            }
+            cluster.find_out();
             return Ok(());
         }
         loaded => loaded?,

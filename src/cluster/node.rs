@@ -12,6 +12,7 @@ use crate::api::{Address, Operation, Request};
 use crate::broker::{Broker, Queue};
 use crate::clock::NetworkTime;
 use crate::error::{Error, ErrorKind};
+use crate::store::Change;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -396,6 +397,13 @@ impl Cluster {
     /// Another node says that something has changed.
     pub fn look(&self) {
         let _ = self.asks.send(Ask::Look);
+    }
+
+    /// Has the committer find out by whom this node was declared gone; then everything ends.
+    pub(super) fn find_out(&self) {
+        if let Some(store) = self.broker.store() {
+            let _ = store.submit(vec![Change::Proof]);
+        }
     }
 
     pub(super) fn peer(&self, id: NodeId) -> Option<Peer> {

@@ -6,7 +6,6 @@ use super::link::{LinkError, Peer};
 use super::node::{Cluster, NodeLook};
 use super::roll::{LEASE_MS, Member, NodeId, NodeState, ROUND_MS, Roll, Suspect};
 use crate::clock::Sample;
-use crate::store::Change;
 use crate::store::postgres::{NodeRow, NodeRowState, Orphan, RoundRead, Shared};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -96,18 +95,14 @@ impl Rounds {
         };
         if round.gone {
             self.cluster.lease_ms.store(0, Ordering::Release);
-            // The committer hears by whom, and everything ends.
-            if let Some(store) = self.cluster.broker.store() {
-                let _ = store.submit(vec![Change::Proof]);
-            }
-            return;
+            return self.cluster.find_out();
         }
         self.cluster.lease_ms.store(began_ms + LEASE_MS, Ordering::Release);
         self.cluster.link.tidy();
         self.look_at(&read.nodes);
         self.cluster.round_ms.store(began_ms, Ordering::Release);
         for suspect in round.suspects {
-            self.fence(suspect);
+            let _ = self.desk.send(fence(&self.roll.borrow(), suspect));
         }
         self.probe(&read.nodes);
         self.see_to_orphans(&read.orphans);
@@ -148,17 +143,6 @@ impl Rounds {
         }
     }
 
-    fn fence(&self, suspect: Suspect) {
-        let heirs = self.heirs_without(suspect.id);
-        let _ = self.desk.send(Task::Fence(suspect, heirs));
-    }
-
-    fn heirs_without(&self, id: NodeId) -> Vec<super::roll::Load> {
-        let mut heirs = self.roll.borrow().heirs();
-        heirs.retain(|heir| heir.id != id);
-        heirs
-    }
-
     /// Asks nodes without a session in the database whether they are there: a process that was killed is taken over at once. One that
     /// is just being started has neither a session all the time nor a port that is listened on, and no beats yet.
     fn probe(&self, rows: &[NodeRow]) {
@@ -170,11 +154,9 @@ impl Rounds {
                 if !matches!(cluster.link.look(&peer).await, Err(LinkError::Refused)) {
                     return;
                 }
-                let suspect = roll.borrow().refused(peer.id, 0);
-                if let Some(suspect) = suspect {
-                    let mut heirs = roll.borrow().heirs();
-                    heirs.retain(|heir| heir.id != suspect.id);
-                    let _ = desk.send(Task::Fence(suspect, heirs));
+                let roll = roll.borrow();
+                if let Some(suspect) = roll.refused(peer.id, 0) {
+                    let _ = desk.send(fence(&roll, suspect));
                 }
             });
         }
@@ -204,6 +186,13 @@ impl Rounds {
             gives.set(false);
         });
     }
+}
+
+/// Has a node declared gone, and its queues given to the others.
+fn fence(roll: &Roll, suspect: Suspect) -> Task {
+    let mut heirs = roll.heirs();
+    heirs.retain(|heir| heir.id != suspect.id);
+    Task::Fence(suspect, heirs)
 }
 
 fn sample(read: &RoundRead) -> Sample {
