@@ -4,6 +4,8 @@
 //! removed within the batch is never written, several changes of one message become one, a purge drops everything
 //! before it. What must not get lost in this is the number a queue gives out next: it is kept as a high-water mark
 //! over all effects, also of those that leave nothing else behind.
+//!
+//! Several batches that are written together are one: a summary takes in one after the other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,9 +25,46 @@ pub struct BatchSummary {
     pub between_nodes: Vec<Change>,
     /// Queues that were loaded by themselves; what else is said of them here came after that.
     pub adopted: Vec<AdoptedQueue>,
+    /// How many rows of messages and of what is remembered this is.
+    pub rows: usize,
 }
 
 impl BatchSummary {
+    /// Takes in a batch that came after those before.
+    pub fn add(&mut self, batch: Vec<Change>) {
+        for change in batch {
+            match change {
+                Change::Queue(record) => {
+                    let queue = self.queues.entry(record.uid).or_default();
+                    if queue.deleted.is_none() {
+                        queue.record = Some(record);
+                    }
+                }
+                Change::QueueDeleted { uid, at } => {
+                    let queue = self.queues.entry(uid).or_default();
+                    self.rows -= queue.rows();
+                    let record = queue.record.take();
+                    *queue = QueueSummary { record, deleted: Some(at), ..QueueSummary::default() };
+                }
+                Change::Effect { queue, effect } => {
+                    let queue = self.queues.entry(queue).or_default();
+                    if queue.deleted.is_none() {
+                        self.rows -= queue.rows();
+                        queue.apply(effect);
+                        self.rows += queue.rows();
+                    }
+                }
+                Change::MoveTask(task) => self.task(task.id.clone(), Some(task)),
+                Change::MoveTaskForgotten { id } => self.task(id, None),
+                change @ (Change::Sent(_) | Change::Taken { .. } | Change::Handed { .. }) => {
+                    self.between_nodes.push(change);
+                }
+                Change::Adopted(queue) => self.adopted.push(*queue),
+                Change::Proof => {}
+            }
+        }
+    }
+
     fn task(&mut self, id: String, record: Option<Box<MoveTaskRecord>>) {
         match self.tasks.iter_mut().find(|(known, _)| *known == id) {
             Some((_, last)) => *last = record,
@@ -100,42 +139,15 @@ pub struct Attempted {
 #[must_use]
 pub fn compact(batch: Vec<Change>) -> BatchSummary {
     let mut summary = BatchSummary::default();
-    for change in batch {
-        match change {
-            Change::Queue(record) => {
-                let queue = summary.queues.entry(record.uid).or_default();
-                if queue.deleted.is_none() {
-                    queue.record = Some(record);
-                }
-            }
-            Change::QueueDeleted { uid, at } => {
-                let queue = summary.queues.entry(uid).or_default();
-                let record = queue.record.take();
-                *queue = QueueSummary { record, deleted: Some(at), ..QueueSummary::default() };
-            }
-            Change::Effect { queue, effect } => {
-                let queue = summary.queues.entry(queue).or_default();
-                if queue.deleted.is_none() {
-                    queue.apply(effect);
-                }
-            }
-            Change::MoveTask(task) => {
-                summary.task(task.id.clone(), Some(task));
-            }
-            Change::MoveTaskForgotten { id } => {
-                summary.task(id, None);
-            }
-            change @ (Change::Sent(_) | Change::Taken { .. } | Change::Handed { .. }) => {
-                summary.between_nodes.push(change);
-            }
-            Change::Adopted(queue) => summary.adopted.push(*queue),
-            Change::Proof => {}
-        }
-    }
+    summary.add(batch);
     summary
 }
 
 impl QueueSummary {
+    fn rows(&self) -> usize {
+        self.messages.len() + self.remembered.len() + self.attempts.len()
+    }
+
     fn apply(&mut self, effect: Effect) {
         self.next_number = self.next_number.max(effect.next_number());
         match effect {

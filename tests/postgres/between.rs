@@ -97,6 +97,8 @@ fn a_queue_that_was_given_away_is_the_others() {
     two.commit([remove(7, 1), store(7, next_number, "of the second")]);
     // What is said of it here is of no queue that is known.
     one.commit([store(7, 3, "nobody's")]);
+    one.store.settle_now().unwrap();
+    two.store.settle_now().unwrap();
     assert_eq!(sql(&url, "SELECT body FROM kew.message ORDER BY number"), ["last", "of the second"]);
     // And back.
     two.commit([handed(7, &one)]);
@@ -342,6 +344,7 @@ fn two_nodes_clear_away_at_the_same_time() {
     for node in [&mut one, &mut two] {
         let uid = if node.load(7).is_some() { 7 } else { 8 };
         node.commit([purge(uid, 9_002)]);
+        node.store.settle_now().unwrap();
         while node.store.upkeep(NOW).unwrap() {}
     }
     assert_eq!(sql(&url, "SELECT (SELECT count(*) FROM kew.message), (SELECT count(*) FROM kew.discarded)"), ["0|0"]);

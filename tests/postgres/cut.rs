@@ -51,6 +51,15 @@ fn batch(number: u64) -> Vec<Change> {
     changes
 }
 
+/// What is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// A batch on its way into the journal.
+    Append,
+    /// The commit that makes rows of it.
+    Settle,
+}
+
 /// A store of PostgreSQL behind a proxy, and beside it one of SQLite that is told the same.
 struct Pair {
     proxy: Proxy,
@@ -59,11 +68,12 @@ struct Pair {
     store: PostgresStore,
     beside: SqliteStore,
     _dir: tempfile::TempDir,
+    form: Form,
     number: u64,
 }
 
 impl Pair {
-    fn new(postgres: &Postgres, options: &Options) -> Pair {
+    fn new(postgres: &Postgres, options: &Options, form: Form) -> Pair {
         let proxy = Proxy::to(postgres.port());
         let database = postgres.database();
         let direct = postgres.url(&database);
@@ -76,24 +86,42 @@ impl Pair {
         beside.load(NOW, &mut |_| ()).unwrap();
         sql_at(&direct, NOTES).unwrap();
         proxy.record(commits);
-        let mut pair = Pair { proxy, direct, through, store, beside, _dir: dir, number: 0 };
+        let mut pair = Pair { proxy, direct, through, store, beside, _dir: dir, form, number: 0 };
         pair.store.commit(NOW, vec![queue(1)]).unwrap();
         pair.beside.commit(NOW, vec![queue(1)]).unwrap();
         // The queue's block of numbers is reserved, and all statements have been used.
-        (0..3).for_each(|_| pair.commit());
+        for _ in 0..3 {
+            let last = pair.prepare();
+            pair.store.commit(NOW, last).unwrap();
+        }
         pair
     }
 
-    fn commit(&mut self) {
+    /// The next batch: what is to be committed next, when something happens to it.
+    fn prepare(&mut self) -> Vec<Change> {
         self.number += 1;
         let batch = batch(self.number);
         self.beside.commit(NOW, batch.clone()).unwrap();
-        self.store.commit(NOW, batch).unwrap();
+        match self.form {
+            Form::Append => batch,
+            Form::Settle => {
+                self.store.commit(NOW, batch).unwrap();
+                vec![queue(1)]
+            }
+        }
     }
 
     /// That the newest batch was written once, and is there.
     fn check(&self, what: &str) {
         let number = self.number;
+        if self.form == Form::Append {
+            // No mark but that of the queue, so the journal has all of them.
+            let sql = "SELECT count(*), count(DISTINCT payload) FROM kew.journal WHERE payload <> ''";
+            assert_eq!(sql_at(&self.direct, sql).unwrap(), [format!("{number}|{number}")], "{what}");
+            return;
+        }
+        let left = "SELECT count(*) FROM kew.journal WHERE payload <> ''";
+        assert_eq!(sql_at(&self.direct, left).unwrap(), ["0"], "{what}");
         let sql = format!(
             "SELECT n.number, string_agg(n.what, ',' ORDER BY n.what), count(DISTINCT m.number), min(m.state::text) FROM note n
              LEFT JOIN kew.message m ON m.number = n.number WHERE n.number > {} GROUP BY n.number ORDER BY n.number",
@@ -110,7 +138,14 @@ impl Pair {
     /// That after a restart both stores tell the same.
     fn finish(self) {
         let Pair { proxy, direct, through, store, mut beside, _dir: dir, .. } = self;
-        drop(store);
+        // As after a crash: what was appended is settled by the next one.
+        let dead = store.node();
+        std::mem::forget(store);
+        let left = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'kew/{dead}%'; \
+             UPDATE kew.node SET state = 'gone', gone_by = 'the test' WHERE id = {dead}"
+        );
+        sql_at(&direct, &left).unwrap();
         let loaded = |store: &mut dyn Store| {
             let mut items = Vec::new();
             store.load(NOW, &mut |item| items.push(item)).unwrap();
@@ -134,8 +169,9 @@ impl Pair {
 fn cut(pair: &mut Pair, way: Way, points: impl IntoIterator<Item = usize>) -> usize {
     let mut cuts = 0;
     for point in points {
+        let last = pair.prepare();
         pair.proxy.arm(way, point, Fate::Cut);
-        pair.commit();
+        pair.store.commit(NOW, last).unwrap();
         cuts += usize::from(pair.proxy.disarm());
         pair.check(&format!("{way:?} after {point} bytes"));
     }
@@ -143,18 +179,28 @@ fn cut(pair: &mut Pair, way: Way, points: impl IntoIterator<Item = usize>) -> us
 }
 
 #[test]
-fn a_commit_is_there_exactly_once_wherever_its_connection_is_cut() {
+fn a_batch_is_in_the_journal_exactly_once_wherever_its_connection_is_cut() {
+    cut_everywhere(Form::Append, 2);
+}
+
+#[test]
+fn rows_are_written_exactly_once_wherever_the_connection_is_cut() {
+    cut_everywhere(Form::Settle, 6);
+}
+
+fn cut_everywhere(form: Form, messages: usize) {
     let Some(postgres) = Postgres::start() else { return };
-    let mut pair = Pair::new(&postgres, &Options::default());
+    let mut pair = Pair::new(&postgres, &Options::default(), form);
+    let last = pair.prepare();
     pair.proxy.record(commits);
-    pair.commit();
+    pair.store.commit(NOW, last).unwrap();
     pair.check("without a cut");
     let whole = WAYS.map(|way| pair.proxy.recorded(way));
     let seed = crate::number("SEED").unwrap_or_else(|| fastrand::u64(..));
     let mut random = Random(seed);
     for (way, bytes) in WAYS.into_iter().zip(whole) {
         let ends = boundaries(&bytes);
-        assert!(ends.len() > 5, "{} messages {way:?}", ends.len());
+        assert!(ends.len() >= messages, "{} messages {way:?}", ends.len());
         let points: BTreeSet<usize> = match std::env::var_os("ALL_BYTES") {
             Some(_) => (0..=bytes.len()).collect(),
             None => {
@@ -172,23 +218,31 @@ fn a_commit_is_there_exactly_once_wherever_its_connection_is_cut() {
 }
 
 #[test]
-fn a_commit_that_was_given_up_and_arrives_after_all_is_there_once() {
+fn a_batch_that_was_given_up_and_arrives_after_all_is_in_the_journal_once() {
+    stall_everywhere(Form::Append);
+}
+
+#[test]
+fn rows_that_were_given_up_and_arrive_after_all_are_there_once() {
+    stall_everywhere(Form::Settle);
+}
+
+fn stall_everywhere(form: Form) {
     let Some(postgres) = Postgres::start() else { return };
     let time = NetworkTime::manual();
     let options = Options { time: time.clone(), ..Options::default() };
-    let mut pair = Pair::new(&postgres, &options);
+    let mut pair = Pair::new(&postgres, &options, form);
+    let last = pair.prepare();
     pair.proxy.record(commits);
-    pair.commit();
+    pair.store.commit(NOW, last).unwrap();
     let whole = WAYS.map(|way| pair.proxy.recorded(way));
     for (way, bytes) in WAYS.into_iter().zip(whole) {
         for end in boundaries(&bytes) {
+            let last = pair.prepare();
             pair.proxy.arm(way, end, Fate::Stall);
             std::thread::scope(|threads| {
-                let Pair { proxy, store, beside, number, .. } = &mut pair;
-                *number += 1;
-                let batch = batch(*number);
-                beside.commit(NOW, batch.clone()).unwrap();
-                let committing = threads.spawn(move || store.commit(NOW, batch).unwrap());
+                let Pair { proxy, store, .. } = &mut pair;
+                let committing = threads.spawn(move || store.commit(NOW, last).unwrap());
                 // As long as nothing passes nothing is given up but by the time.
                 while !proxy.has_stalled() && !committing.is_finished() {
                     std::thread::yield_now();

@@ -149,7 +149,7 @@ fn a_database_of_the_first_version_goes_on_with_everything_in_it() {
     let Some(url) = new_url() else { return };
     schema_1(&url);
     let mut store = PostgresStore::open(&url, &alone("alone")).unwrap();
-    assert_eq!(value(&url, "SELECT schema FROM kew.meta"), "2");
+    assert_eq!(value(&url, "SELECT schema FROM kew.meta"), "3");
     let items = told(&mut store).unwrap();
     check_items(&items);
     assert!(matches!(&items[6], StoredItem::DeletedName { name, .. } if name == "gone"));
@@ -172,10 +172,10 @@ fn a_database_of_the_first_version_goes_on_with_everything_in_it() {
 fn a_database_of_a_later_version_is_refused() {
     let Some(url) = new_url() else { return };
     drop(PostgresStore::open(&url, &alone("alone")).unwrap());
-    sql(&url, "UPDATE kew.meta SET schema = 3");
+    sql(&url, "UPDATE kew.meta SET schema = 4");
     for options in [alone("alone"), options("one")] {
         let error = PostgresStore::open(&url, &options).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error:?}");
+        assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error:?}");
     }
     assert_eq!(value(&url, "SELECT count(*) FROM kew.node"), "1");
 }

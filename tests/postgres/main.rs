@@ -25,6 +25,7 @@ mod by_hand;
 mod copy;
 mod cut;
 mod joining;
+mod journal;
 mod nodes;
 mod place;
 #[allow(dead_code, reason = "the crash test uses the rest")]

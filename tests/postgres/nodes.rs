@@ -2,7 +2,7 @@
 
 use kew::internals::engine::Time;
 use kew::internals::store::postgres::{
-    Claimed, ClusterOptions, Directory, NodeRowState, Options, Orphan, RoundRead, Shared,
+    Claimed, ClusterOptions, Directory, Give, NodeRowState, Options, Orphan, RoundRead, Shared,
 };
 use kew::internals::store::{AdoptedQueue, Change, PostgresStore, Store, StoreError, StoredItem, TransferRecord};
 use tokio::runtime::Runtime;
@@ -12,12 +12,17 @@ use crate::support::*;
 
 pub const SECRET: &str = "known to all of them";
 
-/// Refuses every write to a message by a node that does not have its queue.
+/// Refuses every write to a message by a node that does not have its queue, but for one that settles what a node that
+/// has gone left in the journal.
 const GUARD: &str = "CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
       row kew.message := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
       me text := current_setting('kew.held', true);
+      dead text := current_setting('kew.settles', true);
     BEGIN
+      IF EXISTS (SELECT FROM kew.node n WHERE n.id::text = dead AND n.state = 'gone' AND NOT n.settled) THEN
+        RETURN row;
+      END IF;
       IF EXISTS (SELECT FROM kew.queue q WHERE q.uid = row.queue AND q.owner <> me::int8 AND row.number >= q.purged_below) THEN
         RAISE EXCEPTION 'node % writes into queue % of another', me, row.queue;
       END IF;
@@ -71,7 +76,12 @@ impl Node {
     /// Declares a node gone at this beat; all it had is this one's.
     pub fn fence_at(&mut self, dead: i64, beat: i64) -> bool {
         let me = self.id();
-        self.runtime.block_on(self.shared.fence(dead, beat, &|uids| all_to(uids, me))).unwrap()
+        self.fence_giving(dead, beat, &|uids| all_to(uids, me))
+    }
+
+    /// The same, with its queues given to these.
+    pub fn fence_giving(&mut self, dead: i64, beat: i64, give: &Give<'_>) -> bool {
+        self.runtime.block_on(self.shared.fence(dead, beat, give)).unwrap()
     }
 
     pub fn fence(&mut self, dead: i64) {

@@ -57,6 +57,7 @@ fn a_person_can_read_the_messages() {
         effect(7, Effect::Stored(Box::new(full_message()))),
     ];
     store.commit(NOW, batch).unwrap();
+    store.settle_now().unwrap();
     let question = "SELECT queue, number, state, body, message_group, deduplication_id, message_id, \
         extract(epoch FROM sent)::int8 FROM kew.messages";
     let expected = "orders-7|5|in flight|naïve \u{1f600}\n\"body\"|group|dedup|\
@@ -90,7 +91,8 @@ fn nothing_is_left_of_what_is_gone() {
     assert_eq!(left, [1, 0, 0, 1, 2]);
     let later = NOW.plus_seconds(301);
     for number in 2..20 {
-        store.commit(later, vec![crate::support::store(8, number, "x")]).unwrap();
+        // Each changes a queue's record, and so has a mark.
+        store.commit(later, vec![crate::support::store(8, number, "x"), queue(8)]).unwrap();
     }
     tidy(&mut *store, later);
     let left = ["attempt", "deleted_queue", "mark"].map(|table| count(&place, table));
@@ -106,6 +108,7 @@ fn ids_of_a_queue_that_flows_go_when_their_time_is_over() {
         let remembered = Effect::Remembered { group: None, deduplication_id, first_sent, id, number };
         store.commit(first_sent, vec![effect(7, remembered)]).unwrap();
     }
+    store.settle_now().unwrap();
     tidy(&mut store, Time(NOW.0 + 310_000));
     assert_eq!(count(&place, "dedup"), 10);
     drop(store);
@@ -159,90 +162,128 @@ fn a_connection_that_ends_between_commits_is_made_anew() {
     assert_eq!(place.reopen().1.bodies[&7].len(), 5);
 }
 
+/// The two ways of a commit: into the journal, and, as a queue changes with it, into rows. The tables that have their
+/// numbers, and what else is in the batch.
+fn ways() -> [(&'static str, Vec<Change>); 2] {
+    [("journal", vec![]), ("mark", vec![queue(8)])]
+}
+
+/// The number of the newest batch.
+fn newest(place: &Place) -> u64 {
+    let question = "SELECT greatest((SELECT max(seq) FROM kew.mark), (SELECT max(seq) FROM kew.journal))";
+    value(place, question).parse().unwrap()
+}
+
+/// The messages of the queue, after a restart.
+fn bodies(place: &Place) -> Vec<String> {
+    place.reopen().1.bodies.remove(&7).unwrap().into_values().collect()
+}
+
+/// Puts an empty batch there.
+fn put(table: &str, node: i64, seq: u64) -> String {
+    let rest = if table == "journal" { ", 1, ''" } else { "" };
+    format!("INSERT INTO kew.{table} VALUES ({node}, {seq}{rest});")
+}
+
 #[test]
-fn a_batch_whose_mark_is_there_is_not_written_again_but_made_certain() {
-    let Some((place, mut store)) = begun() else { return };
-    let (node, newest) = (store.node(), value(&place, "SELECT max(seq) FROM kew.mark").parse::<u64>().unwrap());
-    // As if the next batch and the first barrier behind it had been committed by connections that were lost.
-    sql(&place.url, &format!("INSERT INTO kew.mark VALUES ({node}, {}), ({node}, {})", newest + 1, newest + 2));
-    store.commit(NOW, vec![crate::support::store(7, 2, "is there")]).unwrap();
-    assert_eq!(value(&place, "SELECT max(seq) FROM kew.mark"), (newest + 3).to_string());
-    assert_eq!(count(&place, "message"), 1);
+fn a_batch_whose_number_is_there_is_not_written_again_but_made_certain() {
+    for (table, with) in ways() {
+        let Some((place, mut store)) = begun() else { return };
+        let (node, newest) = (store.node(), newest(&place));
+        // As if the next batch and the first barrier behind it had been committed by connections that were lost.
+        sql(&place.url, &(put(table, node, newest + 1) + &put("journal", node, newest + 2)));
+        store.commit(NOW, [vec![crate::support::store(7, 2, "is there")], with].concat()).unwrap();
+        assert_eq!(self::newest(&place), newest + 3, "{table}");
+        assert_eq!(value(&place, "SELECT count(*) FROM kew.journal WHERE payload <> ''"), "0", "{table}");
+        assert_eq!(count(&place, "message"), 1, "{table}");
+    }
 }
 
 #[test]
 fn a_batch_that_was_there_and_is_lost_before_it_is_certain_is_written_again() {
-    let Some((place, mut store)) = begun() else { return };
-    let (node, newest) = (store.node(), value(&place, "SELECT max(seq) FROM kew.mark").parse::<u64>().unwrap());
-    let batch = newest + 1;
-    // The batch seems to have been committed by a connection that was lost, and barriers do not come through as long as
-    // that is so.
-    sql(
-        &place.url,
-        &format!(
-            "INSERT INTO kew.mark VALUES ({node}, {batch}); \
-             CREATE SEQUENCE barriers; \
-             CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-             IF NEW.seq > {batch} AND EXISTS (SELECT FROM kew.mark WHERE seq = {batch}) THEN \
-             PERFORM nextval('barriers'); RAISE EXCEPTION USING ERRCODE = '57P01'; END IF; RETURN NEW; END $$; \
-             CREATE TRIGGER stop BEFORE INSERT ON kew.mark FOR EACH ROW EXECUTE FUNCTION stop()"
-        ),
-    );
-    std::thread::scope(|scope| {
-        let committing = scope.spawn(|| store.commit(NOW, vec![crate::support::store(7, 2, "again")]));
-        while value(&place, "SELECT is_called FROM barriers") == "f" {}
-        // As when another server takes over that has not got the batch: what the old one has answered is of no use there,
-        // for its connections are lost.
+    for (table, with) in ways() {
+        let Some((place, mut store)) = begun() else { return };
+        let (node, batch) = (store.node(), newest(&place) + 1);
+        // The batch seems to have been committed by a connection that was lost, and barriers do not come through as long
+        // as that is so.
         sql(
             &place.url,
             &format!(
-                "BEGIN; LOCK TABLE kew.mark; \
-                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kew/{node}'; \
-                 DELETE FROM kew.mark WHERE node = {node} AND seq = {batch}; COMMIT"
+                "{} CREATE SEQUENCE barriers; \
+                 CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF NEW.seq > {batch} AND EXISTS (SELECT FROM kew.{table} WHERE seq = {batch}) THEN \
+                 PERFORM nextval('barriers'); RAISE EXCEPTION USING ERRCODE = '57P01'; END IF; RETURN NEW; END $$; \
+                 CREATE TRIGGER stop BEFORE INSERT ON kew.journal FOR EACH ROW EXECUTE FUNCTION stop()",
+                put(table, node, batch)
             ),
         );
-        committing.join().unwrap().unwrap();
-    });
-    assert_eq!(value(&place, "SELECT body FROM kew.message WHERE number = 2"), "again");
-    assert_eq!(count(&place, "message"), 2);
+        std::thread::scope(|scope| {
+            let committing =
+                scope.spawn(|| store.commit(NOW, [vec![crate::support::store(7, 2, "again")], with].concat()));
+            while value(&place, "SELECT is_called FROM barriers") == "f" {}
+            // As when another server takes over that has not got the batch: what the old one has answered is of no use
+            // there, for its connections are lost.
+            sql(
+                &place.url,
+                &format!(
+                    "BEGIN; LOCK TABLE kew.{table}; \
+                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kew/{node}'; \
+                     DELETE FROM kew.{table} WHERE node = {node} AND seq = {batch}; COMMIT"
+                ),
+            );
+            committing.join().unwrap().unwrap();
+        });
+        assert_eq!(value(&place, &format!("SELECT count(*) FROM kew.{table} WHERE seq = {batch}")), "1");
+        drop(store);
+        assert_eq!(bodies(&place), ["first", "again"], "{table}");
+    }
 }
 
-/// Has the next `times` inserts of messages do this.
-fn trip(place: &Place, times: u64, action: &str) {
+/// Has the next `times` inserts into this table do this.
+fn trip(place: &Place, table: &str, times: u64, action: &str) {
     sql(
         &place.url,
         &format!(
             "CREATE SEQUENCE trips; \
              CREATE FUNCTION trip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
              IF nextval('trips') <= {times} THEN {action}; END IF; RETURN NEW; END $$; \
-             CREATE TRIGGER trip BEFORE INSERT ON kew.message FOR EACH ROW EXECUTE FUNCTION trip()"
+             CREATE TRIGGER trip BEFORE INSERT ON kew.{table} FOR EACH ROW EXECUTE FUNCTION trip()"
         ),
     );
 }
 
 #[test]
 fn a_commit_with_a_warning_is_not_trusted() {
-    let Some((place, mut store)) = begun() else { return };
-    trip(&place, 1, "RAISE WARNING 'as when the wait for a stand-by is cancelled'");
-    let before = count(&place, "mark");
-    store.commit(NOW, vec![crate::support::store(7, 2, "x")]).unwrap();
-    // The batch once, and a barrier.
-    assert_eq!((count(&place, "message"), count(&place, "mark") - before), (2, 2));
+    for (table, with) in ways() {
+        let Some((place, mut store)) = begun() else { return };
+        trip(&place, table, 1, "RAISE WARNING 'as when the wait for a stand-by is cancelled'");
+        let before = newest(&place);
+        store.commit(NOW, [vec![crate::support::store(7, 2, "x")], with].concat()).unwrap();
+        // The batch once, and a barrier.
+        assert_eq!((newest(&place) - before, count(&place, "journal")), (2, if table == "mark" { 1 } else { 2 }));
+        drop(store);
+        assert_eq!(bodies(&place), ["first", "x"], "{table}");
+    }
 }
 
 #[test]
 fn what_may_pass_is_tried_again_and_what_may_not_fails_for_good() {
     for (code, may_pass) in [("40001", true), ("40P01", true), ("57014", true), ("53200", true), ("22000", false)] {
-        let Some((place, mut store)) = begun() else { return };
-        trip(&place, 3, &format!("RAISE EXCEPTION USING ERRCODE = '{code}'"));
-        let done = store.commit(NOW, vec![crate::support::store(7, 2, "x"), remove(7, 1)]);
-        assert_eq!(done.is_ok(), may_pass, "{code}: {done:?}");
-        if !may_pass {
-            // Nothing of it took place, and nothing that comes behind it does.
-            assert_eq!(store.commit(NOW, vec![remove(7, 1)]), done);
+        for (table, with) in ways() {
+            let Some((place, mut store)) = begun() else { return };
+            trip(&place, table, 3, &format!("RAISE EXCEPTION USING ERRCODE = '{code}'"));
+            let batch = vec![crate::support::store(7, 2, "x"), remove(7, 1)];
+            let done = store.commit(NOW, [batch, with].concat());
+            assert_eq!(done.is_ok(), may_pass, "{code}: {done:?}");
+            if !may_pass {
+                // Nothing of it took place, and nothing that comes behind it does.
+                assert_eq!(store.commit(NOW, vec![remove(7, 1)]), done);
+                assert_eq!(store.settle_now(), done);
+            }
+            drop(store);
+            let expected = if may_pass { "x" } else { "first" };
+            assert_eq!(bodies(&place), [expected], "{code}, {table}");
         }
-        assert_eq!(count(&place, "message"), 1);
-        assert_eq!(value(&place, "SELECT number FROM kew.message"), if may_pass { "2" } else { "1" });
     }
 }
 
@@ -256,7 +297,7 @@ fn a_node_that_another_has_set_aside_writes_nothing_any_more() {
         assert_eq!(error, StoreError::Fenced { by: "the other one".into() });
     }
     assert_eq!(store.upkeep(NOW), Err(StoreError::Fenced { by: "the other one".into() }));
-    assert_eq!((count(&place, "message"), count(&place, "mark")), (1, before));
+    assert_eq!((count(&place, "message"), count(&place, "mark"), count(&place, "journal")), (1, before, 0));
     let text = StoreError::Fenced { by: "the other one".into() }.to_string();
     assert!(text.contains("the other one") && text.contains("stand-by"), "{text}");
 }
@@ -275,13 +316,20 @@ fn a_node_that_nobody_asks_for_anything_hears_that_it_was_set_aside() {
 #[test]
 fn a_database_that_has_lost_what_it_acknowledged_is_found_out() {
     let Some((place, mut store)) = begun() else { return };
-    let newest: u64 = value(&place, "SELECT max(seq) FROM kew.mark").parse().unwrap();
+    let newest = newest(&place);
     // As after a change to a stand-by that was behind.
     sql(&place.url, &format!("DELETE FROM kew.mark WHERE seq = {newest}; DELETE FROM kew.message"));
     end_sessions(&place);
     let error = store.commit(NOW, vec![crate::support::store(7, 2, "x")]).unwrap_err();
     assert_eq!(error, StoreError::Lost { seq: newest, known: Some(newest - 1) });
     assert_eq!(count(&place, "message"), 0);
+
+    let Some((place, mut store)) = begun() else { return };
+    store.commit(NOW, vec![crate::support::store(7, 2, "x")]).unwrap();
+    sql(&place.url, "DELETE FROM kew.journal");
+    end_sessions(&place);
+    let error = store.commit(NOW, vec![crate::support::store(7, 3, "x")]).unwrap_err();
+    assert_eq!(error, StoreError::Lost { seq: newest + 1, known: Some(newest) });
 
     let Some((place, mut store)) = begun() else { return };
     sql(&place.url, "DELETE FROM kew.node");
@@ -319,6 +367,8 @@ fn numbers_are_reserved_in_blocks_and_never_given_out_twice() {
     }
     assert_eq!(reserved(&place), first);
     store.commit(NOW, vec![crate::support::store(7, first, "behind the block")]).unwrap();
+    assert_eq!(reserved(&place), first, "the journal tells the number itself");
+    store.settle_now().unwrap();
     assert_eq!(reserved(&place), first + 1 + (1 << 16));
     drop(store);
     assert!(value(&place, written).parse::<u64>().unwrap() < 5);

@@ -1,6 +1,9 @@
-//! One commit: one round trip, and as many attempts as it takes to be certain.
+//! One commit: one round trip, and as many attempts as it takes to be certain. A batch goes into the journal by one
+//! statement, or into rows, together with what the journal has of the batches before it:
 //!
 //! ```text
+//! SELECT kew.append(node, seq, batch)    a transaction by itself
+//!
 //! BEGIN; SELECT kew.hold(node, seq)      one message: where BEGIN fails, hold is not called
 //! INSERT ... UPDATE ... DELETE ...       prepared, each with a Sync of its own
 //! COMMIT
@@ -10,20 +13,20 @@
 //! | --- | --- | --- |
 //! | all well, no warning | durable as promised | the batch is settled |
 //! | `KW001` | another kew has taken over | [`StoreError::Fenced`] |
-//! | the mark of this batch is there | a connection that was lost had committed it | a barrier, then it is settled |
+//! | its number is there, as a mark or in the journal | a connection that was lost had committed it | a barrier, then it is settled |
 //! | lost connection, server stopping, deadlock, nothing in time, a warning | unknown | new connection, same batch |
 //! | `KW002` | a message or a queue is not where this kew believes it to be | as the next |
 //! | anything else | not taken, nothing took place | once more, then the store has failed |
-//! | marks that were acknowledged are missing | the database was replaced by a copy that was behind | [`StoreError::Lost`] |
+//! | what was acknowledged is missing | the database was replaced by a copy that was behind | [`StoreError::Lost`] |
 //!
 //! That a batch is found to be committed does not show that the synchronous stand-by has it: a primary that crashed
-//! while a commit waited for its stand-by has that commit when it is back. Hence the barrier, a commit with a mark
-//! only, which is behind it in the log of the database. The same holds for a commit that came with a warning: someone
+//! while a commit waited for its stand-by has that commit when it is back. Hence the barrier, an empty batch in the
+//! journal, which is behind it in the log of the database. The same holds for a commit that came with a warning: someone
 //! cancelled its wait for the stand-by.
 //!
 //! A barrier says something of the server that it was sent to, and nothing of another that has taken its place since
 //! the batch was found. So it is sent over the connection that found the batch, and when that is lost, or the barrier
-//! is uncertain itself, all begins again with the batch; therefore its mark is kept until it is settled.
+//! is uncertain itself, all begins again with the batch; therefore its number is kept until it is certain.
 //!
 //! **Invariant:** a batch is written by one transaction, which holds the row of the node. Its number is used for no
 //! other batch, so it cannot be there twice, whatever becomes of lost connections.
@@ -31,9 +34,12 @@
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
+use super::columns::whole;
 use super::connect::{Connector, PATIENCE, Session, together};
+use super::entries::parts;
 use super::errors::{self, Trouble};
 use super::statements::{Statements, Which};
 use crate::store::StoreError;
@@ -60,6 +66,21 @@ pub(super) struct Call<'a> {
     pub params: Vec<Param<'a>>,
 }
 
+/// What is committed.
+#[derive(Clone, Copy)]
+pub(super) enum Work<'a> {
+    /// A batch for the journal, by [`entries::encode`](super::entries::encode).
+    Append(&'a [u8]),
+    /// Statements that put all batches into rows that are not yet in rows.
+    Settle(&'a [Call<'a>]),
+}
+
+/// An empty batch in the journal.
+const BARRIER: Work<'static> = Work::Append(&[]);
+
+/// What comes of one statement: how many rows it touched.
+type Answer<'f> = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send + 'f>>;
+
 /// What one exchange gives: how many rows each statement touched.
 type Touched = Result<Vec<u64>, Trouble>;
 
@@ -71,6 +92,8 @@ pub(super) struct Link {
     seq: u64,
     /// The newest batch that was acknowledged.
     acknowledged: u64,
+    /// All before this one are in rows.
+    settled: u64,
     ready: Option<Ready>,
 }
 
@@ -91,21 +114,27 @@ struct Attempts {
 
 impl Link {
     pub(super) fn new(connector: Connector, node: i64) -> Link {
-        Link { connector, node, seq: 0, acknowledged: 0, ready: None }
+        Link { connector, node, seq: 0, acknowledged: 0, settled: 0, ready: None }
     }
 
-    /// The newest batch that was acknowledged.
-    pub(super) fn acknowledged(&self) -> u64 {
-        self.acknowledged
+    /// All batches before this one are in rows, and it has a mark.
+    pub(super) fn settled(&self) -> u64 {
+        self.settled
+    }
+
+    /// Removes from the journal what is in rows with the next commit.
+    pub(super) fn forget_journal(&self) -> Call<'static> {
+        let params: Vec<Param<'_>> = vec![Box::new(whole(self.settled)), Box::new(whole(self.seq))];
+        Call { which: Which::ForgetJournal, params }
     }
 
     /// Commits a batch, however long that takes.
-    pub(super) async fn commit(&mut self, calls: &[Call<'_>]) -> Result<(), StoreError> {
+    pub(super) async fn commit(&mut self, work: Work<'_>) -> Result<(), StoreError> {
         self.seq += 1;
         let batch = self.seq;
         let mut attempts = Attempts::new(self.connector.time.now_ms());
         loop {
-            let mut outcome = self.attempt(batch, calls, &attempts).await;
+            let mut outcome = self.attempt(batch, work, &attempts).await;
             if let Err(Trouble::There) = outcome {
                 outcome = self.barrier(&attempts).await;
             }
@@ -113,6 +142,9 @@ impl Link {
                 Ok(_) => {
                     attempts.relieved(&self.connector);
                     self.acknowledged = self.seq;
+                    if matches!(work, Work::Settle(_)) {
+                        self.settled = batch;
+                    }
                     return Ok(());
                 }
                 Err(trouble) => self.after(trouble, &mut attempts).await?,
@@ -120,11 +152,18 @@ impl Link {
         }
     }
 
-    /// A commit with a mark only, over the connection that found the batch. One that is found to be there says no more
-    /// than the batch itself did, so each has a new number.
+    /// Settles once, whatever comes of it: this node is about to leave.
+    pub(super) async fn settle_at_last(&mut self, calls: &[Call<'_>], patience: Duration) {
+        self.seq += 1;
+        let attempts = Attempts { patience, ..Attempts::new(self.connector.time.now_ms()) };
+        let _ = self.attempt(self.seq, Work::Settle(calls), &attempts).await;
+    }
+
+    /// An empty batch, over the connection that found the one before. One that is found to be there says no more than
+    /// that did, so each has a new number.
     async fn barrier(&mut self, attempts: &Attempts) -> Touched {
         self.seq += 1;
-        self.exchange(&self.begin(self.seq), &[], attempts.patience).await
+        self.send(self.seq, BARRIER, attempts.patience).await
     }
 
     /// A transaction that may be lost, without a mark and without waiting for a disk. What it touched; `None` if it
@@ -132,7 +171,7 @@ impl Link {
     pub(super) async fn tidy(&mut self, calls: &[Call<'_>]) -> Result<Option<Vec<u64>>, StoreError> {
         let begin = format!("BEGIN; SET LOCAL synchronous_commit = off; SELECT kew.hold({}, NULL)", self.node);
         let exchanged = match self.connected().await {
-            Ok(()) => self.exchange(&begin, calls, PATIENCE).await,
+            Ok(()) => self.answers(Some(&begin), calls, PATIENCE).await,
             Err(trouble) => Err(trouble),
         };
         match exchanged {
@@ -149,13 +188,22 @@ impl Link {
         }
     }
 
-    async fn attempt(&mut self, batch: u64, calls: &[Call<'_>], attempts: &Attempts) -> Touched {
+    async fn attempt(&mut self, batch: u64, work: Work<'_>, attempts: &Attempts) -> Touched {
         self.connected().await?;
-        self.exchange(&self.begin(batch), calls, attempts.patience).await
+        self.send(batch, work, attempts.patience).await
     }
 
-    fn begin(&self, seq: u64) -> String {
-        format!("BEGIN; SELECT kew.hold({}, {seq})", self.node)
+    async fn send(&self, batch: u64, work: Work<'_>, patience: Duration) -> Touched {
+        match work {
+            Work::Append(bytes) => {
+                let params: Vec<Param<'_>> = vec![Box::new(whole(batch)), Box::new(parts(bytes))];
+                self.answers(None, &[Call { which: Which::Append, params }], patience).await
+            }
+            Work::Settle(calls) => {
+                let begin = format!("BEGIN; SELECT kew.hold({}, {batch})", self.node);
+                self.answers(Some(&begin), calls, patience).await
+            }
+        }
     }
 
     /// Decides how to go on after an attempt that did not end well, and waits for a moment.
@@ -202,23 +250,18 @@ impl Link {
         Ok(())
     }
 
-    /// Sends a transaction over the connection that is there, and looks at every answer.
-    async fn exchange(&self, begin: &str, calls: &[Call<'_>], patience: Duration) -> Touched {
+    /// Sends statements over the connection that is there, each a transaction, or all of them one that begins in this
+    /// way; and looks at every answer.
+    async fn answers(&self, begin: Option<&str>, calls: &[Call<'_>], patience: Duration) -> Touched {
         let Some(Ready { session, statements }) = &self.ready else { return Err(Trouble::Silence) };
         let client = &session.client;
-        let held = self.node.to_string();
         // Of a time before.
         session.take_warning();
-        type Answer<'f> = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + 'f>>;
         let simple = |text| -> Answer<'_> { Box::pin(async move { client.batch_execute(text).await.map(|()| 0) }) };
-        let mut all = vec![simple(begin)];
-        for call in calls {
-            let params = call.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).chain([&held as _]);
-            let params: Vec<&(dyn ToSql + Sync)> = params.collect();
-            let statement = statements.get(call.which);
-            all.push(Box::pin(async move { client.execute(statement, &params).await }));
-        }
-        all.push(simple("COMMIT"));
+        let held = self.node.to_string();
+        let mut all: Vec<Answer<'_>> = begin.map(simple).into_iter().collect();
+        all.extend(calls.iter().map(|call| call.execute(client, statements, &held)));
+        all.extend(begin.map(|_| simple("COMMIT")));
         let answers = self.connector.within(patience, together(all)).await.ok_or(Trouble::Silence)?;
         let place = self.connector.place();
         let touched = answers.into_iter().collect::<Result<Vec<u64>, _>>();
@@ -254,8 +297,8 @@ impl Link {
         if self.acknowledged == 0 {
             return Ok(());
         }
-        let sql = "SELECT (SELECT max(seq) FROM kew.mark WHERE node = $1), state = 'gone', gone_by FROM kew.node \
-            WHERE id = $1";
+        let sql = "SELECT greatest((SELECT max(seq) FROM kew.mark WHERE node = $1), \
+            (SELECT max(seq) FROM kew.journal WHERE node = $1)), state = 'gone', gone_by FROM kew.node WHERE id = $1";
         let found = session.client.query_opt(sql, &[&self.node]).await;
         let found = found.map_err(|error| errors::judge(self.connector.place(), &error))?;
         let seq = self.acknowledged;
@@ -266,6 +309,26 @@ impl Link {
         let known = row.get::<_, Option<i64>>(0).map_or(0, i64::cast_unsigned);
         if known < seq { Err(Trouble::Refused(StoreError::Lost { seq, known: Some(known) })) } else { Ok(()) }
     }
+}
+
+impl Call<'_> {
+    fn execute<'f>(&'f self, client: &'f Client, statements: &'f Statements, held: &'f String) -> Answer<'f> {
+        let params = self.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).chain([held as _]);
+        let params: Vec<&(dyn ToSql + Sync)> = params.collect();
+        let statement = statements.get(self.which);
+        Box::pin(async move { client.execute(statement, &params).await })
+    }
+}
+
+/// Sends statements inside a transaction that this node holds.
+pub(super) async fn execute(
+    client: &Client,
+    statements: &Statements,
+    node: i64,
+    calls: &[Call<'_>],
+) -> Vec<Result<u64, tokio_postgres::Error>> {
+    let held = node.to_string();
+    together(calls.iter().map(|call| call.execute(client, statements, &held)).collect()).await
 }
 
 impl Attempts {

@@ -21,7 +21,7 @@ pub(super) enum Trouble {
     Silence,
     /// This kew is not to write any more.
     Fenced(String),
-    /// The mark of this batch is there: it was committed before.
+    /// The number of this batch is there, as a mark or in the journal: it was committed before.
     There,
     /// The database does not take it. Nothing of it took place.
     Refused(StoreError),
@@ -51,7 +51,7 @@ pub(super) fn judge(place: &str, error: &tokio_postgres::Error) -> Trouble {
     let Some(db) = error.as_db_error() else { return Trouble::Unknown(chain(error)) };
     match db.code().code() {
         FENCED => Trouble::Fenced(db.detail().unwrap_or_default().to_owned()),
-        "23505" if db.table() == Some("mark") => Trouble::There,
+        "23505" if matches!(db.table(), Some("mark" | "journal")) => Trouble::There,
         code if may_pass(code) => Trouble::Unknown(said(db)),
         _ => Trouble::Refused(refusal(place, db)),
     }

@@ -1,17 +1,20 @@
-//! The store of `--data postgres://...`: a PostgreSQL that others operate, one row for each message.
+//! The store of `--data postgres://...`: a PostgreSQL that others operate, one row for each message that stays.
 //!
 //! kew replicates nothing itself. What survives what is what the database promises ([`Promise`]), and the start says
 //! it in one sentence.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `schema.sql` `schema_2.sql` `schema.rs` | the tables, the view for people, and what is looked at before a database is used |
+//! | `schema.sql` `schema_2.sql` `schema_3.sql` `schema.rs` | the tables, the view for people, and what is looked at before a database is used |
 //! | `url.rs` `tls.rs` | the URL of a database; which certificates are taken |
 //! | `errors.rs` | errors of a database, in the words of the store |
 //! | `connect.rs` | a connection, its settings, its warnings |
 //! | `promise.rs` | what survives what |
 //! | `statements.rs` | the statements of commits |
 //! | `commit.rs` | a commit: one round trip, and attempts until its outcome is certain |
+//! | `journal.rs` | what has been committed and is not in rows yet, and when it will be |
+//! | `entries.rs` | a batch as bytes |
+//! | `settling.rs` | what a node that has gone left in the journal becomes rows |
 //! | `node.rs` | a life of a kew process: joining, stand-by, taking over, the beat |
 //! | `columns.rs` | what columns hold, both ways |
 //! | `write.rs` | committing: the summary of a batch becomes statements |
@@ -31,11 +34,14 @@
 mod columns;
 mod commit;
 mod connect;
+mod entries;
 mod errors;
+mod journal;
 mod node;
 mod promise;
 mod read;
 mod schema;
+mod settling;
 mod shared;
 mod statements;
 mod tls;
@@ -44,17 +50,20 @@ mod url;
 mod write;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use tokio::runtime::Runtime;
 
-use super::{Change, Store, StoreError, StoredItem, Wake, compact};
+use super::{Change, Store, StoreError, StoredItem, Wake};
 use crate::clock::NetworkTime;
 use crate::engine::Time;
-use commit::{Link, application_name};
-use connect::{Connector, apart};
+use commit::{Link, Work, application_name};
+use connect::{Connector, PATIENCE, apart};
+use journal::{Alarm, Journal};
 use node::{Beat, Joining};
 use schema::Looking;
+use settling::Settling;
 use upkeep::Upkeep;
 use write::Queues;
 
@@ -104,6 +113,8 @@ pub struct PostgresStore {
     queues: Queues,
     /// Whether the queues of an earlier life are known.
     is_known: bool,
+    journal: Journal,
+    alarm: Alarm,
     upkeep: Upkeep,
     beat: Option<Beat>,
     /// What this node is called, if it is one of several.
@@ -136,6 +147,7 @@ impl PostgresStore {
             // The rounds of one of several nodes raise its beat.
             let alone = options.cluster.is_none();
             let beat = alone.then(|| Beat::start(connector.clone(), id)).transpose()?;
+            let alarm = Alarm::start(&connector)?;
             let mut queues = Queues::default();
             // Others may have left something that is to be cleared away.
             queues.discarded = !alone;
@@ -145,6 +157,8 @@ impl PostgresStore {
                 queues,
                 // It has none before it adopts some.
                 is_known: !alone,
+                journal: Journal::default(),
+                alarm,
                 upkeep: Upkeep::default(),
                 beat,
                 shares_as: (!alone).then_some(name),
@@ -177,6 +191,44 @@ impl PostgresStore {
         Ok(Shared::new(self.link.connector.clone(), self.link.node, name))
     }
 
+    /// Puts all that was committed into rows, where people can see it. It takes place by itself a few seconds after a
+    /// commit, and when the store is closed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`].
+    pub fn settle_now(&mut self) -> Result<(), StoreError> {
+        self.unless_failed()?;
+        if self.journal.is_empty() {
+            return Ok(());
+        }
+        self.settle(Vec::new()).map_err(|error| self.fail(error))
+    }
+
+    /// Commits a batch by the journal.
+    fn append(&mut self, batch: Vec<Change>) -> Result<(), StoreError> {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let place = self.link.connector.place();
+        let bytes = entries::encode(&batch).map_err(|error| StoreError::Internal {
+            detail: format!("{place}: a batch could not be written down: {error}"),
+        })?;
+        runtime.block_on(self.link.commit(Work::Append(&bytes)))?;
+        self.journal.appended(batch, bytes.len(), self.link.connector.time.now_ms());
+        Ok(())
+    }
+
+    /// Commits a batch as rows, with all that the journal has.
+    fn settle(&mut self, batch: Vec<Change>) -> Result<(), StoreError> {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let has_appended = !self.journal.is_empty();
+        let summary = self.journal.settle(batch);
+        let mut calls = self.queues.write(&summary);
+        if has_appended {
+            calls.push(self.link.forget_journal());
+        }
+        runtime.block_on(self.link.commit(Work::Settle(&calls)))
+    }
+
     /// Remembers an error for good.
     fn fail(&mut self, error: StoreError) -> StoreError {
         self.failed = Some(error.clone());
@@ -196,6 +248,7 @@ impl PostgresStore {
         runtime.block_on(async {
             let name = format!("{}/load", application_name(link.node));
             let session = link.connector.connect_at_start(&name).await?;
+            Settling { connector: &link.connector, session: &session, node: link.node }.all().await?;
             let source = read::Source { client: &session.client, connector: &link.connector, patience: None };
             let sink = read::Portions { queues, to, items: Vec::new() };
             read::Loading { source, now, sink }.everything().await?;
@@ -223,6 +276,7 @@ impl PostgresStore {
         runtime.block_on(async {
             let name = format!("{}/load", application_name(link.node));
             let session = link.connector.connect_at_start(&name).await?;
+            Settling { connector: &link.connector, session: &session, node: link.node }.all().await?;
             let rows = session.client.query("SELECT uid, reserved FROM kew.queue", &[]).await;
             for row in rows.map_err(|error| errors::at_start(link.connector.place(), &error))? {
                 queues.add(row.get::<_, i64>(0).cast_unsigned(), row.get::<_, i64>(1).cast_unsigned());
@@ -263,16 +317,18 @@ impl Store for PostgresStore {
     fn commit(&mut self, _: Time, batch: Vec<Change>) -> Result<(), StoreError> {
         self.unless_failed()?;
         self.know().map_err(|error| self.fail(error))?;
-        let summary = compact::compact(batch);
-        let calls = self.queues.write(&summary);
-        let Some(runtime) = &self.runtime else { return Ok(()) };
-        let committed = runtime.block_on(self.link.commit(&calls));
+        let committed = if Journal::takes(&batch) { self.append(batch) } else { self.settle(batch) };
         committed.map_err(|error| self.fail(error))
     }
 
     fn upkeep(&mut self, now: Time) -> Result<bool, StoreError> {
         self.unless_failed()?;
         self.know().map_err(|error| self.fail(error))?;
+        if self.journal.is_due(self.link.connector.time.now_ms()) {
+            self.settle(Vec::new()).map_err(|error| self.fail(error))?;
+        } else if !self.journal.is_empty() {
+            self.alarm.set();
+        }
         let PostgresStore { runtime: Some(runtime), link, queues, upkeep, beat, .. } = self else { return Ok(false) };
         let has_gone = beat.as_ref().is_some_and(Beat::has_gone);
         let done = runtime.block_on(async {
@@ -286,6 +342,8 @@ impl Store for PostgresStore {
     }
 
     fn wakes(&mut self, wake: Wake) {
+        let wake = Arc::new(wake);
+        self.alarm.wakes(Arc::clone(&wake));
         if let Some(beat) = &self.beat {
             beat.wakes(wake);
         }
@@ -297,9 +355,17 @@ impl Drop for PostgresStore {
         // No beat of a node that has left.
         self.beat = None;
         let Some(runtime) = self.runtime.take() else { return };
-        let link = &self.link;
+        let summary = (self.failed.is_none() && !self.journal.is_empty()).then(|| self.journal.settle(Vec::new()));
+        let PostgresStore { link, queues, .. } = self;
         apart(|| {
-            runtime.block_on(node::leave(&link.connector, link.node));
+            runtime.block_on(async {
+                if let Some(summary) = &summary {
+                    let mut calls = queues.write(summary);
+                    calls.push(link.forget_journal());
+                    link.settle_at_last(&calls, PATIENCE).await;
+                }
+                node::leave(&link.connector, link.node).await;
+            });
             runtime.shutdown_background();
         });
     }

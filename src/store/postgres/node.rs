@@ -24,7 +24,7 @@ use tokio_postgres::error::SqlState;
 use super::commit::application_name;
 use super::connect::{Connector, PATIENCE, Session, runtime};
 use super::errors;
-use super::schema::{ADVISORY_LOCK, SCHEMA_2, VERSION};
+use super::schema::{ADVISORY_LOCK, VERSION, newer_than};
 use crate::store::{StoreError, Wake};
 
 /// How often a beat goes up, and how often a stand-by looks.
@@ -242,7 +242,7 @@ impl Joining<'_> {
         }
         self.enter(client).await?;
         // Of those that have gone, nobody asks any more.
-        let sql = "DELETE FROM kew.mark WHERE node IN (SELECT id FROM kew.node WHERE state = 'gone')";
+        let sql = "DELETE FROM kew.mark WHERE node IN (SELECT id FROM kew.node WHERE state = 'gone' AND settled)";
         client.execute(sql, &[]).await?;
         let sql = "DELETE FROM kew.beat WHERE node IN (SELECT id FROM kew.node WHERE state = 'gone')";
         client.execute(sql, &[]).await?;
@@ -264,7 +264,9 @@ impl Joining<'_> {
         }
         let schema: i32 = client.query_one("SELECT schema FROM kew.meta", &[]).await?.get(0);
         if schema < VERSION {
-            client.batch_execute(SCHEMA_2).await?;
+            for sql in newer_than(schema) {
+                client.batch_execute(sql).await?;
+            }
             tracing::info!("the schema kew in {} is of version {VERSION} now", self.connector.place());
         }
         let Some(secret) = self.digest() else { return Ok(true) };
@@ -339,7 +341,7 @@ pub(super) async fn leave(connector: &Connector, id: i64) {
 #[derive(Default)]
 struct Gone {
     has_gone: AtomicBool,
-    wake: OnceLock<Wake>,
+    wake: OnceLock<Arc<Wake>>,
 }
 
 impl Gone {
@@ -383,7 +385,7 @@ impl Beat {
     }
 
     /// Has this called when that is heard of.
-    pub(super) fn wakes(&self, wake: Wake) {
+    pub(super) fn wakes(&self, wake: Arc<Wake>) {
         // The first stays.
         let _ = self.gone.wake.set(wake);
         self.gone.tell();

@@ -37,7 +37,9 @@ macro_rules! queue_columns {
 const QUEUES: &str = concat!(queue_columns!(), " ORDER BY q.uid");
 
 /// One that is a node's stays so until the end of the transaction.
-const HOLD_QUEUE: &str = "SELECT FROM kew.queue WHERE uid = $1 AND owner = $2 FOR SHARE";
+/// Its earlier owners may have gone, but not without its being seen here that they have.
+const HOLD_QUEUE: &str = "SELECT EXISTS (SELECT FROM kew.node n WHERE n.state = 'gone' AND NOT n.settled) \
+    FROM kew.queue WHERE uid = $1 AND owner = $2 FOR SHARE OF queue";
 
 /// A statement of its own, which sees all that was committed before it was held.
 const QUEUE: &str = concat!(queue_columns!(), " WHERE q.uid = $1");
@@ -200,6 +202,17 @@ impl Loading<'_, Portions<'_>> {
     }
 }
 
+/// What became of reading a queue of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It was read.
+    All,
+    /// It is not the node's; nothing was read.
+    Nothing,
+    /// Nothing was read: what a node that has gone left in the journal has to be in rows first.
+    Unsettled,
+}
+
 /// The statements that read what is in a queue.
 struct Contents {
     messages: Statement,
@@ -208,18 +221,20 @@ struct Contents {
 }
 
 impl<S: Sink> Loading<'_, S> {
-    /// A queue that is the node's, inside a transaction that has begun. Returns whether there is one.
-    pub(super) async fn queue_of(&mut self, node: i64, uid: i64) -> Result<bool, StoreError> {
+    /// A queue that is the node's, inside a transaction that has begun.
+    pub(super) async fn queue_of(&mut self, node: i64, uid: i64) -> Result<Found, StoreError> {
         let source = self.source;
-        if source.in_time(source.client.query_opt(HOLD_QUEUE, &[&uid, &node])).await?.is_none() {
-            return Ok(false);
+        match source.in_time(source.client.query_opt(HOLD_QUEUE, &[&uid, &node])).await? {
+            None => return Ok(Found::Nothing),
+            Some(row) if row.get(0) => return Ok(Found::Unsettled),
+            Some(_) => {}
         }
         let row = source.in_time(source.client.query_one(QUEUE, &[&uid])).await?;
         let statements = self.source.in_time(async { Ok(self.source.prepare().await) }).await??;
         self.contents(&statements, &row).await?;
         let tasks = self.source.in_time(self.source.client.query(TASKS_OF, &[&uid])).await?;
         self.tasks(tasks)?;
-        Ok(true)
+        Ok(Found::All)
     }
 
     /// A queue with what is in it.

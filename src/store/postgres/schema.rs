@@ -7,7 +7,7 @@ use super::promise::Promise;
 use crate::store::StoreError;
 
 /// The version this kew writes: `kew.meta.schema`.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 /// The oldest server: `server_version_num`.
 const SERVER_MIN: i32 = 150_000;
@@ -18,8 +18,13 @@ pub(super) const ADVISORY_LOCK: i64 = 0x6b65_7771;
 /// Schema 1.
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// What makes schema 2 of it.
-pub(super) const SCHEMA_2: &str = include_str!("schema_2.sql");
+/// What makes the next schema of each, from schema 1 on.
+const NEXT: [&str; VERSION as usize - 1] = [include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+
+/// What makes the newest schema of this one.
+pub(super) fn newer_than(schema: i32) -> impl Iterator<Item = &'static str> {
+    NEXT.into_iter().skip(usize::try_from(schema).unwrap_or(0).saturating_sub(1))
+}
 
 /// How a database is looked at.
 pub(super) struct Looking<'a> {
@@ -96,7 +101,7 @@ impl Looking<'_> {
         if !has_schema {
             self.client.batch_execute("CREATE SCHEMA kew").await.map_err(self.error())?;
         }
-        for sql in [SCHEMA, SCHEMA_2] {
+        for sql in [SCHEMA].into_iter().chain(newer_than(1)) {
             self.client.batch_execute(sql).await.map_err(self.error())?;
         }
         let sql = "INSERT INTO kew.meta (schema, namespace, made_by) VALUES ($1, $2, $3)";

@@ -23,6 +23,8 @@ macro_rules! statements {
 }
 
 statements! {
+    /// A batch for the journal, with the row of the node held: a transaction by itself.
+    Append "SELECT kew.append($3::text::int8, $1::int8, $2::bytea[])";
     /// Queues whose names are kept for a while.
     KeepNames "INSERT INTO kew.deleted_queue (account, region, name, at_ms) \
         SELECT q.account, q.region, q.name, x.at_ms FROM unnest($1::int8[], $2::int8[]) x (uid, at_ms) \
@@ -130,19 +132,22 @@ statements! {
         AND current_setting('kew.held', true) = $3";
     ForgetNames "DELETE FROM kew.deleted_queue WHERE (at_ms <= $1::int8 OR at_ms > $2::int8) \
         AND current_setting('kew.held', true) = $3";
+    /// Batches that are in rows now.
+    ForgetJournal "DELETE FROM kew.journal WHERE node = $3::text::int8 AND seq >= $1::int8 AND seq <= $2::int8 \
+        AND current_setting('kew.held', true) = $3";
     /// Upkeep: marks of commits that nobody will ask for any more.
     ForgetMarks "DELETE FROM kew.mark WHERE node = $1::int8 AND seq >= $2::int8 AND seq < $3::int8 \
         AND current_setting('kew.held', true) = $4";
-    /// Upkeep: nodes that have gone are not asked about any commit.
-    ForgetMarksOfGone "DELETE FROM kew.mark WHERE node IN (SELECT n.id FROM kew.node n WHERE n.state = 'gone') \
-        AND current_setting('kew.held', true) = $1";
+    /// Upkeep: nodes that have gone are not asked about any commit, once all that they committed is in rows.
+    ForgetMarksOfGone "DELETE FROM kew.mark WHERE node IN \
+        (SELECT n.id FROM kew.node n WHERE n.state = 'gone' AND n.settled) AND current_setting('kew.held', true) = $1";
     ForgetBeatsOfGone "DELETE FROM kew.beat WHERE node IN (SELECT n.id FROM kew.node n WHERE n.state = 'gone') \
         AND current_setting('kew.held', true) = $1";
     /// Upkeep: nor do they make queues.
     ForgetClaims "DELETE FROM kew.claim c WHERE NOT EXISTS \
         (SELECT FROM kew.node n WHERE n.id = c.node AND n.state <> 'gone') AND current_setting('kew.held', true) = $1";
     /// Upkeep: after a week nobody wants to know of them either.
-    ForgetNodes "DELETE FROM kew.node n WHERE n.state = 'gone' AND n.gone < now() - interval '7 days' \
+    ForgetNodes "DELETE FROM kew.node n WHERE n.state = 'gone' AND n.settled AND n.gone < now() - interval '7 days' \
         AND NOT EXISTS (SELECT FROM kew.queue q WHERE q.owner = n.id) AND current_setting('kew.held', true) = $1";
     /// Upkeep: queues that were deleted some minutes ago. Who has read the directory before that reads all of it again.
     NoteForgotten "UPDATE kew.meta SET forgotten = greatest(forgotten, x.rev) FROM (SELECT max(o.rev) AS rev \
@@ -167,7 +172,7 @@ impl Statements {
     /// Prepares all, in one round trip.
     pub(super) async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {
         let all = TEXTS.iter().map(|text| {
-            let prepared: std::pin::Pin<Box<dyn Future<Output = _>>> = Box::pin(client.prepare(text));
+            let prepared: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(client.prepare(text));
             prepared
         });
         together(all.collect()).await.into_iter().collect::<Result<_, _>>().map(Statements)

@@ -25,7 +25,7 @@ const FORGET_MS: u64 = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     forgot: Time,
-    /// Marks of commits before this one are deleted.
+    /// Marks before this one are deleted.
     marks_below: u64,
 }
 
@@ -43,7 +43,7 @@ impl Upkeep {
         if now >= self.forgot && now.ms_since(self.forgot) < FORGET_MS {
             return Ok(false);
         }
-        let below = link.acknowledged();
+        let below = link.settled();
         let marks: Vec<ExpiryMark> = std::iter::from_fn(|| queues.expired(now)).take(MARKS_PER_STEP).collect();
         let calls = self.forget(link.node, below, &marks, now);
         if link.tidy(&calls).await?.is_none() {

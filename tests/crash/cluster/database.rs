@@ -9,7 +9,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A question to a database that may be frozen.
 const QUESTION: Duration = Duration::from_secs(2);
 
-/// Refuses a message that somebody else than the owner of its queue writes. A sequence is what remains of a transaction that
+/// Refuses a message that somebody else than the owner of its queue writes, but for who settles what a node that has gone
+/// left in the journal. A sequence is what remains of a transaction that
 /// is rolled back. Rows that were purged are cleared away by any node.
 const GUARD: &str = "
 CREATE SEQUENCE public.guarded;
@@ -19,6 +20,9 @@ DECLARE
   held text := current_setting('kew.held', true);
   mine kew.queue;
 BEGIN
+  IF EXISTS (SELECT FROM kew.node n WHERE n.id::text = current_setting('kew.settles', true) AND n.state = 'gone' AND NOT n.settled) THEN
+    RETURN it;
+  END IF;
   SELECT q.* INTO mine FROM kew.queue q WHERE q.uid = it.queue;
   IF FOUND AND mine.owner::text IS DISTINCT FROM held AND (TG_OP <> 'DELETE' OR it.number >= mine.purged_below) THEN
     PERFORM nextval('public.guarded');

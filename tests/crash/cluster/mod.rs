@@ -384,6 +384,10 @@ fn what_must_not_happen_is_noticed() {
     let mut prober = Prober::new(PROBED[0]);
     (0..3).for_each(|_| prober.probe(&mut line));
     assert!(!world.database.has_guarded());
+    // What was sent becomes rows some seconds later.
+    while world.database.ask("SELECT count(*) > 1 FROM kew.message").is_ok_and(|rows| rows == ["f"]) {
+        std::thread::sleep(TICK);
+    }
     let refused = world.database.ask("UPDATE kew.message SET receive_count = 7");
     assert!(refused.is_err_and(|error| error.contains("guard: UPDATE")));
     assert!(world.database.has_guarded());

@@ -2,7 +2,8 @@
 
 use super::super::commit::{application_name, settle_reading};
 use super::super::connect::{PATIENCE, Session};
-use super::super::read::{Loading, Sink, Source};
+use super::super::read::{Found, Loading, Sink, Source};
+use super::super::settling::Settling;
 use super::control::Shared;
 use crate::engine::Time;
 use crate::store::expiry::{ExpiryMark, ExpiryMarks};
@@ -47,12 +48,18 @@ impl Shared {
     ) -> Result<Option<AdoptedQueue>, StoreError> {
         let session = self.take_for_loading().await?;
         session.take_warning();
+        let connector = &self.connector;
         self.in_time(self.begin(&session.client)).await?;
         let sink = One { adopted: AdoptedQueue::default(), marks: ExpiryMarks::default(), marked: None, visit };
-        let connector = &self.connector;
         let source = Source { client: &session.client, connector, patience: Some(PATIENCE) };
         let mut loading = Loading { source, now, sink };
-        let found = loading.queue_of(self.node, uid.cast_signed()).await?;
+        let mut found = loading.queue_of(self.node, uid.cast_signed()).await?;
+        while found == Found::Unsettled {
+            self.in_time(session.client.batch_execute("ROLLBACK")).await?;
+            Settling { connector, session: &session, node: self.node }.all().await?;
+            self.in_time(self.begin(&session.client)).await?;
+            found = loading.queue_of(self.node, uid.cast_signed()).await?;
+        }
         let One { mut adopted, marks, .. } = loading.sink;
         // The locks of the rows are written to the log: this waits for the stand-by to have them, and with them all
         // that was read.
@@ -64,7 +71,7 @@ impl Shared {
         }
         self.loading = Some(session);
         adopted.expiring = marks.into_pairs();
-        Ok(found.then_some(adopted))
+        Ok((found == Found::All).then_some(adopted))
     }
 
     async fn take_for_loading(&mut self) -> Result<Session, StoreError> {
