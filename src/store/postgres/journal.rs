@@ -48,9 +48,13 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Whether a batch may be appended: rows that others read are not changed by it.
-    pub(super) fn takes(batch: &[Change]) -> bool {
-        batch.iter().all(|change| matches!(change, Change::Effect { .. } | Change::Proof))
+    /// Whether a batch may be appended: there is room, and rows that others read are not changed by it.
+    pub(super) fn takes(&self, batch: &[Change]) -> bool {
+        !self.is_full() && batch.iter().all(|change| matches!(change, Change::Effect { .. } | Change::Proof))
+    }
+
+    fn is_full(&self) -> bool {
+        self.sum.rows >= ROWS_MAX || self.bytes >= BYTES_MAX
     }
 
     /// A batch of so many bytes has been appended.
@@ -68,7 +72,7 @@ impl Journal {
     /// Whether it is to be settled now.
     pub(super) fn is_due(&self, now_ms: u64) -> bool {
         let Some(since_ms) = self.since_ms else { return false };
-        self.sum.rows >= ROWS_MAX || self.bytes >= BYTES_MAX || now_ms.saturating_sub(since_ms) >= SETTLE_MS
+        self.is_full() || now_ms.saturating_sub(since_ms) >= SETTLE_MS
     }
 
     /// What is to be settled, together with this batch.
@@ -182,9 +186,10 @@ mod tests {
 
     #[test]
     fn it_takes_what_no_other_node_reads() {
-        assert!(Journal::takes(&[stored(1), removed(1), Change::Proof]));
-        assert!(!Journal::takes(&[stored(1), Change::QueueDeleted { uid: 7, at: Time(1) }]));
-        assert!(!Journal::takes(&[Change::Handed { uid: 7, to: 2 }]));
+        let journal = Journal::default();
+        assert!(journal.takes(&[stored(1), removed(1), Change::Proof]));
+        assert!(!journal.takes(&[stored(1), Change::QueueDeleted { uid: 7, at: Time(1) }]));
+        assert!(!journal.takes(&[Change::Handed { uid: 7, to: 2 }]));
     }
 
     #[test]
@@ -199,8 +204,9 @@ mod tests {
         let last = ROWS_MAX as u64;
         journal.appended((1..last).map(stored).collect(), 5, 0);
         assert!(!journal.is_due(0));
+        assert!(journal.takes(&[stored(last)]));
         journal.appended(vec![stored(last)], 5, 0);
-        assert!(journal.is_due(0));
+        assert!(journal.is_due(0) && !journal.takes(&[stored(last + 1)]), "who never has it settled fills no memory");
         journal.appended((1..=last).map(removed).collect(), 5, 0);
         assert!(!journal.is_due(0), "what has gone again is not to be written");
         assert!(journal.settle(Vec::new()).queues[&7].messages.is_empty());

@@ -317,7 +317,7 @@ impl Store for PostgresStore {
     fn commit(&mut self, _: Time, batch: Vec<Change>) -> Result<(), StoreError> {
         self.unless_failed()?;
         self.know().map_err(|error| self.fail(error))?;
-        let committed = if Journal::takes(&batch) { self.append(batch) } else { self.settle(batch) };
+        let committed = if self.journal.takes(&batch) { self.append(batch) } else { self.settle(batch) };
         committed.map_err(|error| self.fail(error))
     }
 
