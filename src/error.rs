@@ -136,6 +136,8 @@ pub const TEXT_BYTES_MAX: usize = 4096;
 /// Bytes of what a client sent that [`shown`] gives.
 const SHOWN_BYTES_MAX: usize = 256;
 
+/// AWS's text of `ServiceUnavailable`, which all of its services share.
+const UNAVAILABLE: &str = "The request has failed due to a temporary failure of the server.";
 /// What a request to a queue that moves is answered in the end; SDKs try again.
 const MOVED: &str = "The queue is moving to another node. Try again.";
 /// The JSON protocol's text for a queue that does not exist.
@@ -213,6 +215,12 @@ impl Error {
         } else {
             &self.message
         }
+    }
+
+    /// The request cannot be carried out now, or nobody knows whether it was; SDKs try again.
+    #[cold]
+    pub fn unavailable(detail: impl Into<String>) -> Error {
+        Error::new(ErrorKind::ServiceUnavailable, UNAVAILABLE).with_detail(detail)
     }
 
     /// The queue is another node's, or on its way there: whoever hears that asks again, there. A client learns it only if it takes

@@ -7,7 +7,7 @@
 use super::observer::{By, FailedEntry, Observer, QueueEvent, QueueNames};
 use super::tally::Tally;
 use crate::engine::{self, Cause, Effect, Fact, Time};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::store::{Change, CommitTicket, Committer, NotDurable, StoreError};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -97,15 +97,13 @@ impl Pending<()> {
 /// SQS's answer when it cannot be said that something is durable.
 #[cold]
 pub(super) fn not_durable(error: &NotDurable) -> Error {
-    /// AWS's text of this error, which all of its services share.
-    const UNAVAILABLE: &str = "The request has failed due to a temporary failure of the server.";
     match error {
         // Whoever tries again finds the node that has the queue now.
         NotDurable::Failed(poisoned) if matches!(*poisoned.reason, StoreError::Fenced { .. }) => {
-            Error::new(ErrorKind::ServiceUnavailable, UNAVAILABLE).with_detail(poisoned.to_string())
+            Error::unavailable(poisoned.to_string())
         }
         NotDurable::Failed(poisoned) => Error::internal(poisoned.to_string()),
-        NotDurable::Stalled => Error::new(ErrorKind::ServiceUnavailable, UNAVAILABLE).with_detail(error.to_string()),
+        NotDurable::Stalled => Error::unavailable(error.to_string()),
     }
 }
 

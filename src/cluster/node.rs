@@ -11,7 +11,7 @@ use crate::actions::meant;
 use crate::api::{Address, Operation, Request};
 use crate::broker::{Broker, Queue};
 use crate::clock::NetworkTime;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::store::Change;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -315,7 +315,7 @@ impl Cluster {
         while !self.ask(|told| Ask::Claim(claimed.clone(), told)).await? {
             attempts += 1;
             if attempts == CLAIM_ATTEMPTS {
-                return Err(unavailable("another node has been about to create a queue of this name for long"));
+                return Err(Error::unavailable("another node has been about to create a queue of this name for long"));
             }
             self.time.pause(CLAIM_PAUSE).await;
         }
@@ -382,7 +382,7 @@ impl Cluster {
             answer = answer => answer.ok(),
             () = self.time.pause(DATABASE_TIME_LIMIT) => None,
         };
-        answered.ok_or_else(|| unavailable("the database does not answer"))
+        answered.ok_or_else(|| Error::unavailable("the database does not answer"))
     }
 
     /// A node did not carry out what was its to do.
@@ -424,12 +424,6 @@ fn here(queue: &Queue) -> Place {
     Place::Here(Held { uid: Some(queue.uid), name: None })
 }
 
-/// The answer to a request that cannot be carried out now; SDKs try again. AWS's text of this error, which all of its services share.
-fn unavailable(detail: &str) -> Error {
-    let text = "The request has failed due to a temporary failure of the server.";
-    Error::new(ErrorKind::ServiceUnavailable, text).with_detail(detail.to_owned())
-}
-
 /// One of the requests that wait.
 struct Waits<'a>(&'a AtomicUsize);
 
@@ -437,7 +431,7 @@ impl<'a> Waits<'a> {
     fn among(waiting: &'a AtomicUsize) -> Result<Waits<'a>, Error> {
         let waits = Waits(waiting);
         if waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
-            Err(unavailable("too many wait for queues"))
+            Err(Error::unavailable("too many wait for queues"))
         } else {
             Ok(waits)
         }

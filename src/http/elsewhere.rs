@@ -66,15 +66,15 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
     let mut request = Some(request);
     loop {
         if !node.has_lease() {
-            return Carried::Here(Err(unavailable("this node has not reached the database for a while")));
+            return Carried::Here(Err(Error::unavailable("this node has not reached the database for a while")));
         }
         let Some(decoded) = request.take().or_else(|| again(work)) else {
-            return Carried::Here(Err(unavailable("the request could not be read again")));
+            return Carried::Here(Err(Error::unavailable("the request could not be read again")));
         };
         let place = tokio::select! {
             biased;
             place = node.place(asker, &decoded) => place,
-            () = time.pause(patience.left()) => Err(unavailable("it takes too long to find out who has the queue")),
+            () = time.pause(patience.left()) => Err(Error::unavailable("it takes too long to find out who has the queue")),
         };
         let place = match place {
             Ok(place) => place,
@@ -93,7 +93,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
                     drop(held);
                     return Carried::Here(match node.has_lease() {
                         true => outcome,
-                        false => Err(unavailable("this node has not reached the database for a while")),
+                        false => Err(Error::unavailable("this node has not reached the database for a while")),
                     });
                 }
                 if sent_here {
@@ -109,7 +109,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
                     tracing::debug!(action = operation.name(), node = peer.id.0, %error, "not carried out by its node");
                     node.misled(&peer, how(&error));
                     if matches!(error, LinkError::Unknown(_)) && !is_repeatable {
-                        return Carried::Here(Err(unavailable("another node may have carried it out, or not")));
+                        return Carried::Here(Err(Error::unavailable("another node may have carried it out, or not")));
                     }
                 }
             },
@@ -119,7 +119,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
             patience.began_ms += time.now_ms().saturating_sub(attempt_ms);
         }
         if !patience.pause().await {
-            return Carried::Here(Err(unavailable("no node could be found that has the queue")));
+            return Carried::Here(Err(Error::unavailable("no node could be found that has the queue")));
         }
     }
 }
@@ -238,12 +238,6 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::StartMessageMoveTask(_) => false,
         _ => true,
     }
-}
-
-/// What the client is told of a request that was not carried out, or of which it is not known.
-#[cold]
-fn unavailable(why: &'static str) -> Error {
-    Error::new(ErrorKind::ServiceUnavailable, "Service is unavailable. Please try again.").with_detail(why)
 }
 
 /// The answer to another node that has sent what is not for this one.

@@ -159,7 +159,7 @@ pub(super) fn error(rule: &Rule, kind: ErrorKind) -> Error {
         (Some(text), _) => text.clone().into(),
         (None, ErrorKind::QueueDoesNotExist) => Error::no_queue().message,
         (None, ErrorKind::RequestThrottled) => "Request is throttled.".into(),
-        (None, ErrorKind::ServiceUnavailable) => "Service is unavailable. Please try again.".into(),
+        (None, ErrorKind::ServiceUnavailable) => Error::unavailable("").message,
         (None, ErrorKind::InternalFailure) => "We encountered an internal error. Please try again.".into(),
         (None, ErrorKind::OverLimit) => "Too many messages have been received without being deleted.".into(),
         (None, _) => format!("The fault `{}` was asked for.", rule.id).into(),
