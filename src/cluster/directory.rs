@@ -58,19 +58,21 @@ impl Directory {
         if !mine || self.going.get(&uid).is_some_and(|given| epoch > given) {
             self.going.remove(&uid);
         }
-        let elsewhere = if is_here || self.going.contains_key(&uid) || cluster.broker.is_deleting(uid) {
+        let (elsewhere, arrives) = if self.going.contains_key(&uid) {
+            // The database does not say so yet. What is known of it stays.
+            (self.known.remove(&uid).and_then(|known| known.elsewhere), false)
+        } else if is_here || cluster.broker.is_deleting(uid) {
             // Of a queue that is here and another's by the database, the next commit tells the rest.
-            None
+            (None, false)
         } else {
             match cluster.broker.know_elsewhere(record, *owner) {
-                Ok(queue) => Some(queue),
+                Ok(queue) => (Some(queue), mine),
                 Err(other) => {
                     tracing::debug!(uid, other = other.uid, "two queues of one name, of which one is gone by now");
-                    None
+                    (None, false)
                 }
             }
         };
-        let arrives = mine && elsewhere.is_some();
         self.known.insert(uid, Known { epoch: *epoch, elsewhere });
         arrives.then_some(uid)
     }
@@ -80,6 +82,14 @@ impl Directory {
         // One that was made here and not read yet is in its first.
         let epoch = self.known.get(&uid).map_or(1, |known| known.epoch);
         self.going.insert(uid, epoch);
+    }
+
+    /// It was: what is known of it from now on goes when the database says that it is deleted, which may be the next thing that it says.
+    pub(super) fn went(&mut self, cluster: &Cluster, queue: &Queue) {
+        let found = cluster.broker.namespace().get(&queue.account, &queue.region, &queue.name);
+        let elsewhere = found.filter(|found| found.uid == queue.uid);
+        let epoch = self.going.get(&queue.uid).copied().unwrap_or(1);
+        self.known.insert(queue.uid, Known { epoch, elsewhere });
     }
 
     /// It was not, after all.

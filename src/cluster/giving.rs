@@ -34,6 +34,7 @@ impl Giving {
         self.directory.borrow_mut().goes(queue.uid);
         match self.cluster.broker.release(queue, to.0) {
             Ok(Some(pending)) => {
+                self.directory.borrow_mut().went(&self.cluster, queue);
                 self.cluster.counts.handovers.fetch_add(1, Ordering::Relaxed);
                 Some(pending)
             }

@@ -67,6 +67,19 @@ fn what_was_deleted_elsewhere_is_gone_right_after_and_can_be_created_again() {
 }
 
 #[test]
+fn what_was_given_away_and_deleted_there_is_gone_where_it_was() {
+    let Some(nodes) = Nodes::start(2) else { return };
+    // Each time in the moment before a look that is due makes no difference.
+    for round in 0..4 {
+        nodes.call(0, "CreateQueue", &value!({"QueueName": "q"}));
+        let (from, to) = (nodes.owner("q"), 1 - nodes.owner("q"));
+        nodes.give("q", to);
+        nodes.call(to, "DeleteQueue", &value!({"QueueUrl": "q"}));
+        assert_eq!(nodes.call(from, "ListQueues", &value!({})), value!({}), "{round}");
+    }
+}
+
+#[test]
 fn a_dead_letter_queue_may_be_at_another_node() {
     let Some(nodes) = Nodes::start(2) else { return };
     nodes.call(0, "CreateQueue", &value!({"QueueName": "dead"}));

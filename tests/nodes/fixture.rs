@@ -1,7 +1,7 @@
 //! Several nodes in this process, each with a port for clients and one for the others.
 
 use crate::server::{free_port, new_url, sql};
-use crate::support::{Answer, Peer, json};
+use crate::support::{Answer, Peer, json, request};
 use kew::{Server, ServerBuilder};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -75,6 +75,21 @@ impl Nodes {
         let owner = format!("SELECT peer_url FROM kew.node JOIN kew.queue ON owner = id WHERE queue.name = '{queue}'");
         let url = sql(&self.database, &owner).pop().expect("a queue with an owner");
         self.peers.iter().position(|peer| url == format!("http://{peer}")).expect("one of these nodes")
+    }
+
+    /// Has a queue given to a node, once its owner knows of that node.
+    pub fn give(&self, queue: &str, to: usize) {
+        let members = serde_json::json!({"queue": queue, "node": self.peers[to].to_string()}).to_string();
+        let headers = [("Content-Type", "application/json")];
+        let (began, mut owner) = (Instant::now(), self.peer(self.owner(queue)));
+        loop {
+            let answer = owner.ask(request("POST", "/_kew/cluster/move", &headers, &members));
+            match answer.status {
+                200 => return,
+                _ => assert!(began.elapsed() < PATIENCE, "{answer:?}"),
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Returns when so many ReceiveMessages are parked at a queue, wherever that is.
