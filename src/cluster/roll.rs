@@ -116,7 +116,7 @@ impl Roll {
     /// A round succeeded: it began and ended then, this node's own beat was raised in it if it is one of the members, and these
     /// were all that there are.
     pub fn round(&mut self, began_ms: u64, ended_ms: u64, members: &[Member]) -> Round {
-        let counts = self.counted_ms.is_none_or(|last| began_ms >= last.saturating_add(ROUND_MS));
+        let counts = began_ms >= self.due_ms();
         if counts {
             self.counted_ms = Some(ended_ms);
         }
@@ -135,6 +135,12 @@ impl Roll {
         self.myself = alive;
         self.lease_ms = alive.map(|_| began_ms.saturating_add(LEASE_MS));
         Round { suspects: self.suspects(), gone }
+    }
+
+    /// When the next round may begin that counts.
+    #[must_use]
+    pub fn due_ms(&self) -> u64 {
+        self.counted_ms.map_or(0, |last| last.saturating_add(ROUND_MS))
     }
 
     /// A round failed, or its outcome is not known, or its connection had to be made anew: behind that may stand a database that lost

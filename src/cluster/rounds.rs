@@ -63,9 +63,10 @@ impl Rounds {
 
     /// Goes on for good.
     pub(super) async fn run(&self, mut shared: Shared) {
+        let mut pause_ms = ROUND_MS;
         loop {
             tokio::select! {
-                () = self.cluster.time.pause(Duration::from_millis(ROUND_MS)) => {}
+                () = self.cluster.time.pause(Duration::from_millis(pause_ms)) => {}
                 () = self.sooner.notified() => {}
             }
             let began_ms = self.cluster.time.now_ms();
@@ -74,8 +75,11 @@ impl Rounds {
                 Ok(read) => {
                     clock.follow(sample(&read), 0);
                     self.take(&read, began_ms);
+                    // One that came sooner does not count, and must not put off the next one that does.
+                    pause_ms = self.roll.borrow().due_ms().saturating_sub(self.cluster.time.now_ms());
                 }
                 Err(error) => {
+                    pause_ms = ROUND_MS;
                     self.roll.borrow_mut().round_failed();
                     tracing::debug!("a round failed: {error}");
                 }
@@ -107,8 +111,8 @@ impl Rounds {
         self.probe(&read.nodes);
         self.see_to_orphans(&read.orphans);
         let _ = self.desk.send(Task::Rev(read.rev));
-        if !read.transfers.is_empty() {
-            let _ = self.desk.send(Task::Take(read.transfers.clone(), None));
+        for target in &read.transfers {
+            let _ = self.desk.send(Task::Take(*target, None));
         }
         self.balance();
     }

@@ -56,6 +56,25 @@ fn a_node_is_suspected_after_six_rounds_in_a_row_without_a_beat() {
     }
 }
 
+/// Whoever is told to look does so at once, and again when the next round is due that counts: however often that is, it puts off
+/// nothing.
+#[test]
+fn rounds_that_come_sooner_put_off_no_suspicion() {
+    for look_ms in [10, 90, 333, 900, 999, 1_001, 5_000] {
+        let (mut roll, mut now, mut look_at) = (Roll::new(ME), 0, look_ms);
+        while roll.round(now, now + 20, &[member(ME, 0), member(PEER, 7)]).suspects.is_empty() {
+            now += 20;
+            while look_at < now {
+                look_at += look_ms;
+            }
+            now = roll.due_ms().max(now).min(look_at);
+            // A round that is under way when one is due that counts is waited for.
+            assert!(now <= 6 * (1_020 + 20), "looked every {look_ms} ms, and not suspected at {now}");
+        }
+        assert!(now >= 6_000, "looked every {look_ms} ms, and suspected at {now}");
+    }
+}
+
 #[test]
 fn a_node_that_comes_later_or_comes_back_is_counted_from_then() {
     let mut roll = Roll::new(ME);
