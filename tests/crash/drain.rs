@@ -13,6 +13,9 @@ const SHORT_DELAYS_MS: u64 = 2_500;
 /// By then every timeout that nobody can end has ended: those of receives and delays are three seconds at most.
 pub const TIME_LIMIT_MS: u64 = 20_000;
 
+/// Whoever empties a queue hides what it receives for so long, until it has deleted it.
+const HIDDEN_SECONDS: u64 = 60;
+
 /// Empties all queues while nobody else is at work. One from which nothing comes for so many milliseconds counts as empty.
 pub fn drain(line: &mut Line<'_>, admin: &mut AdminClient, limit_ms: u64) {
     let began_ms = now_ms();
@@ -63,8 +66,13 @@ fn empty(line: &mut Line<'_>, queue: &'static str, began_ms: u64, limit_ms: u64)
     let mut wait_seconds = 0;
     let mut give_up_ms = now_ms() + limit_ms;
     while now_ms() < give_up_ms {
-        let want = Want { queue, max: 10, visibility_seconds: 60, wait_seconds, attempt: None };
+        let want = Want { queue, max: 10, visibility_seconds: HIDDEN_SECONDS, wait_seconds, attempt: None };
+        let unanswered = line.audit().unanswered;
         let Some(deliveries) = line.receive(&want) else { return found };
+        if line.audit().unanswered > unanswered {
+            // What it has hidden in vain comes back.
+            give_up_ms = give_up_ms.max(now_ms() + HIDDEN_SECONDS * 1000 + limit_ms);
+        }
         if deliveries.is_empty() {
             let Some((left, _)) = family_counts(line, &[queue]) else { return found };
             let delays_over = queue != DELAYED || now_ms() > began_ms + SHORT_DELAYS_MS;
@@ -75,7 +83,7 @@ fn empty(line: &mut Line<'_>, queue: &'static str, began_ms: u64, limit_ms: u64)
             continue;
         }
         found += deliveries.len();
-        give_up_ms = now_ms() + limit_ms;
+        give_up_ms = give_up_ms.max(now_ms() + limit_ms);
         let hands: Vec<Hand> = deliveries.iter().map(|delivery| Hand::of(queue, delivery)).collect();
         line.delete(&hands);
     }

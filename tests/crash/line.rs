@@ -179,7 +179,14 @@ impl<'a> Line<'a> {
 
     /// An action on a queue.
     pub fn call(&mut self, action: &str, queue: &str, request: &Value) -> (Answer, Span) {
-        self.call_with(action, request, action.starts_with("Delete") || action.starts_with("Send") && is_fifo(queue))
+        let repeats = match action {
+            "DeleteMessage" | "DeleteMessageBatch" | "DeleteQueue" => true,
+            "SendMessage" | "SendMessageBatch" => is_fifo(queue),
+            // Where nobody else is at work.
+            "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch" => self.user == User::Inspector,
+            _ => false,
+        };
+        self.call_with(action, request, repeats)
     }
 
     /// An action on a queue that is expected to succeed. `None` if there was no answer.

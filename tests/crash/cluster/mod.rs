@@ -266,9 +266,6 @@ impl Run {
         let mut complaints: Vec<String> = ends.collect();
         complaints.append(&mut self.world.complaints);
         complaints.extend(self.lock().violations.iter().take(20).cloned());
-        if self.named {
-            complaints.extend(self.world.missing.iter().map(|what| format!("there is no {what}")));
-        }
         if self.world.database.has_guard() && self.world.database.has_guarded() {
             complaints.push("the guard has refused what another than the owner wrote".to_owned());
         }
@@ -302,9 +299,6 @@ impl Run {
         let (counts, moves) = (&self.counts, self.world.moves);
         eprintln!("cluster: rounds: {counts:?}; {moves} queues moved; acknowledged: {}", acknowledged.join(", "));
         eprint!("{}", self.table.show());
-        if !self.world.missing.is_empty() {
-            eprintln!("cluster: kew does not have {:?}", self.world.missing);
-        }
     }
 }
 
@@ -318,12 +312,13 @@ fn happen(
     newest_ms: &[Arc<AtomicU64>],
 ) -> BTreeMap<String, usize> {
     std::thread::sleep(Duration::from_millis(rng.u64(CALM_MS)));
-    let owners = world.owners();
-    // Those who look how soon it goes on ask the others.
+    // Those who look how soon it goes on ask the others, and wait for nobody else when it begins.
     let hit = faults.iter().filter(|fault| fault.is_of_node()).fold(0_u64, |hit, fault| hit | 1 << fault.node);
     if hit.count_ones() < u32::try_from(world.nodes.len()).unwrap_or_default() {
         avoided.store(hit, Ordering::SeqCst);
     }
+    world.complaints.extend(service::wait_until_served(newest_ms).err());
+    let owners = world.owners();
     audit.lock().unwrap_or_else(PoisonError::into_inner).trouble_begins(now_ms());
     let began = Instant::now();
     let starts: Vec<Duration> = (0..faults.len())
