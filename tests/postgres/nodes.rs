@@ -205,6 +205,76 @@ fn a_round_asks_for_the_time_and_makes_its_connection_anew() {
 }
 
 #[test]
+fn a_round_of_which_a_part_fails_has_raised_no_beat() {
+    let Some((url, [mut one])) = nodes() else { return };
+    let beat = || value(&url, "SELECT beat FROM kew.beat").parse::<i64>().unwrap();
+    one.round();
+    let before = beat();
+    sql(&url, "ALTER TABLE kew.transfer RENAME TO elsewhere");
+    assert!(one.runtime.block_on(one.shared.round(0, &|| 0)).is_err());
+    assert_eq!(beat(), before);
+    sql(&url, "ALTER TABLE kew.elsewhere RENAME TO transfer");
+    one.round();
+    assert_eq!(beat(), before + 1);
+}
+
+/// The beat that waits for whoever declares its node gone is not the last word.
+#[test]
+fn a_round_that_began_before_its_node_was_declared_gone_is_told_so() {
+    let Some((url, [mut one, mut two])) = nodes() else { return };
+    let (first, second) = (one.id(), two.id());
+    let beat = two.round().nodes.iter().find(|node| node.id == first).unwrap().beat;
+    let waits = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kew/{first}/round' AND wait_event_type = 'Lock'"
+    );
+    let (is_held, is_waited_for) = (std::sync::Barrier::new(3), std::sync::Barrier::new(2));
+    let round = std::thread::scope(|threads| {
+        let round = threads.spawn(|| {
+            is_held.wait();
+            one.round()
+        });
+        threads.spawn(|| {
+            is_held.wait();
+            while value(&url, &waits) == "0" {
+                std::thread::yield_now();
+            }
+            is_waited_for.wait();
+        });
+        let give = |uids| {
+            is_held.wait();
+            is_waited_for.wait();
+            all_to(uids, second)
+        };
+        assert!(two.runtime.block_on(two.shared.fence(first, beat, &give)).unwrap());
+        round.join().unwrap()
+    });
+    assert_eq!(round.nodes.iter().find(|node| node.id == first).unwrap().state, NodeRowState::Gone);
+}
+
+#[test]
+fn a_round_is_two_transactions() {
+    const ROUNDS: i64 = 100;
+    let Some((url, [one])) = nodes() else { return };
+    let transactions = || {
+        let sql = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+        value(&url, sql).parse::<i64>().unwrap()
+    };
+    let before = transactions();
+    let sessions = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kew/{}/round'", one.id());
+    let Node { store: _store, mut shared, runtime } = one;
+    for _ in 0..ROUNDS {
+        runtime.block_on(shared.round(0, &|| 0)).unwrap();
+    }
+    // What a session has done is counted at its end.
+    drop((shared, runtime));
+    while value(&url, &sessions) != "0" {
+        std::thread::yield_now();
+    }
+    let transactions = transactions() - before;
+    assert!((2 * ROUNDS..3 * ROUNDS).contains(&transactions), "{transactions}");
+}
+
+#[test]
 fn a_node_that_stands_still_is_declared_gone_and_commits_nothing_more() {
     let Some((url, [mut one, mut two])) = nodes() else { return };
     one.commit([queue(7), store(7, 1, "first"), queue(8)]);

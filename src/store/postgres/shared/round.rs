@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use tokio_postgres::Row;
+use tokio_postgres::{Row, Statement};
 
 use super::super::connect::{Session, together};
 use super::control::{Counted, Shared};
@@ -107,6 +107,16 @@ pub struct RoundRead {
     pub orphans: Vec<Orphan>,
 }
 
+/// What the database has answered.
+struct Answers {
+    began_us: i64,
+    clock: Vec<Row>,
+    ended_us: i64,
+    nodes: Vec<Row>,
+    transfers: Vec<Row>,
+    orphans: Vec<Row>,
+}
+
 type Rows = Result<(Vec<Row>, i64), tokio_postgres::Error>;
 
 impl Shared {
@@ -121,25 +131,23 @@ impl Shared {
         monotonic_us: &(dyn Fn() -> i64 + Sync),
     ) -> Result<RoundRead, StoreError> {
         let session = self.take().await?;
-        let began_us = monotonic_us();
-        let [clock, nodes, transfers, orphans] = self.in_time(self.questions(&session, ahead_us, monotonic_us)).await?;
-        let (clock, ended_us) = clock;
-        let clock = clock.first().ok_or_else(|| self.damaged("the table kew.meta is empty".into()))?;
+        let answers = self.in_time(self.questions(&session, ahead_us, monotonic_us)).await?;
+        let clock = answers.clock.first().ok_or_else(|| self.damaged("the table kew.meta is empty".into()))?;
         let (database_us, rev): (i64, i64) = (clock.get(0), clock.get(1));
         self.count(&session, rev).await?;
         self.give_back(session);
         let before = self.round_read_by.replace(self.connections);
         let reconnected = before.is_some_and(|before| before != self.connections);
         Ok(RoundRead {
-            nodes: nodes.0.iter().map(|row| self.node_row(row)).collect(),
+            nodes: answers.nodes.iter().map(|row| self.node_row(row)).collect(),
             rev: rev.cast_unsigned(),
-            began_us,
+            began_us: answers.began_us,
             database_us,
-            ended_us,
+            ended_us: answers.ended_us,
             reconnected,
-            transfers: transfers.0.iter().map(|row| row.get::<_, i64>(0).cast_unsigned()).collect(),
-            orphans: orphans
-                .0
+            transfers: answers.transfers.iter().map(|row| row.get::<_, i64>(0).cast_unsigned()).collect(),
+            orphans: answers
+                .orphans
                 .iter()
                 .map(|row| Orphan { uid: row.get::<_, i64>(0).cast_unsigned(), owner: row.get(1) })
                 .collect(),
@@ -154,33 +162,41 @@ impl Shared {
             counted.rev == rev || (many && now_ms.saturating_sub(counted.at_ms) < COUNT_MS)
         };
         if !self.counted.as_ref().is_some_and(is_recent) {
-            let rows = self.in_time(session.client.query(COUNTS, &[])).await?;
+            let counts = self.in_time(session.prepared(COUNTS)).await?;
+            let rows = self.in_time(session.client.query(&counts, &[])).await?;
             let queues = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned())).collect();
             self.counted = Some(Counted { rev, at_ms: now_ms, queues });
         }
         Ok(())
     }
 
-    /// One round trip once the statements are known. What is read of the nodes comes behind the beat: who was declared
-    /// gone by then is told so.
+    /// One round trip once the statements are known, and two transactions: the time, and all that comes with the beat.
+    ///
+    /// What is read of the nodes comes behind the beat, and sees what was committed until then: who was declared gone
+    /// by then is told so. The beat is the only row that is locked, and what follows it waits for no row: whoever
+    /// declares this node gone waits for the COMMIT, and finds a beat that has gone on. None of it counts unless that
+    /// COMMIT is acknowledged.
     async fn questions(
         &self,
         session: &Session,
         ahead_us: i64,
         monotonic_us: &(dyn Fn() -> i64 + Sync),
-    ) -> Result<[(Vec<Row>, i64); 4], tokio_postgres::Error> {
+    ) -> Result<Answers, tokio_postgres::Error> {
         let client = &session.client;
+        // All before the first of them is asked: one that had to be prepared in between would come behind the COMMIT.
+        let clock = session.prepared(CLOCK).await?;
+        let nodes = session.prepared(NODES).await?;
+        let transfers = session.prepared(TRANSFERS).await?;
+        let orphans = session.prepared(ORPHANS).await?;
         let beat = format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off; \
              INSERT INTO kew.beat (node, beat, ahead_us) SELECT id, 0, {ahead_us} FROM kew.node \
              WHERE id = {} AND state <> 'gone' \
-             ON CONFLICT (node) DO UPDATE SET beat = kew.beat.beat + 1, ahead_us = excluded.ahead_us; COMMIT",
+             ON CONFLICT (node) DO UPDATE SET beat = kew.beat.beat + 1, ahead_us = excluded.ahead_us",
             self.node
         );
-        let me = self.node;
-        let ask = |sql: &'static str, param: Option<i64>| -> Pin<Box<dyn Future<Output = Rows> + Send + '_>> {
+        let ask = |statement: Statement, param: Option<i64>| -> Pin<Box<dyn Future<Output = Rows> + Send + '_>> {
             Box::pin(async move {
-                let statement = session.prepared(sql).await?;
                 let rows = match param {
                     Some(param) => client.query(&statement, &[&param]).await?,
                     None => client.query(&statement, &[]).await?,
@@ -188,20 +204,25 @@ impl Shared {
                 Ok((rows, monotonic_us()))
             })
         };
-        let raise: Pin<Box<dyn Future<Output = Rows> + Send + '_>> =
-            Box::pin(async { client.batch_execute(&beat).await.map(|()| (Vec::new(), 0)) });
+        let say = |text: String| -> Pin<Box<dyn Future<Output = Rows> + Send + '_>> {
+            Box::pin(async move { client.batch_execute(&text).await.map(|()| (Vec::new(), 0)) })
+        };
+        let began_us = monotonic_us();
         let answers = together(vec![
-            ask(CLOCK, None),
-            raise,
-            ask(NODES, Some(me)),
-            ask(TRANSFERS, Some(me)),
-            ask(ORPHANS, Some(ORPHANS_MAX)),
+            // Alone and first, so that nothing else is between the two looks at the clock.
+            ask(clock, None),
+            say(beat),
+            ask(nodes, Some(self.node)),
+            ask(transfers, Some(self.node)),
+            ask(orphans, Some(ORPHANS_MAX)),
+            say("COMMIT".into()),
         ])
         .await;
+        // A COMMIT behind an error says nothing of it: each answer counts.
         let mut answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
         let mut next = || answers.next().unwrap_or_default();
-        let (clock, _) = (next(), next());
-        Ok([clock, next(), next(), next()])
+        let ((clock, ended_us), _) = (next(), next());
+        Ok(Answers { began_us, clock, ended_us, nodes: next().0, transfers: next().0, orphans: next().0 })
     }
 
     fn node_row(&self, row: &Row) -> NodeRow {
