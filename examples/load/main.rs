@@ -117,6 +117,10 @@ pub struct Options {
     /// What the queues' names begin with
     #[arg(long, default_value = "load")]
     pub prefix: String,
+    /// What follows that in the queues' names, in the place of this process's number: runs that say the same use the same
+    /// queues, and may also find them there
+    #[arg(long)]
+    pub run: Option<String>,
     /// The floor: where to listen
     #[arg(long, default_value = "127.0.0.1:9399")]
     pub listen: SocketAddr,

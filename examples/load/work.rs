@@ -85,8 +85,9 @@ pub async fn run(options: Options) -> io::Result<()> {
     if options.work == Work::Raw {
         urls.push(format!("http://{}/000000000000/q", options.endpoint));
     } else {
+        let run = options.run.clone().unwrap_or_else(|| std::process::id().to_string());
         for index in 0..options.queues.max(1) {
-            let name = format!("{}-{}-{index}", options.prefix, std::process::id());
+            let name = format!("{}-{run}-{index}", options.prefix);
             urls.push(api.create(&mut control, &name).await?);
         }
     }
