@@ -111,8 +111,8 @@ impl Rounds {
         self.probe(&read.nodes);
         self.see_to_orphans(&read.orphans);
         let _ = self.desk.send(Task::Rev(read.rev));
-        for target in &read.transfers {
-            let _ = self.desk.send(Task::Take(*target, None));
+        if !read.transfers.is_empty() {
+            let _ = self.desk.send(Task::Take(read.transfers.clone(), None));
         }
         self.balance();
     }

@@ -229,8 +229,11 @@ fn is_repeatable(request: &Request) -> bool {
     match request {
         Request::SendMessage(r) => is_to_fifo(&r.queue_url),
         Request::SendMessageBatch(r) => is_to_fifo(&r.queue_url),
+        // What was made visible by the first may be in flight for somebody else by then.
         Request::AddPermission(_)
         | Request::CancelMessageMoveTask(_)
+        | Request::ChangeMessageVisibility(_)
+        | Request::ChangeMessageVisibilityBatch(_)
         | Request::CreateQueue(_)
         | Request::DeleteQueue(_)
         | Request::PurgeQueue(_)

@@ -24,6 +24,17 @@ impl Place {
         PostgresStore::open(&self.url, &Options::default()).unwrap()
     }
 
+    /// Ends the use of a store as a crash of its process does: what is in the journal alone is for the next one.
+    pub fn end(&self, store: Box<dyn Store>) {
+        std::mem::forget(store);
+        crate::server::sql(
+            &self.url,
+            "UPDATE kew.node SET state = 'gone', gone_by = 'the test' WHERE state <> 'gone'; \
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name LIKE 'kew/%' AND datname = current_database()",
+        );
+    }
+
     /// Opens and loads.
     pub fn reopen(&self) -> (Box<dyn Store>, World) {
         let mut store = self.open();

@@ -146,7 +146,9 @@ impl Run<'_> {
             self.pending.extend(effects.into_iter().map(|effect| Change::Effect { queue: uid, effect }));
         }
         self.commit();
-        self.store = None;
+        if let Some(store) = self.store.take() {
+            self.place.end(store);
+        }
         let store = self.store.insert(self.place.open());
         let mut world = load(&mut **store, self.now).unwrap();
         assert_eq!(world.queues.len(), self.pairs.len());

@@ -17,6 +17,11 @@ impl Place {
         Box::new(SqliteStore::open(self.0.path(), Durability::Process).unwrap())
     }
 
+    /// Ends the use of a store.
+    pub fn end(&self, store: Box<dyn Store>) {
+        drop(store);
+    }
+
     /// Opens and loads.
     pub fn reopen(&self) -> (Box<dyn Store>, World) {
         let mut store = self.open();
