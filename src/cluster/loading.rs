@@ -100,7 +100,9 @@ pub(super) fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("cluster-load".to_owned()).spawn(move || {
         while let Some(uid) = arrivals.next() {
-            match load(&cluster, &runtime, &mut shared, uid) {
+            let mut load = || load(&cluster, &runtime, &mut shared, uid);
+            // A connection that was kept may have ended since; then the next attempt makes a new one.
+            match load().or_else(|_| load()) {
                 Ok(()) => arrivals.has_come(uid),
                 Err(error) => {
                     tracing::warn!("a queue could not be loaded, it is tried again: {error}");
