@@ -6,6 +6,7 @@ use super::link::{LinkError, Peer};
 use super::node::{Cluster, NodeLook};
 use super::roll::{LEASE_MS, Member, NodeId, NodeState, ROUND_MS, Roll, Suspect};
 use crate::clock::Sample;
+use crate::store::StoreError;
 use crate::store::postgres::{NodeRow, NodeRowState, Orphan, RoundRead, Shared};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,6 +20,13 @@ const ORPHAN_ROUNDS: u32 = 3;
 
 /// Round trips before anything is served, of which the quickest tells the time best.
 const FIRST_SAMPLES: usize = 5;
+
+/// What does not answer a round for so long is asked anew, over a new connection: the machine of a database that fails over may be
+/// lost without a word. Any longer, and the answer would be worth next to no lease.
+const ROUND_TIME_LIMIT: Duration = Duration::from_secs(3);
+
+/// The pause after a round that failed: until the next one that does not, this node may have no lease.
+const FAILED_PAUSE_MS: u64 = 250;
 
 /// A node with so many beats has begun, and keeps a session in the database for as long as it lives.
 const BEATS_OF_A_START: i64 = FIRST_SAMPLES as i64 - 2;
@@ -42,7 +50,7 @@ impl Rounds {
     ///
     /// # Errors
     /// What the database says.
-    pub(super) async fn begin(&self, shared: &mut Shared) -> Result<(), crate::store::StoreError> {
+    pub(super) async fn begin(&self, shared: &mut Shared) -> Result<(), StoreError> {
         let clock = self.cluster.broker.clock();
         let mut best: Option<(Sample, i64)> = None;
         for _ in 0..FIRST_SAMPLES {
@@ -71,7 +79,15 @@ impl Rounds {
             }
             let began_ms = self.cluster.time.now_ms();
             let clock = self.cluster.broker.clock();
-            match shared.round(clock.ahead_us(), &|| clock.monotonic_us()).await {
+            let monotonic_us = || clock.monotonic_us();
+            let read = tokio::select! {
+                biased;
+                read = shared.round(clock.ahead_us(), &monotonic_us) => read,
+                () = self.cluster.time.pause(ROUND_TIME_LIMIT) => {
+                    Err(StoreError::Unreachable { detail: "the database did not answer in time".to_owned() })
+                }
+            };
+            match read {
                 Ok(read) => {
                     clock.follow(sample(&read), 0);
                     self.take(&read, began_ms);
@@ -79,7 +95,7 @@ impl Rounds {
                     pause_ms = self.roll.borrow().due_ms().saturating_sub(self.cluster.time.now_ms());
                 }
                 Err(error) => {
-                    pause_ms = ROUND_MS;
+                    pause_ms = FAILED_PAUSE_MS;
                     self.roll.borrow_mut().round_failed();
                     tracing::debug!("a round failed: {error}");
                 }
