@@ -120,6 +120,11 @@ impl Adopting<'_> {
     /// The queue that has its name here.
     pub fn finish(self, adopted: AdoptedQueue) -> Result<Arc<Queue>, Arc<Queue>> {
         let Adopting { broker, queue, tasks, .. } = self;
+        // Told of once more just when it had been taken in: what is here stays, with its tasks.
+        let found = broker.namespace.get(&queue.account, &queue.region, &queue.name);
+        if let Some(other) = found.filter(|found| found.elsewhere().is_none()) {
+            return Err(other);
+        }
         let now = broker.clock.now();
         for record in tasks {
             broker.move_tasks.restore(&queue, record, now);

@@ -1,5 +1,6 @@
 //! A queue that goes from one broker to another with everything in it.
 
+use crate::broker::move_tasks::MoveTask;
 use crate::broker::tests::{TEN, broker, create, insert, park};
 use crate::broker::{Adopting, Broker, Gone, Queue};
 use crate::engine::{Deleted, Effect, Time};
@@ -118,6 +119,20 @@ fn a_queue_that_comes_back_finds_its_name_free_and_not_if_another_has_it() {
     let adopted = adopting(&broker, queue.uid, &changes).finish(fresh(queue.uid)).ok();
     assert_eq!(adopted.expect("its name is free").uid, queue.uid);
     drop(stored(broker, &store));
+}
+
+#[test]
+fn a_queue_that_comes_twice_keeps_what_it_has() {
+    let (broker, store) = recorded();
+    let queue = create(&broker, "q", &[]);
+    let now = broker.clock.now();
+    let task = MoveTask::new("task".into(), queue.clone(), ("arn".into(), None), None, (now, 1));
+    broker.move_tasks.add(task).expect("the only one");
+    let changes = vec![Change::Queue(Box::new(record_of(&queue)))];
+    let refused = adopting(&broker, queue.uid, &changes).finish(fresh(queue.uid)).err().expect("it is here");
+    assert!(Arc::ptr_eq(&refused, &queue));
+    assert!(broker.move_tasks.is_running(&queue));
+    assert_eq!(stored(broker, &store), [], "and the store hears nothing of it");
 }
 
 fn record_of(queue: &Queue) -> crate::store::QueueRecord {
