@@ -6,6 +6,7 @@ use crate::proxy::Proxy;
 use crate::server::Postgres;
 use kew::Server;
 use kew::internals::clock::NetworkTime;
+use std::net::TcpListener;
 use std::time::Duration;
 
 #[test]
@@ -52,6 +53,19 @@ fn requests_are_refused_after_three_seconds_without_the_database() {
     }
     bodies.sort();
     assert_eq!(bodies, ["after", "before", "waiting"]);
+}
+
+/// As the machine of an old primary does that stands still, or is lost: in the place of the first of two it holds up nobody.
+#[test]
+fn a_server_that_does_not_answer_hides_none_behind_it() {
+    let Some(postgres) = Postgres::start() else { return };
+    // The system takes connections for it, and nobody ever says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let both = format!("@{},127.0.0.1:", silent.local_addr().unwrap());
+    let url = postgres.new_url().replace("@127.0.0.1:", &both);
+    let kew = crate::kew::Kew::start(&["--data", &url, "--queue", "q"]);
+    assert_eq!(kew.ask(send("m")).status, 200);
+    kew.stop();
 }
 
 #[test]

@@ -10,9 +10,9 @@ use std::time::Duration;
 use rustls_tokio_postgres::MakeRustlsConnect;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_postgres::error::Severity;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Statement};
 
 use super::errors;
 use super::tls;
@@ -72,24 +72,24 @@ impl Connector {
         &self.address.place
     }
 
-    /// A new connection, by which others can tell whose it is.
+    /// A new connection, by which others can tell whose it is. Of several servers all are asked at the same time, and the first that
+    /// takes writes has it: one whose machine is lost, or that stands still, does not answer at all, and would hold up those behind it.
     pub(super) async fn connect(&self, application_name: &str) -> Result<Session, tokio_postgres::Error> {
-        let mut config = self.address.config.clone();
-        config.application_name(application_name);
-        let warnings = Arc::<Warnings>::default();
-        let (client, driver) = match &self.tls {
-            Some(tls) => {
-                let (client, connection) = config.connect(tls.clone()).await?;
-                (client, drive(connection, Arc::clone(&warnings)))
+        let Address { config, servers, .. } = &self.address;
+        let connecting = |config: &Config| connect(config.clone(), application_name.to_owned(), self.tls.clone());
+        let mut attempts: JoinSet<_> = servers.iter().map(connecting).collect();
+        let mut failed = None;
+        while let Some(done) = attempts.join_next().await {
+            match done {
+                Ok(Ok(session)) => return Ok(session),
+                Ok(Err(error)) => failed = Some(error),
+                Err(ended) => std::panic::resume_unwind(ended.into_panic()),
             }
-            None => {
-                let (client, connection) = config.connect(NoTls).await?;
-                (client, drive(connection, Arc::clone(&warnings)))
-            }
-        };
-        let session = Session { client, warnings, statements: Mutex::default(), driver };
-        session.client.batch_execute(SESSION).await?;
-        Ok(session)
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => connecting(config).await,
+        }
     }
 
     /// The same, for a start that it fails.
@@ -114,6 +114,29 @@ impl Connector {
         let detail = format!("{} did not answer within {} seconds", self.place(), PATIENCE.as_secs());
         StoreError::Unreachable { detail }
     }
+}
+
+/// A connection to a server, or the first of several that takes writes.
+async fn connect(
+    mut config: Config,
+    application_name: String,
+    tls: Option<MakeRustlsConnect>,
+) -> Result<Session, tokio_postgres::Error> {
+    config.application_name(application_name);
+    let warnings = Arc::<Warnings>::default();
+    let (client, driver) = match tls {
+        Some(tls) => {
+            let (client, connection) = config.connect(tls).await?;
+            (client, drive(connection, Arc::clone(&warnings)))
+        }
+        None => {
+            let (client, connection) = config.connect(NoTls).await?;
+            (client, drive(connection, Arc::clone(&warnings)))
+        }
+    };
+    let session = Session { client, warnings, statements: Mutex::default(), driver };
+    session.client.batch_execute(SESSION).await?;
+    Ok(session)
 }
 
 impl Session {

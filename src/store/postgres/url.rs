@@ -43,6 +43,8 @@ pub(super) struct Files {
 #[derive(Clone)]
 pub(super) struct Address {
     pub config: tokio_postgres::Config,
+    /// The same for each of its servers by itself, if there are several.
+    pub servers: Vec<tokio_postgres::Config>,
     pub verify: Verify,
     pub files: Files,
     /// The URL without user and password, for texts.
@@ -79,11 +81,16 @@ impl Address {
                 }
             }
         }
-        let mut config = tokio_postgres::Config::from_str(&rest).map_err(|error| super::errors::chain(&error))?;
         let (ssl_mode, verify) = tls(mode.as_deref(), files.root.is_some())?;
-        config.ssl_mode(ssl_mode).target_session_attrs(TargetSessionAttrs::ReadWrite);
-        fill_in(&mut config, &rest);
-        Ok(Address { place: place(&config), config, verify, files })
+        let config = |url: &str| {
+            let mut config = tokio_postgres::Config::from_str(url).map_err(|error| super::errors::chain(&error))?;
+            config.ssl_mode(ssl_mode).target_session_attrs(TargetSessionAttrs::ReadWrite);
+            fill_in(&mut config, url);
+            Ok::<_, String>(config)
+        };
+        let whole = config(&rest)?;
+        let servers = servers(&rest).iter().map(|url| config(url)).collect::<Result<_, _>>()?;
+        Ok(Address { place: place(&whole), config: whole, servers, verify, files })
     }
 
     /// Whether there may be TLS at all: there is none on the sockets of a machine.
@@ -91,6 +98,18 @@ impl Address {
         let is_tcp = |host: &Host| matches!(host, Host::Tcp(_));
         self.config.get_ssl_mode() != SslMode::Disable && self.config.get_hosts().iter().any(is_tcp)
     }
+}
+
+/// A URL for each of the servers that a URL names, if there are several; those whose addresses follow as a parameter stay together.
+fn servers(url: &str) -> Vec<String> {
+    let Some((scheme, rest)) = url.split_once("://").filter(|_| !url.contains("hostaddr=")) else { return Vec::new() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let user = authority.rfind('@').map_or(0, |at| at + 1);
+    let (user, hosts) = authority.split_at(user);
+    if !hosts.contains(',') {
+        return Vec::new();
+    }
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{path}")).collect()
 }
 
 /// What `sslmode` means. With an authority in hand `require` looks at the certificate, as libpq does.
@@ -163,6 +182,35 @@ mod tests {
             "postgres:///run/pg:5432/orders"
         );
         assert_eq!(Address::parse("postgresql://me@10.0.0.1").unwrap().place, "postgres://10.0.0.1:5432/me");
+    }
+
+    #[test]
+    fn several_servers_are_one_by_one_what_they_are_together() {
+        let places = |url: &str| {
+            let address = Address::parse(url).unwrap();
+            address.servers.iter().map(place).collect::<Vec<_>>()
+        };
+        let address =
+            Address::parse("postgres://kew:a%2Fb%40c@db1:5433,[::1],db3/orders?sslmode=disable&connect_timeout=3");
+        let address = address.unwrap();
+        let each: Vec<String> = address.servers.iter().map(place).collect();
+        assert_eq!(each, ["postgres://db1:5433/orders", "postgres://::1:5432/orders", "postgres://db3:5432/orders"]);
+        for server in &address.servers {
+            assert_eq!((server.get_user(), server.get_password()), (Some("kew"), Some(&b"a/b@c"[..])));
+            assert_eq!(server.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+            assert_eq!(
+                (server.get_ssl_mode(), server.get_connect_timeout()),
+                (SslMode::Disable, Some(&Duration::from_secs(3)))
+            );
+        }
+        assert_eq!(places("postgres://me@db1,db2"), ["postgres://db1:5432/me", "postgres://db2:5432/me"]);
+        for one in [
+            "postgres://kew@db/kew?options=-c%20a=b,c",
+            "postgres://me@/orders?host=/run/pg",
+            "postgres://a,b/c?hostaddr=10.0.0.1,10.0.0.2",
+        ] {
+            assert_eq!(places(one), Vec::<String>::new(), "{one}");
+        }
     }
 
     #[test]
