@@ -66,15 +66,15 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
     let mut request = Some(request);
     loop {
         if !node.has_lease() {
-            return Carried::Here(Err(Error::unavailable("this node has not reached the database for a while")));
+            return Carried::Here(Err(unavailable("this node has not reached the database for a while")));
         }
         let Some(decoded) = request.take().or_else(|| again(work)) else {
-            return Carried::Here(Err(Error::unavailable("the request could not be read again")));
+            return Carried::Here(Err(unavailable("the request could not be read again")));
         };
         let place = tokio::select! {
             biased;
             place = node.place(asker, &decoded) => place,
-            () = time.pause(patience.left()) => Err(Error::unavailable("it takes too long to find out who has the queue")),
+            () = time.pause(patience.left()) => Err(unavailable("it takes too long to find out who has the queue")),
         };
         let place = match place {
             Ok(place) => place,
@@ -93,7 +93,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
                     drop(held);
                     return Carried::Here(match node.has_lease() {
                         true => outcome,
-                        false => Err(Error::unavailable("this node has not reached the database for a while")),
+                        false => Err(unavailable("this node has not reached the database for a while")),
                     });
                 }
                 if sent_here {
@@ -109,7 +109,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
                     tracing::debug!(action = operation.name(), node = peer.id.0, %error, "not carried out by its node");
                     node.misled(&peer, how(&error));
                     if matches!(error, LinkError::Unknown(_)) && !is_repeatable {
-                        return Carried::Here(Err(Error::unavailable("another node may have carried it out, or not")));
+                        return Carried::Here(Err(unavailable("another node may have carried it out, or not")));
                     }
                 }
             },
@@ -119,7 +119,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
             patience.began_ms += time.now_ms().saturating_sub(attempt_ms);
         }
         if !patience.pause().await {
-            return Carried::Here(Err(Error::unavailable("no node could be found that has the queue")));
+            return Carried::Here(Err(unavailable("no node could be found that has the queue")));
         }
     }
 }
@@ -229,11 +229,10 @@ fn is_repeatable(request: &Request) -> bool {
     match request {
         Request::SendMessage(r) => is_to_fifo(&r.queue_url),
         Request::SendMessageBatch(r) => is_to_fifo(&r.queue_url),
-        // What was made visible by the first may be in flight for somebody else by then.
+        // Once a message is visible again, or somebody else's, its receipt handle is refused, or ends what is not its own.
+        Request::ChangeMessageVisibility(_) | Request::ChangeMessageVisibilityBatch(_) => false,
         Request::AddPermission(_)
         | Request::CancelMessageMoveTask(_)
-        | Request::ChangeMessageVisibility(_)
-        | Request::ChangeMessageVisibilityBatch(_)
         | Request::CreateQueue(_)
         | Request::DeleteQueue(_)
         | Request::PurgeQueue(_)
@@ -241,6 +240,12 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::StartMessageMoveTask(_) => false,
         _ => true,
     }
+}
+
+/// What the client is told of a request that was not carried out, or of which it is not known.
+#[cold]
+fn unavailable(why: &'static str) -> Error {
+    Error::new(ErrorKind::ServiceUnavailable, "Service is unavailable. Please try again.").with_detail(why)
 }
 
 /// The answer to another node that has sent what is not for this one.
@@ -255,4 +260,26 @@ pub(super) fn not_for_me(status: StatusCode) -> Answer {
 /// Says in an answer to another node which error it tells of.
 pub(super) fn tell_outcome(answer: &mut Answer, error: ErrorKind) {
     answer.headers_mut().insert(OUTCOME, HeaderValue::from_static(error.json_type().1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{
+        ChangeMessageVisibilityBatchRequest, ChangeMessageVisibilityRequest, DeleteMessageRequest,
+        ReceiveMessageRequest, SendMessageRequest,
+    };
+
+    #[test]
+    fn what_is_repeated_is_as_good_the_second_time() {
+        let url = |name: &str| Some(format!("http://localhost:9324/000000000000/{name}"));
+        let send = |name| Request::SendMessage(SendMessageRequest { queue_url: url(name), ..Default::default() });
+        assert!(is_repeatable(&send("q.fifo")) && !is_repeatable(&send("q")));
+        assert!(is_repeatable(&Request::ReceiveMessage(ReceiveMessageRequest::default())));
+        assert!(is_repeatable(&Request::DeleteMessage(DeleteMessageRequest::default())));
+        // To make a message visible is refused once it is.
+        assert!(!is_repeatable(&Request::ChangeMessageVisibility(ChangeMessageVisibilityRequest::default())));
+        let batch = ChangeMessageVisibilityBatchRequest::default();
+        assert!(!is_repeatable(&Request::ChangeMessageVisibilityBatch(batch)));
+    }
 }
