@@ -147,6 +147,7 @@ impl Line<'_> {
 
     /// Receives again with the attempt id of an earlier receive.
     pub fn receive_again(&mut self, want: &Want<'_>, before: &[Delivery]) -> Option<Vec<Delivery>> {
+        self.audit().repeating(want.visibility_seconds, before, now_ms());
         let (deliveries, span) = self.receive_request(want)?;
         self.audit().repeated(want.queue, span, want.visibility_seconds, before, &deliveries);
         Some(deliveries)

@@ -56,6 +56,8 @@ pub struct Options {
     pub password: Option<String>,
     /// Its files are on a disk of their own, of so many megabytes. Needs root.
     pub disk: Option<u32>,
+    /// More of its environment.
+    pub env: Vec<(&'static str, String)>,
 }
 
 /// A server; it ends and its files go when this is dropped, or the test process ends, however that happens.
@@ -139,6 +141,7 @@ impl Postgres {
             for setting in settings {
                 command.args(["-c", setting]);
             }
+            command.envs(self.options.env.iter().map(|(name, value)| (name, value)));
             let mut server = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
             let (to_lines, lines) = channel();
             let errors = BufReader::new(server.stderr.take().unwrap());
@@ -334,10 +337,15 @@ fn is_root() -> bool {
 }
 
 /// A port that is free at this moment, and not of those that the system gives to clients: they might have it when the server
-/// comes back to it.
+/// comes back to it. Each process looks for its ports in another place: a server that does not run just now keeps its port.
 pub fn free_port() -> u16 {
-    let ports = std::iter::repeat_with(|| fastrand::u16(10_000..30_000));
-    ports.into_iter().find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    const PORTS: std::ops::Range<u32> = 10_000..30_000;
+    const EACH: u32 = 64;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let next = || std::process::id() * EACH + TAKEN.fetch_add(1, Ordering::Relaxed);
+    let port = |next: u32| u16::try_from(PORTS.start + next % (PORTS.end - PORTS.start)).unwrap();
+    let mut ports = std::iter::repeat_with(|| port(next()));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Runs a program to its end.

@@ -39,6 +39,18 @@ impl Audit {
         }
     }
 
+    /// A receive with the attempt id of an earlier one begins. Whoever carries it out begins the visibility timeout anew, with
+    /// or without an answer, and the new one may be shorter.
+    pub fn repeating(&mut self, visibility_seconds: u64, before: &[Delivery], now_ms: u64) {
+        let shortest_ms = (now_ms + visibility_seconds * 1000).saturating_sub(self.margin_ms);
+        for one in before {
+            let hold = self.messages.get_mut(&one.key).and_then(|message| message.hold.as_mut());
+            if let Some(hold) = hold.filter(|hold| hold.handle == one.handle) {
+                hold.hidden_until_ms = hold.hidden_until_ms.min(shortest_ms);
+            }
+        }
+    }
+
     /// A receive with the attempt id of an earlier one was answered.
     pub fn repeated(
         &mut self,
@@ -209,14 +221,18 @@ impl Audit {
         // A change of visibility that was on its way meanwhile may count for this receive.
         let unclear = message.changes_open > 0 || message.changed_ms >= span.began_ms;
         let hidden_until_ms = (span.began_ms + visibility_seconds * 1000).saturating_sub(margin_ms);
-        message.hold = Some(Hold {
-            queue,
-            handle: delivery.handle.clone(),
-            hidden_until_ms: if unclear { 0 } else { hidden_until_ms },
-            solid: is_fifo(queue),
-            life,
-            answered_ms,
-        });
+        // Of two that were under way together the one that is answered later may have come first; then the other one holds.
+        let together = |receive: &Receive| receive.answered_ms >= span.began_ms && receive.count > delivery.count;
+        if !message.receives.iter().any(together) {
+            message.hold = Some(Hold {
+                queue,
+                handle: delivery.handle.clone(),
+                hidden_until_ms: if unclear { 0 } else { hidden_until_ms },
+                solid: is_fifo(queue),
+                life,
+                answered_ms,
+            });
+        }
         if !message.known {
             message.known = true;
             self.learn(&delivery.key, delivery.sequence);

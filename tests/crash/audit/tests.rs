@@ -325,6 +325,36 @@ fn another_answer_to_a_repeated_receive_is_noticed() {
 }
 
 #[test]
+fn a_repetition_without_an_answer_may_have_cut_the_timeout_short() {
+    let mut audit = Audit::default();
+    let key = send(&mut audit, ORDERED, 1, 1);
+    let before = [delivery(ORDERED, &key, 1)];
+    audit.received(ORDERED, at(50), 30, &before);
+    audit.receiving(ORDERED);
+    audit.repeating(2, &before, 100);
+    audit.receive_in_doubt(ORDERED);
+    audit.repeated(ORDERED, at(2_200), 2, &before, &[]);
+    receive(&mut audit, ORDERED, &key, 2, 2_300);
+    nothing(&audit);
+    let before = [delivery(ORDERED, &key, 2)];
+    audit.repeating(2, &before, 2_400);
+    audit.repeated(ORDERED, at(2_400), 2, &before, &[]);
+    complaint(&audit, "a repeated receive gave other receipts");
+}
+
+#[test]
+fn the_newest_of_two_receives_holds_whichever_is_answered_first() {
+    let mut audit = Audit::default();
+    let key = send(&mut audit, SOURCE, 1, 1);
+    audit.receiving(SOURCE);
+    audit.receiving(SOURCE);
+    receive(&mut audit, DEAD, &key, 3, 52);
+    audit.received(SOURCE, Span { began_ms: 50, ended_ms: 70 }, 0, &[delivery(SOURCE, &key, 2)]);
+    nothing(&audit);
+    assert_eq!(audit.receipts(), [(DEAD, key.clone(), format!("3 of {key}"))]);
+}
+
+#[test]
 fn two_deletes_of_one_message_may_meet() {
     let mut audit = Audit::default();
     let key = send(&mut audit, ORDERED, 1, 1);

@@ -1,7 +1,9 @@
 //! The database of the cluster: a primary, a stand-by that each of its commits waits for, and a guard in its tables.
 
+use super::nodes::{clock_of, set_clock};
 use crate::postgres::{Options, Postgres, sql_within};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// After this long something has gone wrong.
@@ -39,22 +41,30 @@ pub struct Database {
     /// What becomes of the old primary, too. `None` where programs for that are missing.
     pub standby: Option<Postgres>,
     pub name: String,
+    /// The file that says by how much the clocks of both are wrong, where that can be done.
+    clock: Option<PathBuf>,
 }
 
 impl Database {
-    /// A new one, if there is a PostgreSQL.
-    pub fn start(disk: Option<u32>) -> Option<Database> {
+    /// A new one, if there is a PostgreSQL. With a file its clock can be set.
+    pub fn start(disk: Option<u32>, clock: Option<PathBuf>) -> Option<Database> {
         // A stand-by that was parted from its primary soon looks for it again.
         let settings = vec!["wal_retrieve_retry_interval=200ms".to_owned()];
-        let primary = Postgres::start_with(Options { settings, disk, ..Options::default() })?;
+        let env = clock.iter().inspect(|file| set_clock(file, 0)).flat_map(|file| clock_of(file)).collect();
+        let primary = Postgres::start_with(Options { settings, disk, env, ..Options::default() })?;
         let name = primary.database();
         let standby = primary.has("pg_basebackup").then(|| primary.standby());
-        Some(Database { primary, standby, name })
+        Some(Database { primary, standby, name, clock })
     }
 
     /// Asks the primary, which may be anything but well.
     pub fn ask(&self, sql: &str) -> Result<Vec<String>, String> {
         sql_within(&self.primary.url(&self.name), sql, QUESTION)
+    }
+
+    /// Its clock is wrong by so many seconds from now on.
+    pub fn set_clock(&self, seconds: i64) {
+        set_clock(self.clock.as_ref().expect("its clock can be set"), seconds);
     }
 
     /// From now on only the owner of a queue may write its messages.

@@ -51,10 +51,12 @@ pub enum Kind {
     Promote,
     /// The disk of the database is full.
     Disk,
+    /// The clock of the database is set.
+    DbClock,
 }
 
 /// All of them, as `FAULTS` names them.
-pub const KINDS: [(Kind, &str); 16] = [
+pub const KINDS: [(Kind, &str); 17] = [
     (Kind::Kill, "kill"),
     (Kind::Freeze, "freeze"),
     (Kind::Drain, "drain"),
@@ -71,6 +73,7 @@ pub const KINDS: [(Kind, &str); 16] = [
     (Kind::Standby, "standby"),
     (Kind::Promote, "promote"),
     (Kind::Disk, "disk"),
+    (Kind::DbClock, "db-clock"),
 ];
 
 impl Kind {
@@ -80,7 +83,8 @@ impl Kind {
 
     /// Whether it happens to the database.
     fn is_of_database(self) -> bool {
-        matches!(self, Kind::DbKill | Kind::DbStop | Kind::DbFreeze | Kind::Standby | Kind::Promote | Kind::Disk)
+        use Kind::{DbClock, DbFreeze, DbKill, DbStop, Disk, Promote, Standby};
+        matches!(self, DbKill | DbStop | DbFreeze | Standby | Promote | Disk | DbClock)
     }
 
     /// Whether it happens to one node only.
@@ -184,9 +188,12 @@ impl Fault {
             Kind::Drain => node.end(),
             Kind::Cut => self.ways.iter().for_each(|way| node.proxy.block(*way)),
             Kind::Slow => node.proxy.slow(Duration::from_millis(world.rng.u64(DELAY_MS))),
-            Kind::Clock => {
+            Kind::Clock | Kind::DbClock => {
                 let seconds = if world.rng.bool() { JUMP_SECONDS } else { -JUMP_SECONDS };
-                world.nodes[self.node].set_clock(seconds);
+                match self.kind {
+                    Kind::Clock => world.nodes[self.node].set_clock(seconds),
+                    _ => world.database.set_clock(seconds),
+                }
             }
             Kind::Part => world.net.as_ref().expect("there are networks").part(self.node, self.other),
             Kind::DbKill => primary.kill(),
@@ -248,6 +255,7 @@ impl Fault {
             }
             Kind::Promote => world.rebuild_standby(),
             Kind::Disk => world.database.primary.empty_disk(),
+            Kind::DbClock => world.database.set_clock(0),
             Kind::Drain | Kind::Roll | Kind::Move | Kind::Sessions => {}
         }
     }

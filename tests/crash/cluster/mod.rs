@@ -110,7 +110,10 @@ impl Run {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-cluster-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).unwrap();
-        let database = Database::start(kinds.contains(&Kind::Disk).then_some(DISK))?;
+        let clocks = kinds.iter().any(|kind| matches!(kind, Kind::Clock | Kind::DbClock));
+        assert!(!clocks || Path::new(CLOCK_LIBRARY).exists(), "there is no {CLOCK_LIBRARY}");
+        let clock = kinds.contains(&Kind::DbClock).then(|| directory.join("database.clock"));
+        let database = Database::start(kinds.contains(&Kind::Disk).then_some(DISK), clock)?;
         if named.is_none() && long && database.standby.is_some() {
             kinds.extend([Kind::Standby, Kind::Promote]);
         }
@@ -120,7 +123,6 @@ impl Run {
         let mut rng = Rng::with_seed(seed);
         let mut world = World::new(count, database, &directory, rng.fork(), net);
         if kinds.contains(&Kind::Clock) {
-            assert!(Path::new(CLOCK_LIBRARY).exists(), "there is no {CLOCK_LIBRARY}");
             world.nodes.iter_mut().for_each(nodes::Node::use_clock);
         }
         Some(Run {
@@ -367,7 +369,7 @@ fn a_cluster_survives_what_happens_to_its_nodes_and_its_database() {
 /// The tests of the test: what another than the owner writes is refused and noticed, and what gets lost is missed.
 #[test]
 fn what_must_not_happen_is_noticed() {
-    let Some(database) = Database::start(None) else { return };
+    let Some(database) = Database::start(None, None) else { return };
     let directory = tempfile::tempdir().unwrap();
     let mut world = World::new(2, database, directory.path(), Rng::with_seed(0), None);
     world.nodes.iter_mut().for_each(nodes::Node::start);

@@ -26,6 +26,26 @@ const LOCAL: [u8; 4] = [127, 0, 0, 1];
 /// What tells a process another time.
 pub const CLOCK_LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
+/// The environment of a process whose clock is wrong by as much as a file says.
+pub fn clock_of(file: &Path) -> [(&'static str, String); 5] {
+    [
+        ("LD_PRELOAD", CLOCK_LIBRARY.to_owned()),
+        ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
+        // Where it is a process of its own that time is asked of, that is asked each time.
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}
+
+/// The clock that a file stands for is wrong by so many seconds from now on.
+pub fn set_clock(file: &Path, seconds: i64) {
+    // In one piece: it may be read at any moment.
+    let new = file.with_extension("new");
+    std::fs::write(&new, format!("{seconds:+}")).unwrap();
+    std::fs::rename(&new, file).unwrap();
+}
+
 /// One process after the other in the same place.
 pub struct Node {
     pub number: usize,
@@ -79,8 +99,7 @@ impl Node {
 
     /// Its clock is wrong by so many seconds from now on.
     pub fn set_clock(&self, seconds: i64) {
-        let file = self.clock.as_ref().expect("its clock can be set");
-        std::fs::write(file, format!("{seconds:+}")).unwrap();
+        set_clock(self.clock.as_ref().expect("its clock can be set"), seconds);
     }
 
     /// Starts a process, if none runs, and does not wait for it.
@@ -101,12 +120,7 @@ impl Node {
             command.args(["--peer", peer, "--cluster-secret", SECRET]);
         }
         if let Some(file) = &self.clock {
-            command.env("LD_PRELOAD", CLOCK_LIBRARY).env("FAKETIME_TIMESTAMP_FILE", file);
-            // Where it is a process of its own that time is asked of, that is asked each time.
-            command
-                .env("FAKETIME_NO_CACHE", "1")
-                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-                .env("DONT_FAKE_MONOTONIC", "1");
+            command.envs(clock_of(file));
         }
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }

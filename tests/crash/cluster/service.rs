@@ -65,10 +65,11 @@ impl Prober {
         }
     }
 
-    /// How long it took from a moment until a request that began later was served.
+    /// The longest time, from a moment on, in which no request was served; none if none was.
     pub fn unserved_ms(&self, from_ms: u64) -> Option<u64> {
-        let later = self.served.iter().find(|span| span.began_ms >= from_ms)?;
-        Some(later.ended_ms - from_ms)
+        let later = self.served.iter().map(|span| span.ended_ms).filter(|ended_ms| *ended_ms >= from_ms);
+        let times = std::iter::once(from_ms).chain(later.clone());
+        times.zip(later).map(|(before_ms, ended_ms)| ended_ms - before_ms).max()
     }
 }
 
