@@ -101,11 +101,14 @@ impl Queue {
 
     /// Undoes receives whose client went away before it got the answer: receive count, time of first receive and
     /// position are as before. Receipts of messages that are not in flight any more, or were received again, are passed
-    /// over.
+    /// over; so are those of a receive that was repeated, for its first answer may have been seen.
     pub fn give_back<J: Journal>(&mut self, now: Time, receipts: &[Receipt], j: &mut J) {
         self.tick(now, j);
         for &receipt in receipts {
             let Some(slot) = self.running_receive(now, receipt) else { continue };
+            if self.contents.slots[slot].repeated {
+                continue;
+            }
             self.contents.detach(slot);
             let message = &mut self.contents.slots[slot];
             message.receive_count = message.receive_count.saturating_sub(1);
@@ -141,6 +144,7 @@ impl Queue {
         self.contents.detach(slot);
         let message = &mut self.contents.slots[slot];
         message.receive_count = message.receive_count.saturating_add(1);
+        message.repeated = false;
         if message.first_received().is_none() {
             message.set_first_received(Some(now));
         }
@@ -203,6 +207,7 @@ impl Queue {
             }
             self.contents.detach(slot);
             self.contents.slots[slot].set_received_at(Some(now));
+            self.contents.slots[slot].repeated = true;
             self.contents.attach(slot, MessageState::InFlight, Some(receive.deadline()));
             self.record_change(now, Cause::Received, slot, j);
         }

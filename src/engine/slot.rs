@@ -60,6 +60,8 @@ pub(super) struct Slot {
     pub out_of_order: bool,
     /// Its retention period does not start at `sent`, see `Extra::retained_from`.
     restarted: bool,
+    /// Its receive was repeated, by the attempt id.
+    pub repeated: bool,
 }
 
 impl Slot {
@@ -87,6 +89,7 @@ impl Slot {
             listing: Listing::None,
             out_of_order: false,
             restarted,
+            repeated: false,
         };
         slot.set_first_received(message.first_received);
         slot

@@ -66,15 +66,15 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
     let mut request = Some(request);
     loop {
         if !node.has_lease() {
-            return Carried::Here(Err(unavailable("this node has not reached the database for a while")));
+            return Carried::Here(Err(Error::unavailable("this node has not reached the database for a while")));
         }
         let Some(decoded) = request.take().or_else(|| again(work)) else {
-            return Carried::Here(Err(unavailable("the request could not be read again")));
+            return Carried::Here(Err(Error::unavailable("the request could not be read again")));
         };
         let place = tokio::select! {
             biased;
             place = node.place(asker, &decoded) => place,
-            () = time.pause(patience.left()) => Err(unavailable("it takes too long to find out who has the queue")),
+            () = time.pause(patience.left()) => Err(Error::unavailable("it takes too long to find out who has the queue")),
         };
         let place = match place {
             Ok(place) => place,
@@ -93,7 +93,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
                     drop(held);
                     return Carried::Here(match node.has_lease() {
                         true => outcome,
-                        false => Err(unavailable("this node has not reached the database for a while")),
+                        false => Err(Error::unavailable("this node has not reached the database for a while")),
                     });
                 }
                 if sent_here {
@@ -102,6 +102,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
             }
             Place::There(peer) => match forward(node, work, &decoded, &peer, waited_ms, patience.left()).await {
                 Attempt::Answered(answer, error) => return Carried::ByAnother(answer, error),
+                Attempt::Stopped => return Carried::Here(Err(Error::unavailable("this node stops"))),
                 Attempt::Ended => {
                     return Carried::Here(Ok(Response::ReceiveMessage(ReceiveMessageResult::default())));
                 }
@@ -109,7 +110,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
                     tracing::debug!(action = operation.name(), node = peer.id.0, %error, "not carried out by its node");
                     node.misled(&peer, how(&error));
                     if matches!(error, LinkError::Unknown(_)) && !is_repeatable {
-                        return Carried::Here(Err(unavailable("another node may have carried it out, or not")));
+                        return Carried::Here(Err(Error::unavailable("another node may have carried it out, or not")));
                     }
                 }
             },
@@ -119,7 +120,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
             patience.began_ms += time.now_ms().saturating_sub(attempt_ms);
         }
         if !patience.pause().await {
-            return Carried::Here(Err(unavailable("no node could be found that has the queue")));
+            return Carried::Here(Err(Error::unavailable("no node could be found that has the queue")));
         }
     }
 }
@@ -135,6 +136,8 @@ enum Attempt {
     Failed(LinkError),
     /// The client of a ReceiveMessage has gone, or this node stops: what it would have received goes back.
     Ended,
+    /// The same of one with an attempt id, which is to be repeated elsewhere: what an earlier one has received does not go back.
+    Stopped,
 }
 
 /// Has another node carry a request out.
@@ -148,9 +151,12 @@ async fn forward(
 ) -> Attempt {
     let Work { context, body, time, .. } = work;
     let (parts, connection) = (context.parts, &context.connection);
-    let (may_wait, is_long_poll) = match request {
-        Request::ReceiveMessage(receive) => (true, receive.wait_time_seconds.is_some_and(|seconds| seconds > 0)),
-        _ => (false, false),
+    let (may_wait, is_long_poll, is_attempt) = match request {
+        Request::ReceiveMessage(receive) => {
+            let is_long_poll = receive.wait_time_seconds.is_some_and(|seconds| seconds > 0);
+            (true, is_long_poll, receive.receive_request_attempt_id.is_some())
+        }
+        _ => (false, false, false),
     };
     let (client, port, secure) = (connection.peer, connection.port, connection.secure);
     let forwarded = Forwarded { parts, body, client, port, secure, waited_ms };
@@ -162,11 +168,18 @@ async fn forward(
         }
         Presence::gone(connection.presence).await;
     };
+    let closed = async {
+        work.actions.broker().closed().await;
+        if !is_long_poll {
+            // It is answered at once, as a rule.
+            time.pause(PRESENCE_PAUSE).await;
+        }
+    };
     let answer = tokio::select! {
         biased;
         answer = node.link().forward(peer, forwarded) => answer,
         () = gone => return Attempt::Ended,
-        () = work.actions.broker().closed(), if may_wait => return Attempt::Ended,
+        () = closed, if may_wait => return if is_attempt { Attempt::Stopped } else { Attempt::Ended },
         () = time.pause(if may_wait { RECEIVE_TIME_LIMIT } else { left }) => {
             node.link().gave_up();
             Err(LinkError::Unknown("it takes too long".to_owned()))
@@ -240,12 +253,6 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::StartMessageMoveTask(_) => false,
         _ => true,
     }
-}
-
-/// What the client is told of a request that was not carried out, or of which it is not known.
-#[cold]
-fn unavailable(why: &'static str) -> Error {
-    Error::new(ErrorKind::ServiceUnavailable, "Service is unavailable. Please try again.").with_detail(why)
 }
 
 /// The answer to another node that has sent what is not for this one.

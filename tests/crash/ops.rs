@@ -226,7 +226,7 @@ impl Line<'_> {
             match outcome {
                 Ok(_) => {
                     audit.acknowledge("ChangeMessageVisibility", queue, span);
-                    audit.changed(queue, &hand.key, &hand.handle, seconds, span);
+                    audit.changed(&hand.key, &hand.handle, seconds, span);
                     standing.push(hand.clone());
                 }
                 Err(error) => audit.change_refused(queue, &hand.key, *until_ms, span, &error),

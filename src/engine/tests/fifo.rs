@@ -182,6 +182,27 @@ fn messages_given_back_put_their_group_where_it_was() {
     assert_eq!(again[0].receive_count, 1);
 }
 
+/// Whoever repeats a receive may have seen the first answer, so neither of them is undone because its own was not sent.
+#[test]
+fn a_receive_that_was_repeated_is_not_given_back() {
+    let mut fixture = QueueFixture::fifo();
+    fixture.send_all(&["g-1", "g-2"]);
+    let attempt = |timeout| ReceiveOptions { attempt_id: Some("again".into()), ..options(1, timeout) };
+    let first = fixture.receive_as(&attempt(30)).deliveries;
+    let second = fixture.receive_as(&attempt(30)).deliveries;
+    assert_eq!(first, second);
+    for deliveries in [&first, &second] {
+        fixture.give_back(deliveries);
+        assert_eq!(fixture.names(10, 30), [""; 0], "still in flight");
+    }
+    // A later receive is another one.
+    fixture.wait(31);
+    let third = fixture.receive(10, 30);
+    assert_eq!(names(&third), ["g-1", "g-2"]);
+    fixture.give_back(&third);
+    assert_eq!(names(&fixture.receive(10, 30)), ["g-1", "g-2"]);
+}
+
 #[test]
 fn at_the_limit_of_messages_in_flight_there_is_simply_nothing() {
     let mut fixture = QueueFixture::fifo().with(|settings| settings.in_flight_max = 1);

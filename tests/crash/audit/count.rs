@@ -87,12 +87,8 @@ impl Audit {
     /// The receipts with which messages that may be there may be hidden still: queue, key, handle.
     pub fn receipts(&self) -> Vec<(&'static str, String, String)> {
         let there = self.messages.iter().filter(|(_, message)| !matches!(message.removal, Removal::Done { .. }));
-        let held = there.flat_map(|(key, message)| {
-            let newest = message.hold.iter().map(|hold| (hold.queue, &hold.handle));
-            let others = message.hidden_by.iter().map(|(queue, handle)| (*queue, handle));
-            newest.chain(others).map(move |(queue, handle)| (queue, key.clone(), handle.clone()))
-        });
-        held.collect()
+        let held = there.filter_map(|(key, message)| Some((message.hold.as_ref()?, key)));
+        held.map(|(hold, key)| (hold.queue, key.clone(), hold.handle.clone())).collect()
     }
 
     /// A family of queues was emptied: whatever certainly was there was received and deleted. What is still there was lost.

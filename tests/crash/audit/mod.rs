@@ -112,8 +112,6 @@ struct Message {
     changed_ms: u64,
     receives: Vec<Receive>,
     receives_answered: u32,
-    /// Receipts by which it was hidden although another receive was answered later: one that began before, perhaps.
-    hidden_by: Vec<(&'static str, String)>,
     /// For the reader of a complaint.
     history: Vec<String>,
 }
@@ -279,7 +277,6 @@ impl Audit {
             changed_ms: 0,
             receives: Vec::new(),
             receives_answered: 0,
-            hidden_by: Vec::new(),
             history: Vec::new(),
         });
         message.note(format!("{began_ms} life {life} sending to {queue}"));
@@ -375,11 +372,8 @@ impl Audit {
     pub fn changing(&mut self, queue: &'static str, key: &str, handle: &str, now_ms: u64) -> Option<u64> {
         let hidden = self.surely_hidden(key, queue, now_ms);
         let message = self.messages.get_mut(key)?;
-        let until_ms = match message.hold.as_mut().filter(|hold| hold.handle == handle) {
-            Some(hold) => std::mem::take(&mut hold.hidden_until_ms),
-            None if message.hidden_by.iter().any(|(_, other)| other == handle) => 0,
-            None => return None,
-        };
+        let hold = message.hold.as_mut().filter(|hold| hold.handle == handle)?;
+        let until_ms = std::mem::take(&mut hold.hidden_until_ms);
         message.changes_open += 1;
         message.changes_met |= message.changes_open > 1;
         message.note(format!("{now_ms} changing visibility"));
@@ -387,7 +381,7 @@ impl Audit {
     }
 
     /// A change of visibility was acknowledged.
-    pub fn changed(&mut self, queue: &'static str, key: &str, handle: &str, seconds: u64, span: Span) {
+    pub fn changed(&mut self, key: &str, handle: &str, seconds: u64, span: Span) {
         let (life, margin_ms) = (self.life(), self.margin_ms);
         let Some(message) = self.messages.get_mut(key) else { return };
         message.note(format!("{} hidden for {seconds} s", span.ended_ms));
@@ -400,9 +394,6 @@ impl Audit {
         } else {
             // Received again meanwhile, and nobody knows what came first.
             hold.hidden_until_ms = 0;
-            if hold.handle != handle && message.hidden_by.iter().all(|(_, other)| other != handle) {
-                message.hidden_by.push((queue, handle.to_owned()));
-            }
         }
     }
 

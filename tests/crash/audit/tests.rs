@@ -419,21 +419,3 @@ fn what_is_lost_in_a_troubled_time_is_noticed() {
     receive(&mut audit, PLAIN, &key, 1, 60);
     assert!(audit.violations[0].contains("came back"), "{:?}", audit.violations);
 }
-
-#[test]
-fn a_receipt_that_hid_a_message_is_kept_although_an_older_receive_was_answered_later() {
-    let mut audit = Audit::default();
-    let key = send(&mut audit, SOURCE, 1, 1);
-    (0..3).for_each(|_| audit.receiving(SOURCE));
-    receive(&mut audit, DEAD, &key, 3, 50);
-    let newest = delivery(DEAD, &key, 3).handle;
-    audit.changing(DEAD, &key, &newest, 60).unwrap();
-    receive(&mut audit, SOURCE, &key, 2, 55);
-    audit.changed(DEAD, &key, &newest, 600, Span { began_ms: 60, ended_ms: 70 });
-    let older = delivery(SOURCE, &key, 2).handle;
-    let receipts: Vec<_> = audit.receipts().into_iter().map(|(queue, _, handle)| (queue, handle)).collect();
-    assert_eq!(receipts, [(SOURCE, older), (DEAD, newest.clone())]);
-    // Whether that is still so is not said.
-    assert_eq!(audit.changing(DEAD, &key, &newest, 80), Some(0));
-    nothing(&audit);
-}
