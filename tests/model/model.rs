@@ -33,6 +33,8 @@ pub struct Message {
     available: u64,
     /// The moment of its last change, as a count of changes.
     changed: u64,
+    /// Its receive was repeated.
+    repeated: bool,
 }
 
 #[derive(Default)]
@@ -135,6 +137,7 @@ impl Model {
             state,
             available: serial,
             changed: serial,
+            repeated: false,
         });
         if let Some(group) = group.filter(|_| !self.fifo) {
             let tenant = self.tenants.entry(group).or_default();
@@ -182,6 +185,7 @@ impl Model {
         let changed = self.moment();
         let message = &mut self.messages[at];
         message.receive_count += 1;
+        message.repeated = false;
         message.first_received.get_or_insert(now);
         message.received_at = Some(now);
         message.changed = changed;
@@ -283,6 +287,7 @@ impl Model {
                 continue;
             }
             message.changed = changed;
+            message.repeated = true;
             message.received_at = Some(now);
             message.state = State::InFlight { until: now + u64::from(timeout) * 1000 };
         }
@@ -301,10 +306,15 @@ impl Model {
         self.attempts.push((attempt, at, handed_out));
     }
 
+    /// Who waited for answers is gone, so it is not known any more which receives were repeated.
+    pub fn restart(&mut self) {
+        self.messages.iter_mut().for_each(|message| message.repeated = false);
+    }
+
     pub fn give_back(&mut self, serial: u64, receive_count: u32) {
         let changed = self.moment();
         let Some(message) = self.find_mut(serial) else { return };
-        if !message.is_in_flight() || message.receive_count != receive_count {
+        if !message.is_in_flight() || message.receive_count != receive_count || message.repeated {
             return;
         }
         message.receive_count -= 1;

@@ -172,6 +172,7 @@ impl Pair {
                 self.effects.iter().cloned().for_each(|effect| again.replay(effect));
                 assert_eq!(again.next_number(), self.queue.next_number());
                 self.queue = again;
+                self.model.restart();
             }
         }
     }

@@ -71,6 +71,8 @@ struct Pair {
     live: Queue,
     mirror: Queue,
     handles: Vec<(Receipt, Receipt)>,
+    /// So many of them were handed out before the last restart: nobody undoes those receives.
+    of_before: usize,
     dead: Vec<kew::internals::engine::Message>,
 }
 
@@ -102,7 +104,7 @@ impl Run<'_> {
         let record = QueueRecord { fifo, deduplication_scope, ..record(uid) };
         self.pending.push(Change::Queue(Box::new(record)));
         let new = || Queue::new(uid, queue_type(fifo), settings(deduplication_scope));
-        Pair { live: new(), mirror: new(), handles: Vec::new(), dead: Vec::new() }
+        Pair { live: new(), mirror: new(), handles: Vec::new(), of_before: 0, dead: Vec::new() }
     }
 
     fn step(&mut self, index: usize, step: Step) {
@@ -160,6 +162,7 @@ impl Run<'_> {
             for (live, mirror) in &mut pair.handles {
                 *mirror = *live;
             }
+            pair.of_before = pair.handles.len();
         }
     }
 }
@@ -211,7 +214,8 @@ impl Pair {
                 }
             }
             Step::GiveBack(which) => {
-                if let Some((one, other)) = self.handle(which) {
+                let of_now = &self.handles[self.of_before..];
+                if let Some((one, other)) = (!of_now.is_empty()).then(|| *which.get(of_now)) {
                     self.live.give_back(now, &[one], effects);
                     self.mirror.give_back(now, &[other], &mut ());
                 }

@@ -187,9 +187,8 @@ fn messages_given_back_put_their_group_where_it_was() {
 fn a_receive_that_was_repeated_is_not_given_back() {
     let mut fixture = QueueFixture::fifo();
     fixture.send_all(&["g-1", "g-2"]);
-    let attempt = |timeout| ReceiveOptions { attempt_id: Some("again".into()), ..options(1, timeout) };
-    let first = fixture.receive_as(&attempt(30)).deliveries;
-    let second = fixture.receive_as(&attempt(30)).deliveries;
+    let first = fixture.receive_as(&attempt("again", 1, 30)).deliveries;
+    let second = fixture.receive_as(&attempt("again", 1, 30)).deliveries;
     assert_eq!(first, second);
     for deliveries in [&first, &second] {
         fixture.give_back(deliveries);

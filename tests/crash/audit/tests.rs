@@ -346,8 +346,7 @@ fn a_repetition_without_an_answer_may_have_cut_the_timeout_short() {
 fn the_newest_of_two_receives_holds_whichever_is_answered_first() {
     let mut audit = Audit::default();
     let key = send(&mut audit, SOURCE, 1, 1);
-    audit.receiving(SOURCE);
-    audit.receiving(SOURCE);
+    (0..3).for_each(|_| audit.receiving(SOURCE));
     receive(&mut audit, DEAD, &key, 3, 52);
     audit.received(SOURCE, Span { began_ms: 50, ended_ms: 70 }, 0, &[delivery(SOURCE, &key, 2)]);
     nothing(&audit);
