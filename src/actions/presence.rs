@@ -55,4 +55,12 @@ impl Presence {
             tokio::task::yield_now().await;
         }
     }
+    /// Whether a client has gone, which is looked at now.
+    pub async fn is_gone_now(presence: Option<&Presence>) -> bool {
+        tokio::select! {
+            biased;
+            () = Presence::gone(presence) => true,
+            () = Presence::look_again(presence) => false,
+        }
+    }
 }

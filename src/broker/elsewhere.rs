@@ -7,6 +7,7 @@ use super::neighbours::{Neighbours, TellSent};
 use super::open::OpenQueue;
 use super::queue::Queue;
 use super::shared::Broker;
+use crate::engine::Receipt;
 use crate::store::{Change, CommitTicket, QueueRecord};
 use std::sync::Arc;
 
@@ -35,6 +36,18 @@ impl Broker {
     pub fn has_deleted(&self, uid: u64) {
         if let Some(neighbours) = self.neighbours.get() {
             neighbours.deleting().remove(&uid);
+        }
+    }
+
+    /// Gives messages of one queue back that were answered with and delivered to nobody, by their receipt handles. If the queue is not
+    /// here any more they wait for their visibility timeout.
+    pub fn give_back<'a>(&self, handles: impl IntoIterator<Item = &'a str>) {
+        let receipts: Vec<Receipt> = handles.into_iter().filter_map(Receipt::decode).collect();
+        let Some(Receipt { queue: uid, .. }) = receipts.first().copied() else { return };
+        let Some(queue) = self.namespace.all().into_iter().find(|queue| queue.uid == uid) else { return };
+        if let Ok(mut open) = self.open(&queue) {
+            open.give_back_by(&receipts);
+            open.close().without_waiting();
         }
     }
 

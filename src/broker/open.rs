@@ -271,8 +271,13 @@ impl OpenQueue<'_> {
     /// Gives messages back as if they had never been received.
     pub fn give_back(&mut self, deliveries: &[Delivery]) {
         let receipts: Vec<Receipt> = deliveries.iter().map(|delivery| delivery.receipt).collect();
+        self.give_back_by(&receipts);
+    }
+
+    /// The same by receipts. Those of messages that are not in flight any more, or were received again, are passed over.
+    pub(super) fn give_back_by(&mut self, receipts: &[Receipt]) {
         let QueueState { engine, journal, .. } = &mut *self.state;
-        engine.give_back(self.now, &receipts, journal);
+        engine.give_back(self.now, receipts, journal);
     }
 
     /// How many messages there are in each state.

@@ -22,9 +22,10 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread::ThreadId;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -32,6 +33,8 @@ use tokio::sync::watch;
 const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// How long another node may take to be told that something has changed.
 const LOOK_TIME_LIMIT: Duration = Duration::from_secs(2);
+/// How long another node may take to be told that messages were not delivered.
+const BACK_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// How long another node may take to give a queue away.
 const GIVE_TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Connections to a node that a thread keeps for later.
@@ -49,6 +52,8 @@ pub const LOOK_PATH: &str = "/_kew/peer/look";
 pub const GIVE_PATH: &str = "/_kew/peer/give";
 /// Where a node is told that messages have come for one of its queues; it answers when it has them.
 pub const TAKE_PATH: &str = "/_kew/peer/take";
+/// Where a node is told that messages that it has answered with were not delivered: [`RECEIVED`] says which.
+pub const BACK_PATH: &str = "/_kew/peer/back";
 
 /// Which node sends the request.
 pub const FROM: HeaderName = HeaderName::from_static("kew-from");
@@ -66,9 +71,15 @@ pub const WAITED_MS: HeaderName = HeaderName::from_static("kew-waited-ms");
 pub const OUTCOME: HeaderName = HeaderName::from_static("kew-outcome");
 /// The outcome of a request that is not for the node that got it.
 pub const NOT_FOR_ME: &str = "not-for-me";
+/// In an answer: the receipt handles of its messages, parted by commas, if they were waited for. In a request to [`BACK_PATH`] the same
+/// of messages that nobody got.
+pub const RECEIVED: HeaderName = HeaderName::from_static("kew-received");
 
 /// What nodes say to each other, and nobody else to them.
-pub const BETWEEN_NODES: [HeaderName; 7] = [FROM, TOKEN, CLIENT, PORT, SECURE, WAITED_MS, OUTCOME];
+pub const BETWEEN_NODES: [HeaderName; 8] = [FROM, TOKEN, CLIENT, PORT, SECURE, WAITED_MS, OUTCOME, RECEIVED];
+
+/// Of a request that nobody leaves.
+static NOBODY_LEAVES: AtomicBool = AtomicBool::new(false);
 
 /// What is said of a connection, and not of what goes over it (RFC 9110 7.6.1); and an expectation that has been met.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -121,6 +132,9 @@ pub struct Forwarded<'a> {
     pub secure: bool,
     /// For how long it has waited already, in milliseconds.
     pub waited_ms: u64,
+    /// To be set when the client leaves. The other node is told so, and answers at once, with the messages that it had handed over by
+    /// then or with none.
+    pub leaves: &'a AtomicBool,
 }
 
 /// Why there is no answer of another node.
@@ -180,12 +194,13 @@ impl Link {
     }
 
     /// Has a client's request carried out by another node. Dropped, that ends at once, and the other node learns that the client has
-    /// gone. There is no limit to its time, unless the node is [`Link::gone`].
+    /// gone; an answer that is on its way is lost then, which [`Forwarded::leaves`] is for. There is no limit to its time, unless the
+    /// node is [`Link::gone`].
     ///
     /// # Errors
     /// How much of it may have been done.
     pub async fn forward(&self, to: &Peer, request: Forwarded<'_>) -> Result<Response<Bytes>, LinkError> {
-        let answered = self.exchange(to, request.for_peer()).await;
+        let answered = self.exchange(to, request.for_peer(), request.leaves).await;
         self.forwarded[outcome(&answered)].fetch_add(1, Ordering::Relaxed);
         let mut answer = answered?;
         strip(answer.headers_mut());
@@ -208,7 +223,7 @@ impl Link {
     /// # Errors
     /// If it was not told.
     pub async fn look(&self, to: &Peer) -> Result<(), LinkError> {
-        let answer = self.tell(to, Uri::from_static(LOOK_PATH), LOOK_TIME_LIMIT).await?;
+        let answer = self.tell(to, post(Uri::from_static(LOOK_PATH)), LOOK_TIME_LIMIT).await?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
             status => Err(LinkError::Unknown(format!("it answered {status}"))),
@@ -222,7 +237,7 @@ impl Link {
     pub async fn give(&self, to: &Peer, uid: u64, heir: NodeId) -> Result<(), String> {
         let path = format!("{GIVE_PATH}?uid={uid}&node={}", heir.0);
         let uri = Uri::try_from(path).map_err(|error| error.to_string())?;
-        let answer = self.tell(to, uri, GIVE_TIME_LIMIT).await.map_err(|error| error.to_string())?;
+        let answer = self.tell(to, post(uri), GIVE_TIME_LIMIT).await.map_err(|error| error.to_string())?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
             StatusCode::CONFLICT => Err(String::from_utf8_lossy(answer.body()).into_owned()),
@@ -237,7 +252,22 @@ impl Link {
     pub async fn take(&self, to: &Peer, uid: u64) -> Result<(), LinkError> {
         let uri =
             Uri::try_from(format!("{TAKE_PATH}?uid={uid}")).map_err(|error| LinkError::NotSent(error.to_string()))?;
-        let answer = self.tell(to, uri, LOOK_TIME_LIMIT).await?;
+        let answer = self.tell(to, post(uri), LOOK_TIME_LIMIT).await?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            status => Err(LinkError::Unknown(format!("it answered {status}"))),
+        }
+    }
+
+    /// Tells another node that messages which it has answered with were not delivered, by what it had said of them in [`RECEIVED`]. They
+    /// are then as if they had never been received.
+    ///
+    /// # Errors
+    /// If that is not certain; they come after their visibility timeout then.
+    pub async fn back(&self, to: &Peer, received: HeaderValue) -> Result<(), LinkError> {
+        let mut request = post(Uri::from_static(BACK_PATH));
+        request.headers_mut().insert(RECEIVED, received);
+        let answer = self.tell(to, request, BACK_TIME_LIMIT).await?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
             status => Err(LinkError::Unknown(format!("it answered {status}"))),
@@ -245,12 +275,14 @@ impl Link {
     }
 
     /// A request of this node's own.
-    async fn tell(&self, to: &Peer, uri: Uri, limit: Duration) -> Result<Response<Bytes>, LinkError> {
-        let mut request = Request::new(Full::default());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
+    async fn tell(
+        &self,
+        to: &Peer,
+        request: Request<Full<Bytes>>,
+        limit: Duration,
+    ) -> Result<Response<Bytes>, LinkError> {
         tokio::select! {
-            answer = self.exchange(to, request) => answer,
+            answer = self.exchange(to, request, &NOBODY_LEAVES) => answer,
             () = self.time.pause(limit) => Err(LinkError::Unknown("it takes too long".to_owned())),
         }
     }
@@ -275,7 +307,12 @@ impl Link {
     }
 
     /// Sends a request to a node, and gets its answer.
-    async fn exchange(&self, to: &Peer, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, LinkError> {
+    async fn exchange(
+        &self,
+        to: &Peer,
+        mut request: Request<Full<Bytes>>,
+        leaves: &AtomicBool,
+    ) -> Result<Response<Bytes>, LinkError> {
         let headers = request.headers_mut();
         headers.insert(FROM, HeaderValue::from(self.me.0));
         let token = HeaderValue::try_from(self.tokens.of(self.me, to.id));
@@ -283,7 +320,7 @@ impl Link {
         let (mut gone, sent) = (self.gone.subscribe(), AtomicBool::new(false));
         let answer = tokio::select! {
             biased;
-            answer = self.exchange_with_life(to, request, &sent) => answer?,
+            answer = self.exchange_with_life(to, request, &sent, leaves) => answer?,
             _ = gone.wait_for(|gone| gone.contains(&to.id)) => {
                 let why = "it is gone".to_owned();
                 return Err(if sent.into_inner() { LinkError::Unknown(why) } else { LinkError::NotSent(why) });
@@ -302,10 +339,11 @@ impl Link {
         to: &Peer,
         mut request: Request<Full<Bytes>>,
         sent: &AtomicBool,
+        leaves: &AtomicBool,
     ) -> Result<Response<Bytes>, LinkError> {
         if let Some(mut kept) = self.take_idle(to.id).await {
             sent.store(true, Ordering::Relaxed);
-            match kept.exchange(request).await {
+            match kept.exchange(request, leaves).await {
                 Ok(answer) => {
                     self.keep(to.id, kept).await;
                     return Ok(answer);
@@ -322,7 +360,7 @@ impl Link {
             }
         };
         sent.store(true, Ordering::Relaxed);
-        match new.exchange(request).await {
+        match new.exchange(request, leaves).await {
             Ok(answer) => {
                 self.keep(to.id, new).await;
                 Ok(answer)
@@ -406,13 +444,62 @@ fn strip(headers: &mut HeaderMap) {
 }
 
 /// What reads and writes for a connection.
-type Driver = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+type Driver = http1::Connection<TokioIo<Way>, Full<Bytes>>;
 
 /// A connection to another node, which whoever has an exchange on it drives.
 struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// None once it has ended.
     driver: Option<Pin<Box<Driver>>>,
+    /// That of its [`Way`].
+    leaves: Arc<AtomicBool>,
+}
+
+/// A socket whose own half can be ended while an answer is waited for. That is how the other node learns of a client's end from a client
+/// too.
+struct Way {
+    stream: TcpStream,
+    /// Set when nothing more is to be said.
+    leaves: Arc<AtomicBool>,
+    has_left: bool,
+}
+
+impl AsyncRead for Way {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // What drives the connection comes here whenever it is driven, for as long as there is no answer.
+        if !self.has_left && self.leaves.load(Ordering::Relaxed) {
+            self.has_left = true;
+            // An error means that it has ended altogether, which reading tells.
+            let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Way {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 /// Why an exchange has no answer.
@@ -432,21 +519,27 @@ impl Connection {
         })?;
         // Small requests must not wait for the acknowledgement of earlier ones; an error only makes that slower.
         let _ = stream.set_nodelay(true);
-        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
-        Ok(Connection { sender, driver: Some(Box::pin(driver)) })
+        let leaves = Arc::<AtomicBool>::default();
+        let way = Way { stream, leaves: leaves.clone(), has_left: false };
+        let (sender, driver) = http1::handshake(TokioIo::new(way)).await.map_err(|error| not_sent(&error))?;
+        Ok(Connection { sender, driver: Some(Box::pin(driver)), leaves })
     }
 
     /// Whether it is there, and free for a request.
     async fn is_ready(&mut self) -> bool {
-        let Some(driver) = &mut self.driver else { return false };
+        let Some(driver) = self.driver.as_mut().filter(|_| !self.leaves.load(Ordering::Relaxed)) else { return false };
         if poll_fn(|cx| Poll::Ready(driver.as_mut().poll(cx).is_ready())).await {
             self.driver = None;
         }
         self.driver.is_some() && self.sender.is_ready()
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failed> {
-        let Connection { sender, driver } = self;
+    async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        leaves: &AtomicBool,
+    ) -> Result<Response<Bytes>, Failed> {
+        let Connection { sender, driver, leaves: way_leaves } = self;
         let mut answered = pin!(async {
             let sent = sender.try_send_request(request).await;
             let answer = sent.map_err(|mut error| match error.take_message() {
@@ -459,6 +552,12 @@ impl Connection {
             tokio::select! {
                 biased;
                 answer = &mut answered => return answer,
+                () = poll_fn(|_| {
+                    if leaves.load(Ordering::Relaxed) {
+                        way_leaves.store(true, Ordering::Relaxed);
+                    }
+                    Poll::Pending
+                }) => {}
                 // Whether it ended well is told by the answer.
                 _ = running.as_mut() => {}
             }
@@ -467,6 +566,14 @@ impl Connection {
         *driver = None;
         answered.await
     }
+}
+
+/// A request of this node's own, without a body.
+fn post(uri: Uri) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::default());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    request
 }
 
 /// An answer with all of its body.

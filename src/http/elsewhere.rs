@@ -6,7 +6,7 @@ use super::context::RequestContext;
 use crate::actions::{Actions, Caller, Presence};
 use crate::api::{Operation, ReceiveMessageResult, Request, Response, limits};
 use crate::clock::NetworkTime;
-use crate::cluster::link::{NOT_FOR_ME, OUTCOME};
+use crate::cluster::link::{NOT_FOR_ME, OUTCOME, RECEIVED};
 use crate::cluster::{Asker, Cluster, Forwarded, LinkError, Misled, Peer, Place};
 use crate::error::{Error, ErrorKind};
 use crate::wire;
@@ -14,6 +14,8 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use std::future::pending;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long it may take until the node is found that has a queue and can carry a request out, the time in which a ReceiveMessage is
@@ -29,6 +31,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// After so long nobody asks any more whether a client is there that has ended its half of the connection: what takes no time is
 /// answered to it too. Who asks for a long poll waits from the beginning.
 const PRESENCE_PAUSE: Duration = Duration::from_millis(100);
+/// How long another node may take to answer once it knows that nobody waits any more.
+const LEAVING_TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// A request that is to be carried out.
 #[derive(Clone, Copy)]
@@ -134,7 +138,7 @@ fn again(work: Work<'_>) -> Option<Request> {
 enum Attempt {
     Answered(Answer, Option<ErrorKind>),
     Failed(LinkError),
-    /// The client of a ReceiveMessage has gone, or this node stops: what it would have received goes back.
+    /// The client of a ReceiveMessage has gone, or this node stops: what it would have received is not received.
     Ended,
     /// The same of one with an attempt id, which is to be repeated elsewhere: what an earlier one has received does not go back.
     Stopped,
@@ -159,7 +163,9 @@ async fn forward(
         _ => (false, false, false),
     };
     let (client, port, secure) = (connection.peer, connection.port, connection.secure);
-    let forwarded = Forwarded { parts, body, client, port, secure, waited_ms };
+    let leaves = AtomicBool::new(false);
+    let forwarded = Forwarded { parts, body, client, port, secure, waited_ms, leaves: &leaves };
+    let mut answered = pin!(node.link().forward(peer, forwarded));
     let gone = async {
         match (may_wait, is_long_poll) {
             (_, true) => {}
@@ -168,25 +174,43 @@ async fn forward(
         }
         Presence::gone(connection.presence).await;
     };
-    let closed = async {
-        work.actions.broker().closed().await;
-        if !is_long_poll {
-            // It is answered at once, as a rule.
-            time.pause(PRESENCE_PAUSE).await;
-        }
-    };
-    let answer = tokio::select! {
+    let (first, mut is_gone) = tokio::select! {
         biased;
-        answer = node.link().forward(peer, forwarded) => answer,
-        () = gone => return Attempt::Ended,
-        () = closed, if may_wait => return if is_attempt { Attempt::Stopped } else { Attempt::Ended },
+        answer = &mut answered => (Some(answer), false),
+        () = gone => (None, true),
+        () = work.actions.broker().closed(), if may_wait => (None, false),
         () = time.pause(if may_wait { RECEIVE_TIME_LIMIT } else { left }) => {
             node.link().gave_up();
-            Err(LinkError::Unknown("it takes too long".to_owned()))
+            (Some(Err(LinkError::Unknown("it takes too long".to_owned()))), false)
+        }
+    };
+    let answer = match first {
+        Some(answer) => answer,
+        None => {
+            // Not dropped: what the other node has handed over by now comes back, or there is somebody yet who can have it.
+            leaves.store(true, Ordering::Relaxed);
+            let ended = if is_attempt && !is_gone { Attempt::Stopped } else { Attempt::Ended };
+            tokio::select! {
+                biased;
+                answer = answered => match answer {
+                    Ok(answer) => Ok(answer),
+                    Err(_) => return ended,
+                },
+                () = time.pause(LEAVING_TIME_LIMIT) => return ended,
+            }
         }
     };
     match answer {
         Ok(mut answer) => {
+            if let Some(received) = answer.headers_mut().remove(RECEIVED) {
+                is_gone = is_gone || Presence::is_gone_now(connection.presence).await;
+                if is_gone {
+                    if let Err(error) = node.link().back(peer, received).await {
+                        tracing::debug!(node = peer.id.0, %error, "messages that nobody got wait for their visibility timeout");
+                    }
+                    return Attempt::Ended;
+                }
+            }
             let told = answer.headers_mut().remove(OUTCOME);
             let told = told.as_ref().and_then(|told| told.to_str().ok());
             let kind = told.and_then(|told| ErrorKind::ALL.iter().copied().find(|kind| kind.json_type().1 == told));
@@ -267,6 +291,12 @@ pub(super) fn not_for_me(status: StatusCode) -> Answer {
 /// Says in an answer to another node which error it tells of.
 pub(super) fn tell_outcome(answer: &mut Answer, error: ErrorKind) {
     answer.headers_mut().insert(OUTCOME, HeaderValue::from_static(error.json_type().1));
+}
+
+/// The messages of an answer to another node, so that it can give them back; none if there are none.
+pub(super) fn named(received: &ReceiveMessageResult) -> Option<HeaderValue> {
+    let handles: Vec<&str> = received.messages.iter().map(|message| message.receipt_handle.as_str()).collect();
+    HeaderValue::try_from(handles.join(",")).ok().filter(|_| !handles.is_empty())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::elsewhere::not_for_me;
 use super::service::Service;
 use super::{body, sqs};
 use crate::cluster::link::{
-    BETWEEN_NODES, CLIENT, FROM, GIVE_PATH, LOOK_PATH, PORT, SECURE, TAKE_PATH, TOKEN, WAITED_MS,
+    BACK_PATH, BETWEEN_NODES, CLIENT, FROM, GIVE_PATH, LOOK_PATH, PORT, RECEIVED, SECURE, TAKE_PATH, TOKEN, WAITED_MS,
 };
 use crate::cluster::{Cluster, NodeId};
 use bytes::Bytes;
@@ -41,6 +41,11 @@ impl Service {
                     Some((uid, heir)) => done(node.give(uid, heir).await),
                     None => done(Err("it is not said which queue, or to which node".to_owned())),
                 };
+            }
+            BACK_PATH if parts.method == Method::POST => {
+                let handles = text(parts.headers.get(RECEIVED)).unwrap_or_default();
+                self.broker().give_back(handles.split(','));
+                return done(Ok(()));
             }
             TAKE_PATH if parts.method == Method::POST => {
                 return match member(parts.uri.query().unwrap_or_default(), "uid") {

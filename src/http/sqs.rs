@@ -8,9 +8,13 @@ use super::host::split_host;
 use super::identify::identify;
 use super::service::Service;
 use crate::actions::{Caller, Fate, Origin, Presence};
+#[cfg(feature = "postgres")]
+use crate::api::Response;
 use crate::api::{Operation, is_account_id, region_of_host};
 use crate::auth::Identity;
 use crate::broker::By;
+#[cfg(feature = "postgres")]
+use crate::cluster::link::RECEIVED;
 use crate::control::{Access, Serves, Space};
 use crate::engine::Time;
 use crate::error::{Error, ErrorKind};
@@ -140,6 +144,11 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     if let Some((queue, began)) = log {
         log_outcome(space, operation.name(), &queue, began, outcome.as_ref().err());
     }
+    #[cfg(feature = "postgres")]
+    let received = match &outcome {
+        Ok(Response::ReceiveMessage(received)) if by_peer.is_some() && has_waited => elsewhere::named(received),
+        _ => None,
+    };
     let reply = match outcome {
         Ok(response) => wire::encode(protocol, &response, request_id),
         Err(error) => {
@@ -153,6 +162,10 @@ pub(super) async fn answer(service: &Service, context: &RequestContext<'_>, body
     #[cfg(feature = "postgres")]
     if let (Some(_), Some(kind)) = (by_peer, error) {
         elsewhere::tell_outcome(&mut answer, kind);
+    }
+    #[cfg(feature = "postgres")]
+    if let Some(received) = received {
+        answer.headers_mut().insert(RECEIVED, received);
     }
     if let Some(ending) = fate.and_then(|fate| fate.ending()) {
         answer.extensions_mut().insert(ending);

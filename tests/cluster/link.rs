@@ -3,12 +3,15 @@
 
 use crate::node::{Accepted, ID, node, peer};
 use bytes::Bytes;
+use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use kew::internals::clock::NetworkTime;
 use kew::internals::cluster::link::OUTCOMES;
 use kew::internals::cluster::{Forwarded, Link, LinkError, NodeId, Peer};
 use std::net::TcpListener;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const ME: NodeId = NodeId(11);
@@ -24,8 +27,12 @@ fn parts() -> Parts {
 
 async fn forward(link: &Link, to: &Peer, body: &str) -> Result<Response<Bytes>, LinkError> {
     let (parts, body) = (parts(), Bytes::copy_from_slice(body.as_bytes()));
-    let request = Forwarded { parts: &parts, body: &body, client: None, port: 9324, secure: false, waited_ms: 0 };
-    link.forward(to, request).await
+    let leaves = AtomicBool::new(false);
+    link.forward(to, for_client(&parts, &body, &leaves)).await
+}
+
+fn for_client<'a>(parts: &'a Parts, body: &'a Bytes, leaves: &'a AtomicBool) -> Forwarded<'a> {
+    Forwarded { parts, body, client: None, port: 9324, secure: false, waited_ms: 0, leaves }
 }
 
 #[track_caller]
@@ -68,7 +75,9 @@ async fn a_request_arrives_as_it_came_and_its_answer_too() {
     let (parts, ()) = request.unwrap().into_parts();
     let body = Bytes::from_static(b"Action=ListQueues");
     let client = Some("192.0.2.1:5000".parse().unwrap());
-    let request = Forwarded { parts: &parts, body: &body, client, port: 4566, secure: true, waited_ms: 1500 };
+    let leaves = AtomicBool::new(false);
+    let request =
+        Forwarded { parts: &parts, body: &body, client, port: 4566, secure: true, waited_ms: 1500, leaves: &leaves };
     let link = link();
     let answer = link.forward(&peer, request).await.unwrap();
     let headers: Vec<_> =
@@ -267,6 +276,55 @@ async fn who_does_not_wait_any_longer_ends_the_connection() {
         client = joined(script) => client,
     };
     joined(std::thread::spawn(|| client.assert_ends())).await;
+}
+
+#[tokio::test]
+async fn a_node_hears_that_the_client_leaves_and_its_answer_comes_all_the_same() {
+    let (to_test, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (peer, script) = node(move |listener| {
+        let mut client = Accepted::by(&listener);
+        client.request();
+        to_test.send(()).unwrap();
+        client.assert_says_no_more();
+        client.answer("what was handed over");
+        // Nothing more can be said over that connection.
+        let mut other = Accepted::by(&listener);
+        other.request();
+        other.answer("");
+        client.assert_ends();
+    });
+    let link = link();
+    let (parts, body, leaves) = (parts(), Bytes::new(), AtomicBool::new(false));
+    let mut exchange = pin!(link.forward(&peer, for_client(&parts, &body, &leaves)));
+    tokio::select! {
+        outcome = &mut exchange => panic!("{outcome:?}"),
+        _ = has_begun.recv() => {}
+    }
+    leaves.store(true, Ordering::Relaxed);
+    assert_eq!(exchange.await.unwrap().body(), "what was handed over");
+    assert_eq!(forward(&link, &peer, "next").await.unwrap().body(), "");
+    joined(script).await;
+}
+
+#[tokio::test]
+async fn a_node_is_told_which_messages_were_not_delivered() {
+    let (peer, thread) = node(|listener| {
+        let mut accepted = Accepted::by(&listener);
+        let (head, _) = accepted.request();
+        accepted.send("HTTP/1.1 204 No Content\r\n\r\n");
+        accepted.request();
+        accepted.send("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+        head
+    });
+    let link = link();
+    let handles = HeaderValue::from_static("AQEB1,AQEB2");
+    assert_eq!(link.back(&peer, handles.clone()).await, Ok(()));
+    let error = link.back(&peer, handles).await.unwrap_err();
+    assert!(matches!(&error, LinkError::Unknown(why) if why.contains("404")), "{error}");
+    let head = joined(thread).await;
+    assert_eq!(head[0], "POST /_kew/peer/back HTTP/1.1");
+    assert!(head.iter().any(|line| line == "kew-received: AQEB1,AQEB2"), "{head:?}");
+    assert_eq!(link.forwarded(), [0; 4], "none of it was a client's");
 }
 
 #[tokio::test]

@@ -78,6 +78,11 @@ impl Accepted {
 
     /// Waits until the other end has closed the connection.
     pub fn assert_ends(mut self) {
+        self.assert_says_no_more();
+    }
+
+    /// Waits until the other end has closed the connection, or its half of it.
+    pub fn assert_says_no_more(&mut self) {
         assert_eq!(self.more(), 0, "{:?}", String::from_utf8_lossy(&self.read));
     }
 }

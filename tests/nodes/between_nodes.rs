@@ -9,6 +9,7 @@ use hyper::{Request, Response};
 use kew::internals::clock::NetworkTime;
 use kew::internals::cluster::{Forwarded, Link, LinkError, NodeId, Peer};
 use serde_json::json as value;
+use std::sync::atomic::AtomicBool;
 
 /// A node that has not joined, and knows the secret.
 const STRANGER: NodeId = NodeId(5);
@@ -37,7 +38,9 @@ fn forward(link: &Link, to: &Peer, action: &str, body: &str) -> Result<Response<
         .body(());
     let (parts, body) = (request.unwrap().into_parts().0, Bytes::copy_from_slice(body.as_bytes()));
     let client = Some("192.0.2.1:4000".parse().unwrap());
-    let request = Forwarded { parts: &parts, body: &body, client, port: 4566, secure: true, waited_ms: 0 };
+    let leaves = AtomicBool::new(false);
+    let request =
+        Forwarded { parts: &parts, body: &body, client, port: 4566, secure: true, waited_ms: 0, leaves: &leaves };
     runtime().block_on(link.forward(to, request))
 }
 

@@ -41,6 +41,24 @@ fn it_leaves_the_line_with_its_client() {
 }
 
 #[test]
+fn what_was_handed_to_a_client_that_has_gone_goes_to_the_next_as_if_never_received() {
+    let Some((nodes, owner)) = nodes_with_queue(2) else { return };
+    // No message of an earlier round comes again.
+    let timeout = value!({"QueueUrl": "q", "Attributes": {"VisibilityTimeout": "43200"}});
+    nodes.call(0, "SetQueueAttributes", &timeout);
+    for round in 0..50 {
+        let mut waiting = nodes.peer(1 - owner);
+        waiting.send(receive(20));
+        nodes.wait_for_parked("q", 1);
+        // The message overtakes the news, which has one node more to go to, or meets it somewhere on its way.
+        drop(waiting);
+        let body = round.to_string();
+        nodes.ask(owner, send(&body)).ok();
+        assert_eq!(received(&nodes.ask(round % 2, receive(20))), [(body, "1".to_owned())]);
+    }
+}
+
+#[test]
 fn it_is_answered_with_nothing_when_the_node_stops_that_its_client_talks_to() {
     let Some((mut nodes, owner)) = nodes_with_queue(2) else { return };
     let mut waiting = nodes.peer(1 - owner);
