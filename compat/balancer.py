@@ -1,7 +1,7 @@
 """A balancer that sends each request to another node, also those of one connection: blinder than any real one.
 
-It knows just enough of HTTP/1.1 for that: heads, bodies by their length or in chunks, and that a client may go away. Standard library
-only.
+It knows just enough of HTTP/1.1 for that: heads, bodies by their length or in chunks, and that a client may go away. As AWS's own do, it
+says at which port the client came. Standard library only.
 """
 
 import asyncio
@@ -65,7 +65,8 @@ class Balancer:
 
         async def serve():
             self.server = await asyncio.start_server(self.client, "127.0.0.1", 0, limit=HEAD_BYTES_MAX, backlog=1024)
-            self.url = "http://127.0.0.1:%d" % self.server.sockets[0].getsockname()[1]
+            self.port = self.server.sockets[0].getsockname()[1]
+            self.url = f"http://127.0.0.1:{self.port}"
             ready.set()
 
         def run():
@@ -87,6 +88,7 @@ class Balancer:
                     writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                     lines = [line for line in lines if not line.lower().startswith(b"expect:")]
                 body = await read_body(reader, lines)
+                lines += [b"X-Forwarded-Proto: http", b"X-Forwarded-Port: %d" % self.port]
                 answer, last = await self.exchange(lines, body, reader)
                 writer.write(answer)
                 await writer.drain()

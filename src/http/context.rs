@@ -108,6 +108,7 @@ pub struct KnownHeaders<'a> {
     pub(super) accept: Option<&'a HeaderValue>,
     pub(super) authorization: Option<&'a HeaderValue>,
     pub(super) content_type: Option<&'a HeaderValue>,
+    pub(super) forwarded_port: Option<&'a HeaderValue>,
     pub(super) forwarded_proto: Option<&'a HeaderValue>,
     pub(super) origin: Option<&'a HeaderValue>,
     pub(super) referer: Option<&'a HeaderValue>,
@@ -149,6 +150,7 @@ impl<'a> KnownHeaders<'a> {
                 "user-agent" => &mut found.user_agent,
                 "x-amz-target" => &mut found.target,
                 "x-amzn-trace-id" => &mut found.trace_id,
+                "x-forwarded-port" => &mut found.forwarded_port,
                 "x-forwarded-proto" => &mut found.forwarded_proto,
                 "content-length" => {
                     found.announces_body |= value.as_bytes() != b"0";

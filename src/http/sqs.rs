@@ -250,13 +250,16 @@ pub(super) fn base_url(
         return url.to_owned();
     }
     // Each proxy on the way adds to the list; the first entry is how the client came in.
-    let proto = text(headers.forwarded_proto).and_then(|list| list.split(',').next()).unwrap_or_default();
-    let by_tls = if proto.is_empty() { secure } else { proto.trim().eq_ignore_ascii_case("https") };
+    let first = |list: Option<_>| text(list).and_then(|list| list.split(',').next()).unwrap_or_default().trim();
+    let proto = first(headers.forwarded_proto);
+    let by_tls = if proto.is_empty() { secure } else { proto.eq_ignore_ascii_case("https") };
     let scheme = if by_tls { "https" } else { "http" };
-    // A proxy that ends TLS listens at a port that is not known here.
+    let port_of_proxy = first(headers.forwarded_port).parse().ok();
+    let port = port_of_proxy.unwrap_or(port);
     let needs_port = match (by_tls, secure) {
+        // A proxy that ends TLS listens at a port that is not known here unless it says so.
+        (true, false) => port_of_proxy.is_some_and(|port| port != 443),
         (true, true) => port != 443,
-        (true, false) => false,
         (false, _) => port != 80,
     };
     match headers.host().and_then(split_host) {

@@ -52,6 +52,23 @@ fn a_proxy_that_ends_tls_says_so() {
 }
 
 #[test]
+fn a_proxy_says_at_which_port_the_client_came_that_left_it_out() {
+    let server = server();
+    let forwarded =
+        |more: &str, host: &str| url(&server, &format!("Host: {host}\r\n{more}")).replace("/000000000000/q", "");
+    assert_eq!(forwarded("X-Forwarded-Port: 9000\r\n", "h"), "http://h:9000");
+    assert_eq!(forwarded("X-Forwarded-Port: 80\r\n", "h"), "http://h");
+    assert_eq!(forwarded("X-Forwarded-Port: 9000, 80\r\n", "h"), "http://h:9000");
+    assert_eq!(forwarded("X-Forwarded-Port: 9000\r\n", "h:1"), "http://h:1");
+    assert_eq!(forwarded("X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n", "h"), "https://h");
+    assert_eq!(forwarded("X-Forwarded-Proto: https\r\nX-Forwarded-Port: 8443\r\n", "h"), "https://h:8443");
+    for no_port in ["", "x", "-1", "65536", "80/evil"] {
+        let own = format!("http://h:{}", port(&server));
+        assert_eq!(forwarded(&format!("X-Forwarded-Port: {no_port}\r\n"), "h"), own);
+    }
+}
+
+#[test]
 fn a_configured_url_beats_every_header() {
     let server =
         Server::builder().queue("q").manual_clock().external_url("https://queues.example/base").start().unwrap();
