@@ -210,6 +210,11 @@ impl Cluster {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Whether messages of queues of this node are on their way to others.
+    pub fn is_sending(&self) -> bool {
+        self.sending.is_under_way()
+    }
+
     /// Where a request is to be carried out. Waits for a queue that is on its way here.
     ///
     /// # Errors
@@ -227,18 +232,27 @@ impl Cluster {
             _ => {
                 let place = self.place_of(asker, request.address()).await?;
                 // What they say or change depends on other queues as they are now.
-                let looks_around = matches!(
-                    request.operation(),
+                let looks_around = match request.operation() {
                     Operation::ListDeadLetterSourceQueues
-                        | Operation::SetQueueAttributes
-                        | Operation::StartMessageMoveTask
-                );
+                    | Operation::SetQueueAttributes
+                    | Operation::StartMessageMoveTask => true,
+                    // It may have just been created.
+                    Operation::ReceiveMessage => self.misses_dead_letter_queue(asker, request.address()),
+                    _ => false,
+                };
                 if looks_around && matches!(place, Place::Here(_)) {
                     self.refresh().await?;
                 }
                 Ok(place)
             }
         }
+    }
+
+    /// Whether the redrive policy of a queue points at one that is not known here.
+    fn misses_dead_letter_queue(&self, asker: Asker<'_>, address: Address<'_>) -> bool {
+        let Some(queue) = meant(&self.broker, asker.account, asker.region, address) else { return false };
+        let settings = queue.settings();
+        settings.redrive.as_ref().is_some_and(|policy| self.broker.redrive_target(policy, &queue).is_none())
     }
 
     /// Where the queue of an address is; here too if there is none, for somebody has to say so.
@@ -337,7 +351,7 @@ impl Cluster {
     }
 
     /// Waits, for a moment at most, until what a request's queue has sent to others is there: who finds a dead letter gone from its
-    /// source finds it in the dead-letter queue.
+    /// source finds it in the dead-letter queue, and who hears that a move task has ended finds what it moved.
     pub async fn sent(&self, held: &Held) {
         let Some(uid) = held.uid else { return };
         tokio::select! {
@@ -408,6 +422,28 @@ impl Cluster {
 
     pub(super) fn peer(&self, id: NodeId) -> Option<Peer> {
         self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The same of a node that may have joined since the last round.
+    pub(super) async fn peer_soon(&self, id: NodeId) -> Option<Peer> {
+        let mut learned = self.learned.subscribe();
+        if self.peer(id).is_none() {
+            let _ = self.asks.send(Ask::Look);
+        }
+        let known = async {
+            loop {
+                if let Some(peer) = self.peer(id) {
+                    return peer;
+                }
+                // The sender lives in `self`.
+                let _ = learned.changed().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            peer = known => Some(peer),
+            () = self.time.pause(SENT_TIME_LIMIT) => None,
+        }
     }
 
     fn any_peer(&self) -> Option<Peer> {

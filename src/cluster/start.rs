@@ -50,10 +50,10 @@ impl Cluster {
         let (tell_asks, sending) = (asks.clone(), Arc::<Sending>::default());
         let begins = sending.clone();
         parts.broker.has_neighbours(Box::new(move |source, target, ticket| {
-            begins.begins(source.uid);
+            let number = begins.begins(source.uid);
             let owner = target.elsewhere().map(NodeId);
             // Nobody listens any more when the node stops; the target's node learns it in its next round.
-            let _ = tell_asks.send(Ask::Sent { source: source.uid, target: target.uid, owner, ticket });
+            let _ = tell_asks.send(Ask::Sent { source: source.uid, number, target: target.uid, owner, ticket });
         }));
         let cluster = Arc::new(Cluster::new(parts, asks, sending));
         let arrivals = Arc::<Arrivals>::default();
@@ -157,7 +157,7 @@ async fn dispatch(
             }
             Ask::Sooner(uid) => arrivals.sooner(uid),
             Ask::Look => sooner.notify_one(),
-            Ask::Sent { source, target, owner, ticket } => {
+            Ask::Sent { source, number, target, owner, ticket } => {
                 let (cluster, desk) = (cluster.clone(), desk.clone());
                 tokio::task::spawn_local(async move {
                     if let Some(ticket) = ticket {
@@ -166,7 +166,7 @@ async fn dispatch(
                     match owner {
                         // One that does not hear it learns it in its next round.
                         Some(owner) => {
-                            if let Some(peer) = cluster.peer(owner) {
+                            if let Some(peer) = cluster.peer_soon(owner).await {
                                 let _ = cluster.link.take(&peer, target).await;
                             }
                         }
@@ -176,7 +176,7 @@ async fn dispatch(
                             let _ = taken.await;
                         }
                     }
-                    cluster.sending.ends(source);
+                    cluster.sending.ends(source, number);
                 });
             }
             Ask::Take(target, told) => drop(desk.send(Task::Take(vec![target], Some(told)))),

@@ -91,7 +91,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
             Place::Here(held) => {
                 let outcome = work.actions.execute(&Caller { waited_ms, ..*caller }, decoded).await;
                 if !outcome.as_ref().is_err_and(Error::is_moved) {
-                    if operation == Operation::ReceiveMessage {
+                    if tells_of_transfers(operation) {
                         node.sent(&held).await;
                     }
                     drop(held);
@@ -277,6 +277,17 @@ fn is_repeatable(request: &Request) -> bool {
         | Request::StartMessageMoveTask(_) => false,
         _ => true,
     }
+}
+
+/// Whether what is answered tells of messages that went from one queue to another.
+fn tells_of_transfers(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::ReceiveMessage
+            | Operation::StartMessageMoveTask
+            | Operation::ListMessageMoveTasks
+            | Operation::CancelMessageMoveTask
+    )
 }
 
 /// The answer to another node that has sent what is not for this one.
