@@ -50,7 +50,7 @@ ROUNDS  ?= 50
 RUNS    ?= 100
 SCHEDULES ?= 100000
 
-.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core compat-nodes signed-test tls-test crash cluster-crash queue-audit cluster-model flips signatures fuzz nightly postgres postgres-test postgres-cuts
+.PHONY: help run build test unit clients clients-list snippets coming-from durable auto browser-test console-test metrics-test compat compat-core compat-nodes sdk-nodes signed-test tls-test crash cluster-crash queue-audit cluster-model flips signatures fuzz nightly postgres postgres-test postgres-cuts
 .PHONY: bench bench-nodes instructions lint public-api features msrv deny advisories doc book clean
 
 help: ## this list
@@ -115,8 +115,11 @@ console-test: build $(CONSOLE) ## the web console in a real Chromium; needs chro
 compat-core: build ## the rows of it that CI runs on every change; without some: make compat-core EXCEPT=boto3
 	KEW_BIN=target/release/kew EXCEPT="$(EXCEPT)" $(PYTHON) compat/run.py --core --no-matrix
 
-compat-nodes: build ## the same through a balancer over three nodes, each request to another: make compat-nodes ONLY=boto3
-	KEW_BIN=target/release/kew ONLY="$(ONLY)" EXCEPT="$(EXCEPT)" $(PYTHON) compat/run.py --core --nodes 3
+compat-nodes: build ## the same through a balancer over three nodes, each request to another; any row: make compat-nodes ONLY=celery
+	KEW_BIN=target/release/kew ONLY="$(ONLY)" EXCEPT="$(EXCEPT)" $(PYTHON) compat/run.py $(if $(ONLY),,--core) --nodes 3
+
+sdk-nodes: ## the SDK tests of one server with three nodes behind a balancer in its place, each request to another
+	KEW_TEST_NODES=3 $(CARGO) test --all-features --test sqs
 
 signed-test: build ## six SDKs with right and wrong keys, denied actions and skewed clocks; needs faketime
 	KEW_BIN=target/release/kew $(PYTHON) compat/signed/run.py

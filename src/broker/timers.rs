@@ -66,8 +66,7 @@ impl Broker {
                 // Another thread may be about to finish what is waited for here: a move, or a commit.
                 std::thread::yield_now();
             }
-            let next = self.wakeups.first().into_iter().chain(self.move_task_wakeups.first()).min();
-            let step_ms = next.map_or(left_ms, |at| at.ms_since(self.clock.now()).min(left_ms));
+            let step_ms = self.due_in_ms().map_or(left_ms, |ms| ms.min(left_ms));
             if !self.clock.advance(Duration::from_millis(step_ms)) {
                 return false;
             }
@@ -76,6 +75,12 @@ impl Broker {
             }
             left_ms -= step_ms;
         }
+    }
+
+    /// In how many milliseconds of its clock a queue or a move task is due next, if any is.
+    pub fn due_in_ms(&self) -> Option<u64> {
+        let next = self.wakeups.first().into_iter().chain(self.move_task_wakeups.first()).min();
+        next.map(|at| at.ms_since(self.clock.now()))
     }
 
     /// Answers all long polls with nothing, now and from now on; the server is about to stop.

@@ -271,6 +271,22 @@ impl Server {
         assert!(self.broker.advance(by), "only a manual clock can be turned: Server::builder().manual_clock()");
     }
 
+    /// In how much time of its clock something is due next, if anything is: for tests with a clock that several servers share.
+    #[doc(hidden)]
+    pub fn due_in(&self) -> Option<Duration> {
+        self.broker.due_in_ms().map(Duration::from_millis)
+    }
+
+    /// Whether messages of its queues are on their way to queues of other nodes.
+    #[doc(hidden)]
+    pub fn is_sending(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        if let Some(node) = &self.node {
+            return node.cluster.is_sending();
+        }
+        false
+    }
+
     /// How many long polls wait at a queue of the server's own account and region: for a test that wants to act once a
     /// receiver is in line.
     pub fn waiting_receivers(&self, queue_name: &str) -> usize {

@@ -88,7 +88,7 @@ async fn unknown_actions_are_refused() {
 #[tokio::test]
 async fn queue_urls_are_built_from_the_host_of_the_request() {
     let kew = Kew::holding(&[("q", &[])]).await;
-    let port = kew.server.addresses()[0].port();
+    let port = kew.address().port();
     let with_host = |host: &str, proto: Option<&str>| {
         let mut headers = vec![
             ("Host", host),
@@ -111,14 +111,14 @@ async fn a_configured_external_url_wins_over_the_host() {
     let server = kew::Server::builder().external_url("https://queues.example.com").queue("q");
     let server = server.manual_clock().start().unwrap();
     let headers = [("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", "AmazonSQS.ListQueues")];
-    let answer = raw(&server, "POST", "/", &headers, "{}").ok().json();
+    let answer = raw(server.addresses()[0], "POST", "/", &headers, "{}").ok().json();
     assert_eq!(answer["QueueUrls"], json!([format!("https://queues.example.com/{ACCOUNT}/q")]));
 }
 
 #[tokio::test]
 async fn an_access_key_of_twelve_digits_is_an_account() {
     let kew = Kew::holding(&[("q", &[])]).await;
-    let other = client_as(&kew.server, "111122223333", "us-east-1");
+    let other = client_as(&kew, "111122223333", "us-east-1");
     let url = other.create_queue().queue_name("theirs").send().await.unwrap().queue_url.unwrap();
     assert!(url.ends_with("/111122223333/theirs"), "{url}");
     assert_eq!(other.list_queues().send().await.unwrap().queue_urls(), [url.as_str()]);
@@ -137,7 +137,7 @@ async fn an_access_key_of_twelve_digits_is_an_account() {
 #[tokio::test]
 async fn merged_regions_are_one_and_each_caller_sees_its_own() {
     let kew = Kew::holding(&[("q", &[])]).await;
-    let ireland = client_as(&kew.server, "test", "eu-west-1");
+    let ireland = client_as(&kew, "test", "eu-west-1");
     let call = ireland.get_queue_attributes().queue_url(kew.url("q")).attribute_names("All".into());
     let attributes = call.send().await.unwrap().attributes.unwrap();
     assert_eq!(attributes[&"QueueArn".into()], format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:q"));
@@ -161,7 +161,7 @@ async fn in_aws_mode_regions_separate_queues() {
     let kew = Kew::with(kew::Server::builder().mode(kew::Mode::Aws));
     kew.create("q", &[]).await;
     kew.send("q", "virginia").await;
-    let ireland = client_as(&kew.server, "test", "eu-west-1");
+    let ireland = client_as(&kew, "test", "eu-west-1");
     let missing = ireland.send_message().queue_url(kew.url("q")).message_body("x").send().await;
     assert!(missing.unwrap_err().into_service_error().is_queue_does_not_exist());
     assert_eq!(ireland.list_queues().send().await.unwrap().queue_urls, None);
@@ -186,7 +186,7 @@ async fn in_aws_mode_a_dead_letter_queue_is_of_the_same_region_and_account() {
     kew.create("q", &[]).await;
     for (key, region) in [("test", "eu-west-1"), ("111122223333", "us-east-1")] {
         let account = if key == "test" { ACCOUNT } else { key };
-        client_as(&kew.server, key, region).create_queue().queue_name("dead").send().await.unwrap();
+        client_as(&kew, key, region).create_queue().queue_name("dead").send().await.unwrap();
         let policy = format!(r#"{{"deadLetterTargetArn":"arn:aws:sqs:{region}:{account}:dead","maxReceiveCount":1}}"#);
         let set = json!({"QueueUrl": kew.url("q"), "Attributes": {"RedrivePolicy": policy}});
         let found = kew.json("SetQueueAttributes", &set);
@@ -202,7 +202,7 @@ async fn in_aws_mode_a_dead_letter_queue_is_of_the_same_region_and_account() {
 async fn the_partition_of_an_arn_follows_the_region() {
     let kew = Kew::holding(&[("q", &[])]).await;
     for (region, partition) in [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("elasticmq", "aws")] {
-        let client = client_as(&kew.server, "test", region);
+        let client = client_as(&kew, "test", region);
         let call = client.get_queue_attributes().queue_url(kew.url("q")).attribute_names("QueueArn".into());
         let attributes = call.send().await.unwrap().attributes.unwrap();
         assert_eq!(attributes[&"QueueArn".into()], format!("arn:{partition}:sqs:{region}:{ACCOUNT}:q"));
@@ -216,6 +216,6 @@ async fn account_and_region_of_unsigned_requests_can_be_set() {
     assert!(server.queue_url("q").ends_with("/999988887777/q"));
     let headers = [("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", "AmazonSQS.GetQueueAttributes")];
     let body = r#"{"QueueUrl":"q","AttributeNames":["QueueArn"]}"#;
-    let answer = raw(&server, "POST", "/", &headers, body).ok().json();
+    let answer = raw(server.addresses()[0], "POST", "/", &headers, body).ok().json();
     assert_eq!(answer["Attributes"]["QueueArn"], "arn:aws:sqs:ap-south-1:999988887777:q");
 }

@@ -5,6 +5,7 @@ pub use crate::support::http::Answer;
 use crate::support::http::{self, AMZ_JSON, Peer};
 pub use crate::support::query::form;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,7 +29,7 @@ pub fn failure(status: u16, code: &str, message: &str) -> Failure {
 impl Kew {
     /// A request of any bytes, and its answer.
     pub fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        raw(&self.server, method, path, headers, body)
+        raw(self.address(), method, path, headers, body)
     }
 
     /// Has several connections make the same request again and again, until what it gives back is dropped.
@@ -36,7 +37,7 @@ impl Kew {
         let request = http::json(action, members.to_string());
         let stop = Arc::new(AtomicBool::new(false));
         let connection = |_| {
-            let mut peer = Peer::of(&self.server);
+            let mut peer = Peer::at(self.address());
             let (stop, request) = (stop.clone(), request.clone());
             std::thread::spawn(move || {
                 while !stop.load(Ordering::SeqCst) {
@@ -101,12 +102,12 @@ impl Drop for Repetition {
     }
 }
 
-/// One request on a connection of its own, with the server's address as its host unless a header names another.
-pub fn raw(server: &kew::Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let address = server.addresses()[0].to_string();
+/// One request on a connection of its own, with this address as its host unless a header names another.
+pub fn raw(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let own = address.to_string();
     let (hosts, others): (Vec<_>, Vec<_>) = headers.iter().partition(|(name, _)| *name == "Host");
-    let host = hosts.first().map_or(address.as_str(), |(_, host)| host);
-    Peer::of(server).ask(http::request_to(host, method, path, &others, body))
+    let host = hosts.first().map_or(own.as_str(), |(_, host)| host);
+    Peer::at(address).ask(http::request_to(host, method, path, &others, body))
 }
 
 /// What an answer says, beside [`Answer`]'s own methods.

@@ -280,9 +280,10 @@ async fn get_queue_url_finds_queues_by_name() {
     kew.invalid("GetQueueUrl", &json!({}), text);
 }
 
+/// Several nodes do not create queues by themselves.
 #[tokio::test]
 async fn auto_create_makes_queues_that_are_asked_for() {
-    let kew = Kew::with(kew::Server::builder().auto_create(true));
+    let kew = Kew::alone(kew::Server::builder().auto_create(true));
     kew.send("made", "x").await;
     assert_eq!(kew.counts("made").await, [1, 0, 0]);
     let found = kew.client.get_queue_url().queue_name("jobs.fifo").send().await.unwrap();

@@ -19,18 +19,30 @@ pub const ACCOUNT: &str = "000000000000";
 /// Runs all of these tests against a data directory when set: `process` or `full`.
 const DURABILITY: &str = "KEW_TEST_DURABILITY";
 
+/// In the place of each server there are so many nodes behind a balancer when set; but for [`Kew::alone`], and servers that a test
+/// starts by itself.
+#[cfg(feature = "postgres")]
+const NODES: &str = "KEW_TEST_NODES";
+
 /// A server under test and its client.
 pub struct Kew {
+    /// The first of the nodes, if there are several.
     pub server: kew::Server,
     pub client: Client,
+    #[cfg(feature = "postgres")]
+    others: Option<crate::nodes::Others>,
     /// Kept for as long as the server, if it has one.
     _data: Option<tempfile::TempDir>,
 }
 
-pub fn client_as(server: &kew::Server, access_key: &str, region: &str) -> Client {
+pub fn client_as(kew: &Kew, access_key: &str, region: &str) -> Client {
+    client_of(&kew.endpoint_url(), access_key, region)
+}
+
+fn client_of(endpoint_url: &str, access_key: &str, region: &str) -> Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version_latest()
-        .endpoint_url(server.endpoint_url())
+        .endpoint_url(endpoint_url)
         .region(Region::new(region.to_owned()))
         .credentials_provider(Credentials::new(access_key, "test", None, None, "test"))
         .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
@@ -74,6 +86,17 @@ impl Kew {
     }
 
     pub fn with(builder: kew::ServerBuilder) -> Kew {
+        #[cfg(feature = "postgres")]
+        if let Some(count) = crate::support::number(NODES) {
+            let (first, others) = crate::nodes::start(count, &builder);
+            let client = client_of(&format!("http://{}", others.address()), "test", "us-east-1");
+            return Kew { client, others: Some(others), ..Kew::of(first) };
+        }
+        Kew::alone(builder)
+    }
+
+    /// One server whatever the environment says: for what is otherwise with several nodes, which the test tells of.
+    pub fn alone(builder: kew::ServerBuilder) -> Kew {
         let durability = std::env::var(DURABILITY).ok().map(|level| match level.as_str() {
             "process" => kew::internals::config::Durability::Process,
             "full" => kew::internals::config::Durability::Full,
@@ -90,25 +113,67 @@ impl Kew {
 
     /// A server that runs already, for tests that keep its clock and data themselves.
     pub fn of(server: kew::Server) -> Kew {
-        let client = client_as(&server, "test", "us-east-1");
-        Kew { server, client, _data: None }
+        let client = client_of(server.endpoint_url(), "test", "us-east-1");
+        Kew {
+            server,
+            client,
+            #[cfg(feature = "postgres")]
+            others: None,
+            _data: None,
+        }
     }
 
     /// Stops the server and waits until it has let go of its data.
     pub async fn shutdown(self) {
         self.server.shutdown().await;
+        #[cfg(feature = "postgres")]
+        for server in self.others.into_iter().flat_map(|others| others.servers) {
+            server.shutdown().await;
+        }
     }
 
-    /// A server with these queues, each with its attributes.
+    /// All servers there are.
+    fn servers(&self) -> impl Iterator<Item = &kew::Server> {
+        #[cfg(feature = "postgres")]
+        let others = self.others.iter().flat_map(|others| &others.servers);
+        #[cfg(not(feature = "postgres"))]
+        let others = [].into_iter();
+        others.chain([&self.server])
+    }
+
+    /// Where clients go to.
+    pub fn address(&self) -> std::net::SocketAddr {
+        #[cfg(feature = "postgres")]
+        if let Some(others) = &self.others {
+            return others.address();
+        }
+        self.server.addresses()[0]
+    }
+
+    fn endpoint_url(&self) -> String {
+        #[cfg(feature = "postgres")]
+        if let Some(others) = &self.others {
+            return format!("http://{}", others.address());
+        }
+        self.server.endpoint_url().to_owned()
+    }
+
+    /// The server that has a queue.
+    pub fn owner(&self, queue: &str) -> &kew::Server {
+        let has = |server: &&kew::Server| {
+            let found = server.service().broker().namespace().get(ACCOUNT, "us-east-1", queue);
+            found.is_some_and(|queue| queue.elsewhere().is_none())
+        };
+        self.servers().find(has).expect("a queue")
+    }
+
     /// On a data directory, with a clock that begins so long after a manual clock's beginning.
     #[cfg(feature = "store")]
     pub fn on(dir: &std::path::Path, builder: kew::ServerBuilder, days_on: u64) -> Kew {
         let clock = kew::Clock::manual();
         clock.advance(Duration::from_secs(days_on * 86_400));
         let builder = builder.data(dir, kew::internals::config::Durability::Process).clock(clock);
-        let server = builder.start().expect("a free port and a store");
-        let client = client_as(&server, "test", "us-east-1");
-        Kew { server, client, _data: None }
+        Kew::of(builder.start().expect("a free port and a store"))
     }
 
     /// Lets go of the data directory.
@@ -116,6 +181,7 @@ impl Kew {
         self.server.shutdown().await;
     }
 
+    /// A server with these queues, each with its attributes.
     pub async fn holding(queues: &[(&str, &[(&str, &str)])]) -> Kew {
         let kew = Kew::start();
         for (name, attributes) in queues {
@@ -125,7 +191,7 @@ impl Kew {
     }
 
     pub fn url(&self, queue: &str) -> String {
-        self.server.queue_url(queue)
+        format!("{}/{ACCOUNT}/{queue}", self.endpoint_url())
     }
 
     pub fn arn(&self, queue: &str) -> String {
@@ -138,11 +204,19 @@ impl Kew {
 
     /// Turns the clock.
     pub fn turn(&self, seconds: u64) {
-        self.server.advance(Duration::from_secs(seconds));
+        self.turn_by(Duration::from_secs(seconds));
     }
 
     pub fn turn_ms(&self, ms: u64) {
-        self.server.advance(Duration::from_millis(ms));
+        self.turn_by(Duration::from_millis(ms));
+    }
+
+    fn turn_by(&self, by: Duration) {
+        #[cfg(feature = "postgres")]
+        if let Some(others) = &self.others {
+            return others.turn(&self.server, by);
+        }
+        self.server.advance(by);
     }
 
     /// Milliseconds since the epoch by the server's clock.
@@ -277,10 +351,15 @@ impl Kew {
         tokio::spawn(async move { call.send().await.expect("receives").messages.unwrap_or_default() })
     }
 
+    /// How many long polls wait at a queue.
+    pub fn waiting_receivers(&self, queue: &str) -> usize {
+        self.servers().map(|server| server.waiting_receivers(queue)).sum()
+    }
+
     /// Returns once so many long polls wait at a queue.
     pub async fn waiting(&self, queue: &str, receivers: usize) {
         let give_up = Instant::now() + Duration::from_secs(20);
-        while self.server.waiting_receivers(queue) != receivers {
+        while self.waiting_receivers(queue) != receivers {
             assert!(Instant::now() < give_up, "{receivers} receivers never waited at {queue}");
             tokio::task::yield_now().await;
         }
@@ -288,7 +367,7 @@ impl Kew {
 
     /// A long poll that waits by now.
     pub async fn parked(&self, queue: &str, seconds: i32) -> tokio::task::JoinHandle<Vec<Message>> {
-        let before = self.server.waiting_receivers(queue);
+        let before = self.waiting_receivers(queue);
         let poll = self.poll(queue, seconds);
         self.waiting(queue, before + 1).await;
         poll

@@ -192,15 +192,16 @@ async fn a_message_move_task_wakes_a_long_poll_at_the_destination() {
     assert_eq!(bodies(&poll.await.unwrap()), ["x"]);
 }
 
+/// With several nodes the way from one to another is part of the time, and here that is real.
 #[tokio::test]
 async fn a_long_poll_without_messages_ends_empty_when_its_time_is_over() {
-    let kew = Kew::holding(&[("q", &[])]).await;
+    let kew = Kew::alone(kew::Server::builder().queue("q"));
     let poll = kew.parked("q", 20).await;
     kew.turn_ms(19_999);
     kew.waiting("q", 1).await;
     kew.turn_ms(1);
     assert!(poll.await.unwrap().is_empty());
-    assert_eq!(kew.server.waiting_receivers("q"), 0);
+    assert_eq!(kew.waiting_receivers("q"), 0);
 }
 
 #[tokio::test]
@@ -278,7 +279,7 @@ async fn purging_the_queue_leaves_long_polls_waiting() {
 #[tokio::test]
 async fn a_client_that_goes_away_consumes_nothing() {
     let kew = Kew::holding(&[("q", &[])]).await;
-    let mut stream = TcpStream::connect(kew.server.addresses()[0]).unwrap();
+    let mut stream = TcpStream::connect(kew.address()).unwrap();
     let body = json!({"QueueUrl": kew.url("q"), "WaitTimeSeconds": 20}).to_string();
     let head = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\n\
@@ -349,6 +350,6 @@ async fn the_limits_of_a_receive_are_checked() {
 async fn shutting_down_answers_long_polls_with_nothing() {
     let kew = Kew::holding(&[("q", &[])]).await;
     let poll = kew.parked("q", 20).await;
-    kew.server.shutdown().await;
+    kew.shutdown().await;
     assert!(poll.await.unwrap().is_empty());
 }

@@ -41,7 +41,7 @@ async fn a_redrive_policy_shows_each_caller_its_own_region() {
     let queue = kew::QueueConfig::new("o").dead_letter("o-d", 3);
     let kew = Kew::with(kew::Server::builder().queue(queue));
     for region in ["us-east-1", IRELAND, "cn-north-1"] {
-        let client = client_as(&kew.server, "test", region);
+        let client = client_as(&kew, "test", region);
         let arn = attribute(&client, "o-d", "QueueArn").await.unwrap();
         assert_eq!(attribute(&client, "o", "RedrivePolicy").await, Some(policy(&arn, 3)), "{region}");
         // What programs do as they start: find the dead-letter queue, and create the queue with a policy that names it.
@@ -69,7 +69,7 @@ async fn a_policy_with_the_account_of_a_real_queue_is_the_one_with_the_callers_o
         "the account is shown as it was given"
     );
     // Once that account has such a queue, the two are no longer the same.
-    client_as(&kew.server, "123456789012", IRELAND).create_queue().queue_name("d").send().await.unwrap();
+    client_as(&kew, "123456789012", IRELAND).create_queue().queue_name("d").send().await.unwrap();
     assert!(create(&kew.client, "q", "RedrivePolicy", &policy(&kew.arn("d"), 3)).await.is_err());
     // A queue may be its own target, also before it is there.
     create(&kew.client, "own", "RedrivePolicy", &policy("arn:aws:sqs:us-east-1:999999999999:own", 3)).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_policy_with_the_account_of_a_real_queue_is_the_one_with_the_callers_o
 #[tokio::test]
 async fn an_allow_policy_understands_regions_and_accounts_as_a_redrive_policy_does() {
     let kew = Kew::holding(&[("d", &[]), ("friend", &[])]).await;
-    let ireland = client_as(&kew.server, "test", IRELAND);
+    let ireland = client_as(&kew, "test", IRELAND);
     let hard_coded = by_queue(&["arn:aws:sqs:us-east-1:123456789012:friend", "arn:aws:sqs:us-east-1:123456789012:new"]);
     set(&kew.client, "d", "RedriveAllowPolicy", &hard_coded).await.unwrap();
     let target = "arn:aws:sqs:us-east-1:123456789012:d";
@@ -96,7 +96,7 @@ async fn an_allow_policy_understands_regions_and_accounts_as_a_redrive_policy_do
     assert!(create(&kew.client, "d", "RedriveAllowPolicy", &by_queue(&[&kew.arn("new")])).await.is_err());
 
     // A queue that does have the account which is written is meant, and not the caller's.
-    client_as(&kew.server, "123456789012", "us-east-1").create_queue().queue_name("friend").send().await.unwrap();
+    client_as(&kew, "123456789012", "us-east-1").create_queue().queue_name("friend").send().await.unwrap();
     let denied = set(&kew.client, "friend", "RedrivePolicy", &policy(target, 2)).await.unwrap_err();
     assert!(denied.ends_with("Redrive permission to the dead-letter queue denied."), "{denied}");
 }
@@ -106,7 +106,7 @@ async fn move_tasks_show_each_caller_its_own_region() {
     let kew = Kew::holding(&[("d", &[]), ("to", &[])]).await;
     kew.create("q", &[("RedrivePolicy", &kew.redrive("d", 1))]).await;
     let arn = |region: &str, name: &str| format!("arn:aws:sqs:{region}:{ACCOUNT}:{name}");
-    let ireland = client_as(&kew.server, "test", IRELAND);
+    let ireland = client_as(&kew, "test", IRELAND);
     let call = ireland.start_message_move_task().source_arn(arn(IRELAND, "d")).destination_arn(arn(IRELAND, "to"));
     call.send().await.unwrap();
     for (client, region) in [(&kew.client, "us-east-1"), (&ireland, IRELAND)] {
@@ -185,7 +185,7 @@ async fn the_host_of_an_unsigned_request_names_its_region() {
         assert_eq!(ask(&kew, host, "GetQueueAttributes", arn, "/Attributes/QueueArn"), expected, "{host}");
     }
     // A signature says it with more weight.
-    let client = client_as(&kew.server, "test", IRELAND);
+    let client = client_as(&kew, "test", IRELAND);
     assert_eq!(attribute(&client, "q", "QueueArn").await, Some(format!("arn:aws:sqs:{IRELAND}:{ACCOUNT}:q")));
 }
 
@@ -194,7 +194,7 @@ async fn the_host_of_a_queue_url_names_its_region_where_regions_separate_queues(
     let kew = Kew::with(kew::Server::builder().mode(kew::Mode::Aws));
     let url = |host: &str| format!("http://{host}:9324/{ACCOUNT}/q");
     for region in ["us-east-1", IRELAND] {
-        let client = client_as(&kew.server, "test", region);
+        let client = client_as(&kew, "test", region);
         client.create_queue().queue_name("q").send().await.unwrap();
         client.send_message().queue_url("q").message_body(region).send().await.unwrap();
     }
@@ -208,10 +208,10 @@ async fn the_host_of_a_queue_url_names_its_region_where_regions_separate_queues(
         assert_eq!(bodies(receive(host).await.unwrap().messages()), [body], "{host}");
     }
     assert!(receive("sqs.eu-north-1.localhost").await.unwrap_err().into_service_error().is_queue_does_not_exist());
-    // A queue that is created because it was asked for is where it was asked for.
-    let kew = Kew::with(kew::Server::builder().mode(kew::Mode::Aws).auto_create(true));
+    // A queue that is created because it was asked for is where it was asked for. Several nodes do not do that.
+    let kew = Kew::alone(kew::Server::builder().mode(kew::Mode::Aws).auto_create(true));
     kew.client.send_message().queue_url(url("sqs.eu-west-1.localhost")).message_body("x").send().await.unwrap();
-    let ireland = client_as(&kew.server, "test", IRELAND);
+    let ireland = client_as(&kew, "test", IRELAND);
     assert_eq!(bodies(ireland.receive_message().queue_url("q").send().await.unwrap().messages()), ["x"]);
     // Where they do not, every region sees the same queue.
     let merged = Kew::holding(&[("q", &[])]).await;
@@ -226,7 +226,7 @@ async fn an_external_url_may_name_region_and_account() {
     let base = |region: &str, account: &str| format!("https://sqs.{region}.example.com/{account}");
     assert_eq!(kew.server.endpoint_url(), base("us-east-1", ACCOUNT));
     assert_eq!(kew.server.queue_url("own"), format!("{}/{ACCOUNT}/own", base("us-east-1", ACCOUNT)));
-    let port = kew.server.addresses()[0].port();
+    let port = kew.address().port();
     let host = format!("sqs.{IRELAND}.localhost:{port}");
     let url = ask(&kew, &host, "CreateQueue", json!({"QueueName": "q"}), "/QueueUrl");
     assert_eq!(url, format!("{}/{ACCOUNT}/q", base(IRELAND, ACCOUNT)));

@@ -147,7 +147,7 @@ async fn counters_are_exact_at_every_step() {
 ///
 /// The requests come in behind the HTTP service, which would take its time over 24,000 of them.
 async fn fill(kew: &Kew, queue: &str) {
-    let actions = kew.server.service().actions();
+    let actions = kew.owner(queue).service().actions();
     let caller = Caller {
         account: ACCOUNT,
         identity: None,

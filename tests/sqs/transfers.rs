@@ -13,7 +13,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// `source.fifo` with its dead-letter queue `dead.fifo`, and `other.fifo`.
 async fn chain(threads: usize) -> Kew {
-    let kew = Kew::with(kew::Server::builder().threads(threads));
+    chain_of(Kew::with(kew::Server::builder().threads(threads))).await
+}
+
+async fn chain_of(kew: Kew) -> Kew {
     kew.create("dead.fifo", &[]).await;
     kew.create("source.fifo", &[("RedrivePolicy", &kew.redrive("dead.fifo", 1))]).await;
     kew.create("other.fifo", &[]).await;
@@ -97,12 +100,13 @@ async fn dead_letters_keep_the_order_of_a_group_when_several_connections_receive
 }
 
 /// What is not dead when the dead-letter queue is deleted under its hands stays in the source, in order.
+/// From a dead-letter queue of another node they come back to the end of the source.
 #[tokio::test]
 async fn order_holds_in_the_source_when_the_dead_letter_queue_goes_away() {
     for threads in THREADS {
         // Nothing is left where all die before the queue is deleted, which is up to the system's scheduler.
         let something_was_left = async || {
-            let kew = chain(threads).await;
+            let kew = chain_of(Kew::alone(kew::Server::builder().threads(threads))).await;
             let sent = numbered(800);
             kew.fill("source.fifo", "g", &sent).await;
             {
