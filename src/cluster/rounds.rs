@@ -55,9 +55,10 @@ impl Rounds {
         let mut best: Option<(Sample, i64)> = None;
         for _ in 0..FIRST_SAMPLES {
             let began_ms = self.cluster.time.now_ms();
-            let read = shared.round(0, &|| clock.monotonic_us()).await?;
+            let read = shared.round(None, &|| clock.monotonic_us()).await?;
             let sample = sample(&read);
-            let ahead = read.nodes.iter().filter(|row| row.id != self.cluster.me.0).map(|row| row.ahead_us).max();
+            let others = read.nodes.iter().filter(|row| row.id != self.cluster.me.0);
+            let ahead = others.filter_map(|row| row.ahead_us).max();
             if best.is_none_or(|(best, _)| sample.ended_us - sample.began_us < best.ended_us - best.began_us) {
                 best = Some((sample, ahead.unwrap_or(0)));
             }
@@ -82,7 +83,7 @@ impl Rounds {
             let monotonic_us = || clock.monotonic_us();
             let read = tokio::select! {
                 biased;
-                read = shared.round(clock.ahead_us(), &monotonic_us) => read,
+                read = shared.round(Some(clock.ahead_us()), &monotonic_us) => read,
                 () = self.cluster.time.pause(ROUND_TIME_LIMIT) => {
                     Err(StoreError::Unreachable { detail: "the database did not answer in time".to_owned() })
                 }

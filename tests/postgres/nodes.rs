@@ -66,7 +66,7 @@ impl Node {
     }
 
     pub fn round(&mut self) -> RoundRead {
-        self.runtime.block_on(self.shared.round(0, &|| 0)).unwrap()
+        self.runtime.block_on(self.shared.round(Some(0), &|| 0)).unwrap()
     }
 
     pub fn directory(&mut self, since: Option<u64>) -> Directory {
@@ -186,13 +186,13 @@ fn a_round_asks_for_the_time_and_makes_its_connection_anew() {
     let ask = |node: &mut Node| {
         let monotonic = std::sync::atomic::AtomicI64::new(100);
         let next = || monotonic.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        node.runtime.block_on(node.shared.round(-250, &next))
+        node.runtime.block_on(node.shared.round(Some(-250), &next))
     };
     let round = ask(&mut one).unwrap();
     assert!(round.began_us >= 100 && round.ended_us > round.began_us);
     let seconds: i64 = value(&url, "SELECT extract(epoch FROM now())::int8").parse().unwrap();
     assert!((seconds - round.database_us / 1_000_000).abs() <= 60, "{}", round.database_us);
-    assert_eq!(round.nodes[0].ahead_us, -250);
+    assert_eq!(round.nodes[0].ahead_us, Some(-250));
     let end = format!(
         "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'kew/{}/round'",
         one.id()
@@ -211,7 +211,7 @@ fn a_round_of_which_a_part_fails_has_raised_no_beat() {
     one.round();
     let before = beat();
     sql(&url, "ALTER TABLE kew.transfer RENAME TO elsewhere");
-    assert!(one.runtime.block_on(one.shared.round(0, &|| 0)).is_err());
+    assert!(one.runtime.block_on(one.shared.round(Some(0), &|| 0)).is_err());
     assert_eq!(beat(), before);
     sql(&url, "ALTER TABLE kew.elsewhere RENAME TO transfer");
     one.round();
@@ -263,7 +263,7 @@ fn a_round_is_two_transactions() {
     let sessions = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kew/{}/round'", one.id());
     let Node { store: _store, mut shared, runtime } = one;
     for _ in 0..ROUNDS {
-        runtime.block_on(shared.round(0, &|| 0)).unwrap();
+        runtime.block_on(shared.round(Some(0), &|| 0)).unwrap();
     }
     // What a session has done is counted at its end.
     drop((shared, runtime));
@@ -272,6 +272,27 @@ fn a_round_is_two_transactions() {
     }
     let transactions = transactions() - before;
     assert!((2 * ROUNDS..3 * ROUNDS).contains(&transactions), "{transactions}");
+}
+
+/// Whoever joins takes its time from those: one that has none yet, or has gone, is not asked.
+#[test]
+fn only_a_node_that_has_set_its_clock_tells_by_how_much_it_is_ahead() {
+    let Some((_, [mut one, mut two, three])) = nodes() else { return };
+    let ahead = |node: &mut Node, by: Option<i64>| -> Vec<(i64, Option<i64>)> {
+        let read = node.runtime.block_on(node.shared.round(by, &|| 0)).unwrap();
+        read.nodes.iter().map(|row| (row.id, row.ahead_us)).collect()
+    };
+    let (first, second, third) = (one.id(), two.id(), three.id());
+    let told = |rows: &[(i64, Option<i64>)], id| rows.iter().find(|row| row.0 == id).unwrap().1;
+    // It has joined, and has looked.
+    let rows = ahead(&mut two, None);
+    assert_eq!((told(&rows, first), told(&rows, second)), (None, None));
+    ahead(&mut one, Some(-3_600_000_000));
+    let rows = ahead(&mut two, None);
+    assert_eq!((told(&rows, first), told(&rows, second)), (Some(-3_600_000_000), None));
+    drop(three);
+    let rows = ahead(&mut two, Some(-3_600_000_000));
+    assert_eq!((told(&rows, second), told(&rows, third)), (Some(-3_600_000_000), None));
 }
 
 #[test]

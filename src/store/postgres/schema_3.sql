@@ -19,6 +19,9 @@ ALTER TABLE kew.journal ALTER COLUMN payload SET STORAGE PLAIN;
 ALTER TABLE kew.node ADD settled bool NOT NULL DEFAULT false;
 UPDATE kew.node SET settled = true WHERE state = 'gone';
 
+-- NULL: it has not set its clock yet.
+ALTER TABLE kew.beat ALTER COLUMN ahead_us DROP NOT NULL, ALTER COLUMN ahead_us DROP DEFAULT;
+
 -- Commits a batch by a statement of its own: holds the row of the node as kew.hold does.
 CREATE FUNCTION kew.append(me int8, number int8, parts bytea[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -20,7 +20,7 @@ const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::i
 
 /// Those that live, those that have gone in the last minutes, and this one.
 const NODES: &str = "SELECT n.id, n.state, coalesce(b.beat, -1), n.name, n.peer_url, n.version, \
-    coalesce(b.ahead_us, 0), (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database() \
+    CASE WHEN n.state <> 'gone' THEN b.ahead_us END, (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database() \
     AND (a.application_name = 'kew/' || n.id OR a.application_name LIKE 'kew/' || n.id || '/%')) \
     FROM kew.node n LEFT JOIN kew.beat b ON b.node = n.id \
     WHERE n.state <> 'gone' OR n.id = $1 OR n.gone > now() - interval '5 minutes'";
@@ -71,8 +71,8 @@ pub struct NodeRow {
     pub peer_url: Option<String>,
     /// The version of kew.
     pub version: String,
-    /// By how much its clock is ahead of the one of the database.
-    pub ahead_us: i64,
+    /// By how much its clock is ahead of the one of the database; `None` if it has gone, or has not set its clock yet.
+    pub ahead_us: Option<i64>,
     /// How many connections to the database it has.
     pub sessions: u64,
 }
@@ -121,13 +121,14 @@ type Rows = Result<(Vec<Row>, i64), tokio_postgres::Error>;
 
 impl Shared {
     /// Raises the beat of this node, and looks at everything. That this node has gone is told by its row, which says
-    /// so or is not there. `monotonic_us` is the clock for which the time of the database is asked.
+    /// so or is not there. `ahead_us` is by how much its clock is ahead of the one of the database, if it has set it;
+    /// `monotonic_us` is the clock for which the time of the database is asked.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn round(
         &mut self,
-        ahead_us: i64,
+        ahead_us: Option<i64>,
         monotonic_us: &(dyn Fn() -> i64 + Sync),
     ) -> Result<RoundRead, StoreError> {
         let session = self.take().await?;
@@ -179,7 +180,7 @@ impl Shared {
     async fn questions(
         &self,
         session: &Session,
-        ahead_us: i64,
+        ahead_us: Option<i64>,
         monotonic_us: &(dyn Fn() -> i64 + Sync),
     ) -> Result<Answers, tokio_postgres::Error> {
         let client = &session.client;
@@ -188,9 +189,10 @@ impl Shared {
         let nodes = session.prepared(NODES).await?;
         let transfers = session.prepared(TRANSFERS).await?;
         let orphans = session.prepared(ORPHANS).await?;
+        let ahead_us = ahead_us.map_or("NULL".to_owned(), |ahead_us| ahead_us.to_string());
         let beat = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off; \
-             INSERT INTO kew.beat (node, beat, ahead_us) SELECT id, 0, {ahead_us} FROM kew.node \
+             INSERT INTO kew.beat (node, beat, ahead_us) SELECT id, 0, {ahead_us}::int8 FROM kew.node \
              WHERE id = {} AND state <> 'gone' \
              ON CONFLICT (node) DO UPDATE SET beat = kew.beat.beat + 1, ahead_us = excluded.ahead_us",
             self.node
