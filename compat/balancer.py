@@ -88,7 +88,9 @@ class Balancer:
                     writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                     lines = [line for line in lines if not line.lower().startswith(b"expect:")]
                 body = await read_body(reader, lines)
-                lines += [b"X-Forwarded-Proto: http", b"X-Forwarded-Port: %d" % self.port]
+                # Else there is another one before it, which knows better.
+                if value_of(lines, b"x-forwarded-proto") is None:
+                    lines += [b"X-Forwarded-Proto: http", b"X-Forwarded-Port: %d" % self.port]
                 answer, last = await self.exchange(lines, body, reader)
                 writer.write(answer)
                 await writer.drain()

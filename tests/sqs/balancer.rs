@@ -52,8 +52,11 @@ async fn accept(listener: std::net::TcpListener, nodes: Vec<SocketAddr>) {
 async fn serve(mut client: Half, nodes: &[SocketAddr], next: &AtomicUsize) -> io::Result<()> {
     let port = format!("\r\nX-Forwarded-Port: {}", client.stream.local_addr()?.port());
     while let Some(mut request) = client.message(Kind::Request).await? {
-        let line = memchr::memmem::find(&request, b"\r\n").unwrap_or_default();
-        request.splice(line..line, port.bytes());
+        // Else there is another one before it, which knows better.
+        if header(&request, "x-forwarded-proto").is_none() {
+            let line = memchr::memmem::find(&request, b"\r\n").unwrap_or_default();
+            request.splice(line..line, port.bytes());
+        }
         let node = nodes[next.fetch_add(1, Ordering::Relaxed) % nodes.len()];
         let mut upstream = Half::of(TcpStream::connect(node).await?);
         let kind = if request.starts_with(b"HEAD ") { Kind::AnswerToHead } else { Kind::Answer };

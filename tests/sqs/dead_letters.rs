@@ -135,7 +135,7 @@ async fn the_delay_of_the_dead_letter_queue_does_not_hold() {
 async fn a_missing_target_loses_nothing() {
     let kew = chain(1).await;
     kew.send("q", "x").await;
-    kew.client.delete_queue().queue_url(kew.url("dead")).send().await.unwrap();
+    kew.delete_queue("dead").await;
     for n in 1..=3 {
         let message = kew.receive_one("q").await;
         assert_eq!(system(&message, "ApproximateReceiveCount"), Some(n.to_string()));

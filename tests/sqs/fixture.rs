@@ -158,6 +158,18 @@ impl Kew {
         self.server.endpoint_url().to_owned()
     }
 
+    /// Deletes a queue, and returns when all servers know. Of several nodes those that only send something there learn it within a second.
+    pub async fn delete_queue(&self, queue: &str) {
+        self.client.delete_queue().queue_url(self.url(queue)).send().await.expect("deletes");
+        let give_up = Instant::now() + Duration::from_secs(20);
+        let knows =
+            |server: &kew::Server| server.service().broker().namespace().get(ACCOUNT, "us-east-1", queue).is_some();
+        while self.servers().any(knows) {
+            assert!(Instant::now() < give_up, "the deletion of {queue} is never known everywhere");
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The server that has a queue.
     pub fn owner(&self, queue: &str) -> &kew::Server {
         let has = |server: &&kew::Server| {

@@ -5,15 +5,7 @@ use std::time::Duration;
 
 /// `q` with its dead-letter queue `dead`, both standard.
 async fn chain() -> Kew {
-    chain_of(Kew::start()).await
-}
-
-/// The same in one server: that a destination was deleted is known at once only to the node that had it.
-async fn chain_alone() -> Kew {
-    chain_of(Kew::alone(kew::Server::builder())).await
-}
-
-async fn chain_of(kew: Kew) -> Kew {
+    let kew = Kew::start();
     kew.create("dead", &[]).await;
     kew.create("q", &[("RedrivePolicy", &kew.redrive("dead", 1)), ("VisibilityTimeout", "1")]).await;
     kew
@@ -182,7 +174,7 @@ async fn only_one_task_is_active_for_a_source() {
 
 #[tokio::test]
 async fn a_deleted_destination_fails_the_task_and_loses_nothing() {
-    let kew = chain_alone().await;
+    let kew = chain().await;
     kew.create("elsewhere", &[]).await;
     kew.send("dead", "1").await;
     kew.send("dead", "2").await;
@@ -191,7 +183,7 @@ async fn a_deleted_destination_fails_the_task_and_loses_nothing() {
         json!({"SourceArn": kew.arn("dead"), "DestinationArn": destination, "MaxNumberOfMessagesPerSecond": 1});
     start(&kew, &members);
     kew.turn(1);
-    kew.client.delete_queue().queue_url(kew.url("elsewhere")).send().await.unwrap();
+    kew.delete_queue("elsewhere").await;
     kew.turn(1);
     let task = &tasks(&kew, "dead")[0];
     assert_eq!(task["Status"], "FAILED");
@@ -286,7 +278,7 @@ async fn a_failed_task_leaves_receipt_handles_as_they_were() {
 /// A deleted destination that was named is found out only when the task has begun.
 #[tokio::test]
 async fn a_task_whose_destination_is_deleted_leaves_receipt_handles_as_they_were() {
-    let kew = chain_alone().await;
+    let kew = chain().await;
     kew.create("elsewhere", &[]).await;
     kew.send("dead", "x").await;
     let message = kew.receive_one("dead").await;
@@ -295,7 +287,7 @@ async fn a_task_whose_destination_is_deleted_leaves_receipt_handles_as_they_were
         "SourceArn": kew.arn("dead"), "DestinationArn": kew.arn("elsewhere"), "MaxNumberOfMessagesPerSecond": 1,
     });
     start(&kew, &to_elsewhere);
-    kew.client.delete_queue().queue_url(kew.url("elsewhere")).send().await.unwrap();
+    kew.delete_queue("elsewhere").await;
     kew.turn(1);
     assert_eq!(status(&kew, "dead"), "FAILED");
     kew.delete("dead", &message).await;
