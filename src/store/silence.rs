@@ -12,8 +12,13 @@ pub(super) struct Silence {
 
 impl Silence {
     /// For how many milliseconds nothing was finished, seen now: so many batches are finished, and there are more or not.
+    /// Where there are none nothing is silent, and what comes later is counted from when it is seen.
     pub(super) fn lasts(&mut self, finished: u64, is_pending: bool, now_ms: u64) -> u64 {
-        if finished != self.finished || !is_pending || self.since_ms == 0 {
+        if !is_pending {
+            *self = Silence::default();
+            return 0;
+        }
+        if finished != self.finished || self.since_ms == 0 {
             // No time is 0 in here, which stands for never.
             *self = Silence { finished, since_ms: now_ms.max(1), seen_ms: now_ms.max(1) };
         }
@@ -41,9 +46,12 @@ mod tests {
             (1, true, 3_000, 0),
             (1, true, 4_500, 1_500),
             (1, false, 5_000, 0),
-            (1, true, 9_000, 4_000),
-            (1, true, 8_000, 4_000),
-            (2, false, 9_000, 0),
+            // Something has come just now: that there was nothing to do for so long is no silence.
+            (1, true, 9_000, 0),
+            (1, true, 13_000, 4_000),
+            (1, true, 12_000, 4_000),
+            (2, false, 13_000, 0),
+            (2, true, 99_000, 0),
         ];
         for (finished, is_pending, now_ms, expected_ms) in looks {
             assert_eq!(silence.lasts(finished, is_pending, now_ms), expected_ms, "{finished} {is_pending} {now_ms}");

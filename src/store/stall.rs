@@ -1,6 +1,7 @@
 //! A look from outside at the committer: whether its store still answers.
 
 use super::committer::{Committer, STALLED};
+use super::silence::Silence;
 use std::sync::atomic::Ordering;
 
 /// For how long health checks are answered as if nothing were wrong when a store has stalled, in milliseconds.
@@ -20,6 +21,7 @@ impl Committer {
         let is_pending = self.pending_bytes() > 0;
         if batches.failed.is_some() || (!is_pending && batches.idle) {
             batches.watched = false;
+            batches.silence = Silence::default();
             drop(batches);
             self.shared.go_on();
             return false;
