@@ -48,6 +48,10 @@ use crate::store::StoreError;
 const PAUSE_MIN: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// The first attempt at a batch waits as long for its answer: no longer than clients do before they are told that the
+/// service is unavailable. A primary whose stand-by was promoted stands, and answers nobody.
+const PATIENCE_MIN: Duration = Duration::from_secs(3);
+
 /// A commit that was not heard of in time is given twice the time when it is attempted again, up to this.
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
 
@@ -333,7 +337,7 @@ pub(super) async fn execute(
 
 impl Attempts {
     fn new(now_ms: u64) -> Attempts {
-        Attempts { began_ms: now_ms, complained_ms: None, pause: PAUSE_MIN, patience: PATIENCE, refusals: 0 }
+        Attempts { began_ms: now_ms, complained_ms: None, pause: PAUSE_MIN, patience: PATIENCE_MIN, refusals: 0 }
     }
 
     /// All is well; the log says so if it said otherwise.

@@ -7,8 +7,9 @@ use std::path::Path;
 use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
 
+use super::lock::Lock;
 use super::log::Log;
-use super::{check, errors, files, open};
+use super::{errors, files, open};
 use crate::store::StoreError;
 
 /// Copies the store of `dir`, which a running kew may use, into the directory `to`, from which another kew can then
@@ -23,7 +24,7 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     let from = dir.join(open::FILE);
     // Before the copy: the store goes on, and the copy must hold at least this.
     let mut files = open::Files::look(dir, None)?;
-    if matches!(check::lock(dir), Err(StoreError::InUse { .. })) {
+    if matches!(Lock::shared(dir), Err(StoreError::InUse { .. })) {
         // A log that is being written cannot be judged by its frames.
         files.log = Log::default();
     }

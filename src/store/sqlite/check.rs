@@ -1,13 +1,12 @@
 //! `kew check`: looks at everything in a store, and changes nothing.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
-use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::errors;
+use super::lock::Lock;
 use super::manifest::Manifest;
 use super::open::{self, Files};
 use super::read::Loading;
@@ -76,7 +75,7 @@ impl fmt::Display for Report {
 ///
 /// If the store is in use, of a newer kew, or not there. Damage is no error; it is in the report.
 pub fn check(dir: &Path) -> Result<Report, StoreError> {
-    let _lock = lock(dir)?;
+    let _lock = Lock::shared(dir)?;
     let files = look(dir)?;
     let mut report = Report { examined: examined(&files), ..Report::default() };
     if let Some(error) = files.lost_database() {
@@ -97,27 +96,6 @@ pub fn check(dir: &Path) -> Result<Report, StoreError> {
         other => other?,
     }
     Ok(report)
-}
-
-/// Keeps other kews from starting; does not write the lock file.
-pub(super) fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
-    let path = dir.join(open::LOCK_FILE);
-    let mut file = match File::open(&path) {
-        Ok(file) => file,
-        // No kew was ever here, or the lock file was removed.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(errors::file_error(&path, &error)),
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            // Only for the message.
-            let _ = file.read_to_string(&mut text);
-            Err(StoreError::InUse { dir: dir.into(), process: text.trim().parse().ok() })
-        }
-        Err(TryLockError::Error(error)) => Err(errors::file_error(&path, &error)),
-    }
 }
 
 /// The files of a directory, of which one must be there.

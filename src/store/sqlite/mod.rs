@@ -8,7 +8,8 @@
 //! | `manifest.rs` | what the file must hold: totals, the number of the last commit |
 //! | `last_commit.rs` | the same number beside the file |
 //! | `log.rs` | SQLite's write-ahead log, read without SQLite |
-//! | `open.rs` | the lock of the directory, the checks, the settings of SQLite |
+//! | `lock.rs` | the lock of a directory |
+//! | `open.rs` | the checks, the settings of SQLite |
 //! | `errors.rs` | errors of files and of SQLite, in the words of the store |
 //! | `read.rs` `columns.rs` | loading: rows become effects |
 //! | `write.rs` | committing: the summary of a batch becomes one transaction |
@@ -39,6 +40,7 @@ mod errors;
 mod files;
 mod last_commit;
 mod layout;
+mod lock;
 mod log;
 mod manifest;
 mod open;
@@ -52,7 +54,6 @@ mod upkeep;
 mod write;
 
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,6 +61,7 @@ use rusqlite::Connection;
 
 use super::{Change, Durability, Store, StoreError, StoredItem, compact};
 use crate::engine::Time;
+use lock::Lock;
 use manifest::Manifest;
 use row_ids::RowRanges;
 use rows::Totals;
@@ -134,7 +136,7 @@ pub struct SqliteStore {
     upkeep: Upkeep,
     progress: Option<Progress>,
     failed: Option<StoreError>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl SqliteStore {
@@ -154,7 +156,7 @@ impl SqliteStore {
     ///
     /// As [`SqliteStore::open`].
     pub fn open_with(dir: &Path, durability: Durability, options: Options) -> Result<SqliteStore, StoreError> {
-        let lock = open::lock(dir)?;
+        let lock = Lock::take(dir)?;
         let files = open::Files::look(dir, options.boot.as_deref())?;
         let (connection, manifest) = open::database(dir, durability, &options, &files)?;
         let open::Files { database: path, boot, .. } = files;

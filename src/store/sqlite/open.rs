@@ -1,7 +1,7 @@
-//! Opening a data directory: the lock, the checks that it is ours and whole, the settings of SQLite.
+//! Opening a data directory: the checks that it is ours and whole, the settings of SQLite.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,9 +23,6 @@ use crate::store::StoreError;
 /// The database inside the data directory.
 pub(super) const FILE: &str = "kew.sqlite3";
 
-/// Locked for as long as a kew uses the directory; holds its process id.
-pub(super) const LOCK_FILE: &str = "kew.lock";
-
 /// How long an opening store waits for another program that writes to the file, such as a `sqlite3` shell.
 const BUSY_AT_START: Duration = Duration::from_secs(10);
 
@@ -37,36 +34,6 @@ const CACHE_KIB: i64 = 16 << 10;
 
 /// After a burst the write-ahead log is cut back to this many bytes.
 const LOG_BYTES_KEPT: i64 = 64 << 20;
-
-/// Takes the directory's lock, making the directory if need be.
-pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
-    let is_new = !dir.exists();
-    files::create_dir_all(dir).map_err(|error| errors::file_error(dir, &error))?;
-    if is_new && let Some(parent) = dir.parent() {
-        files::sync_dir(parent);
-    }
-    let path = dir.join(LOCK_FILE);
-    let mut file = files::open_options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(|error| errors::file_error(&path, &error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            // Only for the message.
-            let _ = file.read_to_string(&mut text);
-            return Err(StoreError::InUse { dir: dir.into(), process: text.trim().parse().ok() });
-        }
-        Err(TryLockError::Error(error)) => return Err(errors::file_error(&path, &error)),
-    }
-    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
-    written.map_err(|error| errors::file_error(&path, &error))?;
-    Ok(file)
-}
 
 /// The files of a data directory, as they are before SQLite has seen them.
 #[derive(Debug)]

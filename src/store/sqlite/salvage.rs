@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::check::{self, Report};
 use super::layout::NUMBER_MAX;
+use super::lock::Lock;
 use super::open::{self, Files};
 use super::schema;
 use super::{SqliteStore, errors, files};
@@ -36,7 +37,7 @@ const VERSION_AT: std::ops::Range<usize> = 60..64;
 ///
 /// If the store is in use, of a newer kew, or not there; if `to` holds anything; if reading or writing fails.
 pub fn salvage(dir: &Path, to: &Path) -> Result<Report, StoreError> {
-    let _lock = check::lock(dir)?;
+    let _lock = Lock::shared(dir)?;
     let files = check::look(dir)?;
     let is_empty = match fs::read_dir(to) {
         Ok(mut entries) => entries.next().is_none(),

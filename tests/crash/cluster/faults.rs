@@ -15,6 +15,8 @@ const FROZEN_MS: u64 = 30_000;
 const DELAY_MS: std::ops::Range<u64> = 20..300;
 /// A clock is set by so many seconds.
 const JUMP_SECONDS: i64 = 3600;
+/// Of a hundred packets so many get lost.
+const LOST_PERCENT: std::ops::Range<u32> = 2..30;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +41,8 @@ pub enum Kind {
     Clock,
     /// Between two nodes nothing passes.
     Part,
+    /// Packets get lost that a node is sent, by anyone.
+    Loss,
     /// SIGKILL of all processes of the primary.
     DbKill,
     /// The primary stops at once.
@@ -56,7 +60,7 @@ pub enum Kind {
 }
 
 /// All of them, as `FAULTS` names them.
-pub const KINDS: [(Kind, &str); 17] = [
+pub const KINDS: [(Kind, &str); 18] = [
     (Kind::Kill, "kill"),
     (Kind::Freeze, "freeze"),
     (Kind::Drain, "drain"),
@@ -67,6 +71,7 @@ pub const KINDS: [(Kind, &str); 17] = [
     (Kind::Sessions, "sessions"),
     (Kind::Clock, "clock"),
     (Kind::Part, "part"),
+    (Kind::Loss, "loss"),
     (Kind::DbKill, "db-kill"),
     (Kind::DbStop, "db-stop"),
     (Kind::DbFreeze, "db-freeze"),
@@ -89,7 +94,13 @@ impl Kind {
 
     /// Whether it happens to one node only.
     fn is_of_node(self) -> bool {
-        matches!(self, Kind::Kill | Kind::Freeze | Kind::Drain | Kind::Cut | Kind::Slow | Kind::Clock | Kind::Part)
+        use Kind::{Clock, Cut, Drain, Freeze, Kill, Loss, Part, Slow};
+        matches!(self, Kill | Freeze | Drain | Cut | Slow | Clock | Part | Loss)
+    }
+
+    /// Whether it needs networks that are the nodes' own.
+    pub fn is_of_networks(self) -> bool {
+        matches!(self, Kind::Part | Kind::Loss)
     }
 }
 
@@ -119,7 +130,7 @@ impl Fault {
         };
         let lasts = match kind {
             Kind::Freeze if long && rng.u32(0..4) == 0 => rng.u64(LONG_MS.start..FROZEN_MS),
-            Kind::Kill | Kind::Freeze | Kind::Cut | Kind::Part if rng.bool() => rng.u64(LONG_MS),
+            Kind::Kill | Kind::Freeze | Kind::Cut | Kind::Part | Kind::Loss if rng.bool() => rng.u64(LONG_MS),
             Kind::Kill => rng.u64(0..SHORT_MS.end),
             _ => rng.u64(SHORT_MS),
         };
@@ -166,7 +177,7 @@ impl Fault {
     pub fn class(&self) -> String {
         let back = if self.lasts.as_millis() >= u128::from(LONG_MS.start) { "" } else { ", soon back" };
         match self.kind {
-            Kind::Freeze | Kind::Cut | Kind::Part => format!("{}{back}", self.kind.name()),
+            Kind::Freeze | Kind::Cut | Kind::Part | Kind::Loss => format!("{}{back}", self.kind.name()),
             _ => self.kind.name().to_owned(),
         }
     }
@@ -195,7 +206,11 @@ impl Fault {
                     _ => world.database.set_clock(seconds),
                 }
             }
-            Kind::Part => world.net.as_ref().expect("there are networks").part(self.node, self.other),
+            Kind::Part => world.net().part(self.node, self.other),
+            Kind::Loss => {
+                let percent = world.rng.u32(LOST_PERCENT);
+                world.net().lose(self.node, percent);
+            }
             Kind::DbKill => primary.kill(),
             Kind::DbStop => drop(primary.stop("immediate")),
             Kind::DbFreeze => primary.signal_all("STOP"),
@@ -238,7 +253,8 @@ impl Fault {
             Kind::Freeze => node.signal("CONT"),
             Kind::Cut | Kind::Slow => node.proxy.go_on(),
             Kind::Clock => node.set_clock(0),
-            Kind::Part => world.net.as_ref().expect("there are networks").join(self.node, self.other),
+            Kind::Part => world.net().join(self.node, self.other),
+            Kind::Loss => world.net().lose_nothing(self.node),
             Kind::DbKill | Kind::DbStop => {
                 world.database.primary.run();
                 self.needed_ms = now_ms() - self.began_ms;

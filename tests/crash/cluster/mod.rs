@@ -118,8 +118,8 @@ impl Run {
             kinds.extend([Kind::Standby, Kind::Promote]);
         }
         let count = number("NODES").unwrap_or(NODES) as usize;
-        let net =
-            kinds.contains(&Kind::Part).then(|| Net::new(count).unwrap_or_else(|error| panic!("networks: {error}")));
+        let needs_networks = kinds.iter().any(|kind| kind.is_of_networks());
+        let net = needs_networks.then(|| Net::new(count).unwrap_or_else(|error| panic!("networks: {error}")));
         let mut rng = Rng::with_seed(seed);
         let mut world = World::new(count, database, &directory, rng.fork(), net);
         if kinds.contains(&Kind::Clock) {

@@ -1,4 +1,5 @@
-//! A network of their own for each node, so that what passes between two of them can be stopped. Needs root, and Linux.
+//! A network of their own for each node, so that what passes between two of them can be stopped, and what passes to one can get
+//! lost. Needs root, Linux, and `nft` of nftables.
 //!
 //! ```text
 //! this test, the database      10.213.77.1  bridge
@@ -58,6 +59,8 @@ impl Net {
             run(&format!("ip -n {name} addr add {}/24 dev eth0", net.address(number)))?;
             run(&format!("ip -n {name} link set eth0 up"))?;
             run(&format!("ip -n {name} link set lo up"))?;
+            run(&format!("{} add table inet loss", net.nft(number)))?;
+            run(&format!("{} add chain inet loss input {{ type filter hook input priority 0 ; }}", net.nft(number)))?;
         }
         Ok(net)
     }
@@ -90,6 +93,19 @@ impl Net {
 
     pub fn join(&self, node: usize, other: usize) {
         run(&format!("ip -n {} route del blackhole {}/32", self.name(node), self.address(other))).unwrap();
+    }
+
+    fn nft(&self, node: usize) -> String {
+        format!("ip netns exec {} nft", self.name(node))
+    }
+
+    /// Of a hundred packets for a node so many get lost from now on, whoever sends them.
+    pub fn lose(&self, node: usize, percent: u32) {
+        run(&format!("{} add rule inet loss input numgen random mod 100 < {percent} drop", self.nft(node))).unwrap();
+    }
+
+    pub fn lose_nothing(&self, node: usize) {
+        run(&format!("{} flush chain inet loss input", self.nft(node))).unwrap();
     }
 }
 

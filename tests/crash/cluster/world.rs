@@ -47,6 +47,11 @@ impl World {
         }
     }
 
+    /// The networks, for faults that need them.
+    pub fn net(&self) -> &Net {
+        self.net.as_ref().expect("there are networks")
+    }
+
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.nodes.iter().map(|node| node.address).collect()
     }
