@@ -53,7 +53,7 @@ class Database(several.Postgres):
     """One with settings as an operator has them: synced."""
 
     def __init__(self, more=""):
-        super().__init__(f"-c fsync=on -c max_connections=100 {more}")
+        super().__init__(f"-c fsync=on -c max_connections=100 -c client_min_messages=warning {more}")
         self.pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     def ask(self, sql):

@@ -115,7 +115,17 @@ impl Node {
             Some(name) => in_namespace(name, &kew),
             None => kew,
         };
-        command.args(["--listen", &self.address.to_string(), "--log", "info", "--data", &self.database]);
+        // Queues are moved by request; in a network of its own it would ask for a token.
+        command.args([
+            "--control",
+            "on",
+            "--listen",
+            &self.address.to_string(),
+            "--log",
+            "info",
+            "--data",
+            &self.database,
+        ]);
         if let Some(peer) = &self.peer {
             command.args(["--peer", peer, "--cluster-secret", SECRET]);
         }
