@@ -130,7 +130,7 @@ tls-test: build ## seven SDKs over TLS: with the certificate to trust all of the
 crash: ## kills kew under load again and again: make crash ROUNDS=200, or SEED=7 to repeat a run's choices; as often on PostgreSQL: DATABASE=1
 	$(if $(DATABASE),DATABASE=1) ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --release --test crash -- --nocapture
 
-cluster-crash: ## three nodes over one database while things happen to them and to it: make cluster-crash ROUNDS=500, SEED=7, FAULTS=kill,freeze
+cluster-crash: ## three nodes over one database while things happen to them and to it: make cluster-crash ROUNDS=500, SEED=7, FAULTS=kill,freeze; FAULTS=all as root
 	CLUSTER=1 ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(if $(FAULTS),FAULTS=$(FAULTS)) \
 	    $(CARGO) test --release --test crash cluster -- --nocapture
 
@@ -173,10 +173,12 @@ define fuzz
 		-max_total_time=$(SECONDS) -timeout=10 -max_len=16384 -dict=fuzz/$(1).dict
 endef
 
-nightly: ## what is too long for every change: all rows of the matrix, 200 kills, long runs of the audits
+nightly: ## what is too long for every change: all rows of the matrix, 200 kills, long runs of the audits, every cut of a commit
 	$(MAKE) compat
 	$(MAKE) crash ROUNDS=200
 	$(MAKE) cluster-crash ROUNDS=200
+	$(MAKE) sdk-nodes
+	$(MAKE) postgres-cuts
 	$(MAKE) queue-audit ROUNDS=1000
 	$(MAKE) cluster-model SCHEDULES=1000000
 	$(MAKE) flips ROUNDS=10000

@@ -268,6 +268,60 @@ fn one_that_dies_while_it_settles_has_settled_nothing() {
 }
 
 #[test]
+fn a_long_journal_may_take_longer_to_become_rows() {
+    // Megabytes, for how long nothing can be written, and whether that is waited for.
+    for (megabytes, seconds, is_waited_for) in [(0, 4, true), (0, 7, false), (4, 12, true), (4, 20, false)] {
+        let Some(url) = new_url() else { return };
+        let mut store = PostgresStore::open(&url, &Options::default()).unwrap();
+        load(&mut store, NOW).unwrap();
+        store.commit(NOW, vec![queue(7)]).unwrap();
+        store.commit(NOW, vec![crate::support::store(7, 1, "x")]).unwrap();
+        for number in 2..2 + megabytes {
+            store.commit(NOW, vec![crate::support::store(7, number, &"x".repeat(1_000_000))]).unwrap();
+        }
+        crash(&url, store);
+        let slow = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ \
+            BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$; \
+            CREATE TRIGGER wait BEFORE INSERT ON kew.message FOR EACH ROW EXECUTE FUNCTION wait()";
+        sql(&url, slow);
+        let until = |question: &str| {
+            while value(&url, question) == "0" {
+                std::thread::yield_now();
+            }
+        };
+        let asleep = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        let loaded = std::thread::scope(|threads| {
+            let lock = "SELECT pg_advisory_lock(1); SELECT pg_sleep(600)";
+            threads.spawn(|| crate::server::sql_at(&url, lock));
+            until(&format!("SELECT count(*) {asleep}"));
+            let time = NetworkTime::manual();
+            let mut heir = PostgresStore::open(&url, &Options { time: time.clone(), ..Options::default() }).unwrap();
+            let loading = threads.spawn(move || varied::told(&mut heir));
+            until("SELECT count(*) FROM pg_locks WHERE NOT granted");
+            (0..seconds).for_each(|_| assert!(time.advance(Duration::from_secs(1))));
+            let free = || sql(&url, &format!("SELECT pg_terminate_backend(pid) {asleep}"));
+            if is_waited_for {
+                free();
+                return loading.join().unwrap();
+            }
+            // It ends its transaction, and that is not answered either.
+            while !loading.is_finished() {
+                time.advance(Duration::from_millis(100));
+            }
+            free();
+            loading.join().unwrap()
+        });
+        let what = format!("{megabytes} MB, {seconds} s");
+        match loaded {
+            Ok(items) => assert!(is_waited_for && messages(&items) as u64 == megabytes + 1, "{what}"),
+            Err(error) => {
+                assert!(!is_waited_for && error.to_string().contains("did not answer within "), "{what}: {error}")
+            }
+        }
+    }
+}
+
+#[test]
 fn what_a_node_has_settled_itself_is_not_settled_again() {
     let Some((url, [mut one, mut two])) = nodes() else { return };
     one.commit([queue(7)]);

@@ -96,7 +96,7 @@ impl Connector {
     pub(super) async fn connect_at_start(&self, application_name: &str) -> Result<Session, StoreError> {
         match self.within(PATIENCE, self.connect(application_name)).await {
             Some(connected) => connected.map_err(|error| errors::at_start(self.place(), &error)),
-            None => Err(self.silent()),
+            None => Err(self.silent(PATIENCE)),
         }
     }
 
@@ -110,8 +110,8 @@ impl Connector {
     }
 
     /// The error of a database that was not heard of in time.
-    pub(super) fn silent(&self) -> StoreError {
-        let detail = format!("{} did not answer within {} seconds", self.place(), PATIENCE.as_secs());
+    pub(super) fn silent(&self, limit: Duration) -> StoreError {
+        let detail = format!("{} did not answer within {} seconds", self.place(), limit.as_secs());
         StoreError::Unreachable { detail }
     }
 }

@@ -140,7 +140,7 @@ impl Joining<'_> {
         told: &mut Option<i64>,
     ) -> Result<bool, StoreError> {
         let others = self.connector.within(PATIENCE, others(client, self.id)).await;
-        let others = others.ok_or_else(|| self.connector.silent())?.map_err(|error| self.error(&error))?;
+        let others = others.ok_or_else(|| self.connector.silent(PATIENCE))?.map_err(|error| self.error(&error))?;
         let now_ms = self.connector.time.now_ms();
         let is_stranger = self.is_stranger(client).await?;
         let (mut alive, mut dead) = (None, Vec::new());
@@ -163,7 +163,7 @@ impl Joining<'_> {
             return Ok(false);
         }
         let taken = self.connector.within(PATIENCE, self.take_over(client, &dead)).await;
-        match taken.ok_or_else(|| self.connector.silent())? {
+        match taken.ok_or_else(|| self.connector.silent(PATIENCE))? {
             Ok(joined) => Ok(joined),
             Err(error) => {
                 let _ = client.batch_execute("ROLLBACK").await;
@@ -202,7 +202,7 @@ impl Joining<'_> {
         let sql = "SELECT EXISTS (SELECT FROM kew.node n WHERE n.state <> 'gone' AND to_json(n) ->> 'peer_url' IS NOT NULL) \
             AND to_json(m) ->> 'secret' IS DISTINCT FROM $1::bytea::text FROM kew.meta m";
         let asked = self.connector.within(PATIENCE, client.query_one(sql, &[&secret])).await;
-        let row = asked.ok_or_else(|| self.connector.silent())?.map_err(|error| self.error(&error))?;
+        let row = asked.ok_or_else(|| self.connector.silent(PATIENCE))?.map_err(|error| self.error(&error))?;
         Ok(row.get(0))
     }
 

@@ -5,12 +5,17 @@
 //!
 //! **Invariant:** rows of a queue are read by its owner when all its earlier owners have settled, or have been settled.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 
 use super::commit::{Call, execute};
-use super::connect::{Connector, Session};
+use super::connect::{Connector, PATIENCE, Session};
 use super::entries;
 use super::errors::{self, Trouble};
+use super::read::next;
 use super::statements::Statements;
 use super::write::Queues;
 use crate::store::StoreError;
@@ -21,6 +26,9 @@ const UNSETTLED: &str = "SELECT id FROM kew.node WHERE state = 'gone' AND NOT se
 const READ: &str = "SELECT seq, payload FROM kew.journal WHERE node = $1 AND seq > $2 ORDER BY seq, part";
 
 const RESERVED: &str = "SELECT uid, reserved FROM kew.queue WHERE uid = ANY ($1)";
+
+/// A database that takes less than that, even into its log alone, is given up. Who reads waits for one row at a time.
+const BYTES_A_SECOND_MIN: usize = 500_000;
 
 /// Settles the journals of all nodes that have gone.
 pub(super) struct Settling<'a> {
@@ -50,23 +58,27 @@ impl Settling<'_> {
         let client = &self.session.client;
         self.in_time(client.batch_execute("BEGIN")).await?;
         let settled = self.inside(client, statements, dead).await;
-        let end = if matches!(settled, Ok(true)) { "COMMIT" } else { "ROLLBACK" };
-        self.in_time(client.batch_execute(end)).await?;
+        let (end, limit) = match settled {
+            Ok(Some(bytes)) => ("COMMIT", time_for(bytes)),
+            _ => ("ROLLBACK", PATIENCE),
+        };
+        self.within(limit, client.batch_execute(end)).await?;
         settled.map(|_| ())
     }
 
-    /// Inside a transaction. Whether it is to be committed.
-    async fn inside(&self, client: &Client, statements: &Statements, dead: i64) -> Result<bool, StoreError> {
+    /// Inside a transaction. How many bytes became rows; `None` if that has been done.
+    async fn inside(&self, client: &Client, statements: &Statements, dead: i64) -> Result<Option<usize>, StoreError> {
         let row = self.in_time(client.query_one("SELECT kew.settle($1, $2)", &[&self.node, &dead])).await?;
-        let Some(behind) = row.get::<_, Option<i64>>(0) else { return Ok(false) };
-        let sum = self.read(client, dead, behind).await?;
+        let Some(behind) = row.get::<_, Option<i64>>(0) else { return Ok(None) };
+        let (sum, bytes) = self.read(client, dead, behind).await?;
         let uids: Vec<i64> = sum.queues.keys().map(|uid| uid.cast_signed()).collect();
         let mut queues = Queues::default();
         for row in self.in_time(client.query(RESERVED, &[&uids])).await? {
             queues.add(row.get::<_, i64>(0).cast_unsigned(), row.get::<_, i64>(1).cast_unsigned());
         }
         let calls: Vec<Call<'_>> = queues.write(&sum);
-        for done in self.in_time(async { Ok(execute(client, statements, self.node, &calls).await) }).await? {
+        let written = async { Ok(execute(client, statements, self.node, &calls).await) };
+        for done in self.within(time_for(bytes), written).await? {
             done.map_err(|error| self.error(&error))?;
         }
         let sql = "UPDATE kew.node SET settled = true WHERE id = $1";
@@ -75,31 +87,47 @@ impl Settling<'_> {
         if sum.rows > 0 {
             tracing::info!("what node {dead} had in the journal alone is in {} rows now", sum.rows);
         }
-        Ok(true)
+        Ok(Some(bytes))
     }
 
-    /// What a node has in the journal behind a batch.
-    async fn read(&self, client: &Client, dead: i64, behind: i64) -> Result<BatchSummary, StoreError> {
-        let rows = self.in_time(client.query(READ, &[&dead, &behind])).await?;
-        let mut sum = BatchSummary::default();
-        for batch in rows.chunk_by(|one, next| one.get::<_, i64>(0) == next.get::<_, i64>(0)) {
-            let bytes: Vec<u8> = batch.iter().flat_map(|row| row.get::<_, &[u8]>(1)).copied().collect();
+    /// What a node has in the journal behind a batch, and how many bytes that are.
+    async fn read(&self, client: &Client, dead: i64, behind: i64) -> Result<(BatchSummary, usize), StoreError> {
+        let params: [&(dyn ToSql + Sync); 2] = [&dead, &behind];
+        let mut rows = pin!(self.in_time(client.query_raw(READ, params)).await?);
+        let mut batches: Vec<(i64, Vec<u8>)> = Vec::new();
+        while let Some(row) = self.in_time(next(&mut rows)).await? {
+            let (seq, part): (i64, &[u8]) = (row.get(0), row.get(1));
+            match batches.last_mut() {
+                Some((of, bytes)) if *of == seq => bytes.extend_from_slice(part),
+                _ => batches.push((seq, part.to_vec())),
+            }
+        }
+        let (mut sum, mut read) = (BatchSummary::default(), 0);
+        for (seq, bytes) in batches {
+            read += bytes.len();
             sum.add(entries::decode(&bytes).map_err(|error| {
-                let seq: i64 = batch[0].get(0);
                 let detail = format!("in kew.journal, batch {seq} of node {dead}: {error}");
                 StoreError::Damaged { place: self.connector.place().into(), detail }
             })?);
         }
-        Ok(sum)
+        Ok((sum, read))
     }
 
     async fn in_time<T>(
         &self,
         question: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StoreError> {
-        match self.connector.within(super::connect::PATIENCE, question).await {
+        self.within(PATIENCE, question).await
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        question: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
+        match self.connector.within(limit, question).await {
             Some(answer) => answer.map_err(|error| self.error(&error)),
-            None => Err(self.connector.silent()),
+            None => Err(self.connector.silent(limit)),
         }
     }
 
@@ -109,4 +137,9 @@ impl Settling<'_> {
             _ => errors::at_start(self.connector.place(), error),
         }
     }
+}
+
+/// How long so many bytes may take to be written.
+fn time_for(bytes: usize) -> Duration {
+    PATIENCE + Duration::from_secs((bytes / BYTES_A_SECOND_MIN) as u64)
 }

@@ -2,7 +2,8 @@
 //! frozen, restarted and cut off, and the database crashes, freezes and fails over to its stand-by.
 //!
 //! `CLUSTER=1 ROUNDS=100 SEED=7 FAULTS=kill,freeze cargo test --release --test crash cluster -- --nocapture`. Without `FAULTS` what
-//! happens is one of the kinds that need no rights, or two of them at a time. `NODES=1` has a single kew in place of three nodes.
+//! happens is one of the kinds that need no rights, or two of them at a time; `FAULTS=all` has all kinds, and needs root, `nft` and
+//! faketime. `NODES=1` has a single kew in place of three nodes.
 
 mod database;
 mod faults;
@@ -89,9 +90,12 @@ struct Run {
 /// What happens in the short run: what is over soon, on a busy machine too.
 const BRIEF: &[Kind] = &[Kind::Kill, Kind::Drain, Kind::Move, Kind::Roll, Kind::Sessions];
 
-/// The kinds that `FAULTS` names.
+/// The kinds that `FAULTS` names; `all` stands for all of them.
 fn named_kinds() -> Option<Vec<Kind>> {
     let text = std::env::var("FAULTS").ok().filter(|text| !text.is_empty())?;
+    if text == "all" {
+        return Some(KINDS.map(|(kind, _)| kind).to_vec());
+    }
     let kind = |name: &str| {
         let found = KINDS.iter().find(|(_, known)| *known == name);
         found.unwrap_or_else(|| panic!("FAULTS names {name}; there are {:?}", KINDS.map(|(_, name)| name))).0

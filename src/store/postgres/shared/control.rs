@@ -94,7 +94,7 @@ impl Shared {
     ) -> Result<T, StoreError> {
         match self.connector.within(PATIENCE, question).await {
             Some(answer) => answer.map_err(|error| self.error(&error)),
-            None => Err(self.connector.silent()),
+            None => Err(self.connector.silent(PATIENCE)),
         }
     }
 

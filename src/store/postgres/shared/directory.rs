@@ -62,7 +62,7 @@ impl Shared {
         let session = self.take().await?;
         let since = since.filter(|_| self.directory_read_by == Some(self.connections));
         let read = self.connector.within(PATIENCE, self.read_directory(&session.client, since)).await;
-        let directory = read.ok_or_else(|| self.connector.silent())??;
+        let directory = read.ok_or_else(|| self.connector.silent(PATIENCE))??;
         self.directory_read_by = Some(self.connections);
         self.give_back(session);
         Ok(directory)

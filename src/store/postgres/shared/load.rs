@@ -67,7 +67,7 @@ impl Shared {
         if let Some(warning) = session.take_warning() {
             tracing::warn!("{}: {warning}; once more", connector.place());
             let settled = connector.within(PATIENCE, settle_reading(connector, &session, self.node)).await;
-            settled.ok_or_else(|| connector.silent())??;
+            settled.ok_or_else(|| connector.silent(PATIENCE))??;
         }
         self.loading = Some(session);
         adopted.expiring = marks.into_pairs();
