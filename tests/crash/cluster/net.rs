@@ -2,16 +2,16 @@
 //! lost. Needs root, Linux, and `nft` of nftables.
 //!
 //! ```text
-//! this test, the database      10.213.77.1  bridge
-//!   node 0, in its namespace   10.213.77.10
-//!   node 1                     10.213.77.11
+//! this test, the database      10.213.N.1  bridge; N is by the process, for runs beside this one
+//!   node 0, in its namespace   10.213.N.10
+//!   node 1                     10.213.N.11
 //! ```
 
 use std::net::IpAddr;
 use std::process::Command;
 
-/// The first three numbers of all addresses. Of no machine that is known to run this test.
-const NET: [u8; 3] = [10, 213, 77];
+/// The first two numbers of all addresses. Of no machine that is known to run this test.
+const NET: [u8; 2] = [10, 213];
 const HOST: u8 = 1;
 const FIRST: u8 = 10;
 
@@ -19,6 +19,8 @@ const FIRST: u8 = 10;
 pub struct Net {
     /// What the names of this run begin with: names of interfaces have 15 characters at most.
     prefix: String,
+    /// The third number of all addresses.
+    third: u8,
     nodes: usize,
 }
 
@@ -46,10 +48,12 @@ impl Net {
     /// # Errors
     /// It cannot be made here.
     pub fn new(nodes: usize) -> Result<Net, String> {
-        let net = Net { prefix: format!("kew{}", std::process::id() % 100_000), nodes };
-        let (bridge, [a, b, c]) = (net.bridge(), NET);
+        let id = std::process::id();
+        let third = u8::try_from(id % 254).unwrap_or_default() + 1;
+        let net = Net { prefix: format!("kew{}", id % 100_000), third, nodes };
+        let bridge = net.bridge();
         run(&format!("ip link add {bridge} type bridge"))?;
-        run(&format!("ip addr add {a}.{b}.{c}.{HOST}/24 dev {bridge}"))?;
+        run(&format!("ip addr add {}/24 dev {bridge}", net.host()))?;
         run(&format!("ip link set {bridge} up"))?;
         for number in 0..nodes {
             let (name, outside) = (net.name(number), net.outside(number));
@@ -79,11 +83,11 @@ impl Net {
     }
 
     pub fn host(&self) -> IpAddr {
-        IpAddr::from([NET[0], NET[1], NET[2], HOST])
+        IpAddr::from([NET[0], NET[1], self.third, HOST])
     }
 
     pub fn address(&self, number: usize) -> IpAddr {
-        IpAddr::from([NET[0], NET[1], NET[2], FIRST + u8::try_from(number).unwrap_or_default()])
+        IpAddr::from([NET[0], NET[1], self.third, FIRST + u8::try_from(number).unwrap_or_default()])
     }
 
     /// What one node sends to another gets lost from now on, and so do the answers of what the other sends to it.
