@@ -351,13 +351,16 @@ impl Clock {
     /// By how much it is ahead of the database's clock that it follows, in microseconds: for the nodes that join.
     #[doc(hidden)]
     pub fn ahead_us(&self) -> i64 {
-        match &*self.0 {
-            Source::Cluster(cluster) => {
-                let now_us = cluster.system.monotonic_us();
-                cluster.lock().as_ref().map_or(0, |follower| follower.ahead_us(now_us))
-            }
-            _ => 0,
-        }
+        self.follows().map_or(0, |(ahead_us, _)| ahead_us)
+    }
+
+    /// The same, and what the database's clock that it follows shows as far as is known, in microseconds since the Unix epoch. `None`
+    /// if it follows none.
+    #[doc(hidden)]
+    pub fn follows(&self) -> Option<(i64, i64)> {
+        let Source::Cluster(cluster) = &*self.0 else { return None };
+        let now_us = cluster.system.monotonic_us();
+        cluster.lock().as_ref().map(|follower| (follower.ahead_us(now_us), follower.database_us(now_us)))
     }
 
     /// A clock that stands at 2026-01-01T00:00:00Z until [`Clock::advance`] turns it.

@@ -41,6 +41,8 @@ pub struct Follower {
     since_us: i64,
     /// What is known of the database's clock, minus the monotonic time.
     estimate_us: i64,
+    /// The last jump went no further. Until the estimate is above this, it may be finding out how far it went.
+    jumped_to_us: i64,
 }
 
 impl Sample {
@@ -58,7 +60,12 @@ impl Follower {
     pub fn new(sample: Sample, ahead_us: i64) -> Follower {
         let (least, most) = sample.bounds();
         let estimate_us = least.midpoint(most);
-        Follower { offset_us: estimate_us.saturating_add(ahead_us), since_us: sample.ended_us, estimate_us }
+        Follower {
+            offset_us: estimate_us.saturating_add(ahead_us),
+            since_us: sample.ended_us,
+            estimate_us,
+            jumped_to_us: i64::MIN,
+        }
     }
 
     /// The time, in microseconds since the Unix epoch. Never earlier than it was before, if the monotonic time is not.
@@ -74,6 +81,12 @@ impl Follower {
         self.offset_us(monotonic_us).saturating_sub(self.estimate_us)
     }
 
+    /// What the database's clock shows, as far as is known.
+    #[must_use]
+    pub fn database_us(&self, monotonic_us: i64) -> i64 {
+        monotonic_us.saturating_add(self.estimate_us)
+    }
+
     /// Takes what a round trip tells. It must have ended after those before.
     pub fn observe(&mut self, sample: Sample) -> Option<DatabaseJump> {
         self.offset_us = self.offset_us(sample.ended_us);
@@ -82,11 +95,17 @@ impl Follower {
         let before = self.estimate_us;
         self.estimate_us = before.clamp(least, most);
         let by_us = self.estimate_us.saturating_sub(before);
-        let behind_us = self.estimate_us.saturating_sub(self.offset_us);
-        if (1..=STEP_US_MAX).contains(&by_us) && behind_us > 0 {
-            self.offset_us = self.offset_us.saturating_add(by_us.min(behind_us));
+        if by_us.saturating_abs() > STEP_US_MAX {
+            self.jumped_to_us = most;
+            return Some(DatabaseJump { by_us });
         }
-        (by_us.saturating_abs() > STEP_US_MAX).then_some(DatabaseJump { by_us })
+        let step_us = self.estimate_us.saturating_sub(before.max(self.jumped_to_us));
+        self.jumped_to_us = self.jumped_to_us.min(most);
+        let behind_us = self.estimate_us.saturating_sub(self.offset_us);
+        if step_us > 0 && behind_us > 0 {
+            self.offset_us = self.offset_us.saturating_add(step_us.min(behind_us));
+        }
+        None
     }
 
     fn offset_us(&self, monotonic_us: i64) -> i64 {

@@ -7,7 +7,7 @@ use super::node::{Cluster, NodeLook};
 use super::roll::{LEASE_MS, Member, NodeId, NodeState, ROUND_MS, Roll, Suspect};
 use crate::clock::Sample;
 use crate::store::StoreError;
-use crate::store::postgres::{NodeRow, NodeRowState, Orphan, RoundRead, Shared};
+use crate::store::postgres::{ClockLook, NodeRow, NodeRowState, Orphan, RoundRead, Shared};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -20,6 +20,12 @@ const ORPHAN_ROUNDS: u32 = 3;
 
 /// Round trips before anything is served, of which the quickest tells the time best.
 const FIRST_SAMPLES: usize = 5;
+
+/// Nodes that live say again by then how far their clocks are ahead. If none does, what they said last has to do.
+const OTHERS_TIME_LIMIT_MS: u64 = 5_000;
+
+/// The pause before they are looked at again.
+const OTHERS_PAUSE: Duration = Duration::from_millis(200);
 
 /// What does not answer a round for so long is asked anew, over a new connection: the machine of a database that fails over may be
 /// lost without a word. Any longer, and the answer would be worth next to no lease.
@@ -53,16 +59,29 @@ impl Rounds {
     pub(super) async fn begin(&self, shared: &mut Shared) -> Result<(), StoreError> {
         let clock = self.cluster.broker.clock();
         let mut best: Option<(Sample, i64)> = None;
-        for _ in 0..FIRST_SAMPLES {
+        let (first_ms, mut samples) = (self.cluster.time.now_ms(), 0);
+        while samples < FIRST_SAMPLES {
             let began_ms = self.cluster.time.now_ms();
             let read = shared.round(None, &|| clock.monotonic_us()).await?;
-            let sample = sample(&read);
-            let others = read.nodes.iter().filter(|row| row.id != self.cluster.me.0);
-            let ahead = others.filter_map(|row| row.ahead_us).max();
-            if best.is_none_or(|(best, _)| sample.ended_us - sample.began_us < best.ended_us - best.began_us) {
-                best = Some((sample, ahead.unwrap_or(0)));
-            }
             self.take(&read, began_ms);
+            let is_other = |row: &&NodeRow| row.id != self.cluster.me.0 && row.sessions > 0;
+            let (hold, old): (Vec<_>, Vec<_>) = read.nodes.iter().filter(is_other).partition(|row| row.ahead_holds);
+            let most = |rows: Vec<&NodeRow>| rows.into_iter().filter_map(|row| row.ahead_us).max();
+            let ahead_us = match (most(hold), most(old)) {
+                (Some(ahead_us), _) => ahead_us,
+                (None, None) => 0,
+                // The clock of the database may have jumped since that was said.
+                (None, Some(_)) if began_ms < first_ms + OTHERS_TIME_LIMIT_MS => {
+                    self.cluster.time.pause(OTHERS_PAUSE).await;
+                    continue;
+                }
+                (None, Some(ahead_us)) => ahead_us,
+            };
+            let sample = sample(&read);
+            if best.is_none_or(|(best, _)| sample.ended_us - sample.began_us < best.ended_us - best.began_us) {
+                best = Some((sample, ahead_us));
+            }
+            samples += 1;
         }
         if let Some((sample, ahead_us)) = best {
             clock.follow(sample, ahead_us);
@@ -81,9 +100,10 @@ impl Rounds {
             let began_ms = self.cluster.time.now_ms();
             let clock = self.cluster.broker.clock();
             let monotonic_us = || clock.monotonic_us();
+            let look = clock.follows().map(|(ahead_us, database_us)| ClockLook { ahead_us, database_us });
             let read = tokio::select! {
                 biased;
-                read = shared.round(Some(clock.ahead_us()), &monotonic_us) => read,
+                read = shared.round(look, &monotonic_us) => read,
                 () = self.cluster.time.pause(ROUND_TIME_LIMIT) => {
                     Err(StoreError::Unreachable { detail: "the database did not answer in time".to_owned() })
                 }

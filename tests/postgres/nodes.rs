@@ -2,7 +2,7 @@
 
 use kew::internals::engine::Time;
 use kew::internals::store::postgres::{
-    Claimed, ClusterOptions, Directory, Give, NodeRowState, Options, Orphan, RoundRead, Shared,
+    Claimed, ClockLook, ClusterOptions, Directory, Give, NodeRowState, Options, Orphan, RoundRead, Shared,
 };
 use kew::internals::store::{AdoptedQueue, Change, PostgresStore, Store, StoreError, StoredItem, TransferRecord};
 use tokio::runtime::Runtime;
@@ -42,6 +42,12 @@ pub fn options(name: &str) -> Options {
     Options { cluster: Some(cluster), name: Some(name.into()), ..Options::default() }
 }
 
+/// What a node tells whose clock is ahead by so much, and who knows the clock of the database.
+fn look(ahead_us: i64) -> Option<ClockLook> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Some(ClockLook { ahead_us, database_us: i64::try_from(since.as_micros()).unwrap() })
+}
+
 impl Node {
     pub fn join(url: &str, name: &str) -> Node {
         let store = PostgresStore::open(url, &options(name)).unwrap();
@@ -66,7 +72,7 @@ impl Node {
     }
 
     pub fn round(&mut self) -> RoundRead {
-        self.runtime.block_on(self.shared.round(Some(0), &|| 0)).unwrap()
+        self.runtime.block_on(self.shared.round(look(0), &|| 0)).unwrap()
     }
 
     pub fn directory(&mut self, since: Option<u64>) -> Directory {
@@ -186,7 +192,7 @@ fn a_round_asks_for_the_time_and_makes_its_connection_anew() {
     let ask = |node: &mut Node| {
         let monotonic = std::sync::atomic::AtomicI64::new(100);
         let next = || monotonic.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        node.runtime.block_on(node.shared.round(Some(-250), &next))
+        node.runtime.block_on(node.shared.round(look(-250), &next))
     };
     let round = ask(&mut one).unwrap();
     assert!(round.began_us >= 100 && round.ended_us > round.began_us);
@@ -211,7 +217,7 @@ fn a_round_of_which_a_part_fails_has_raised_no_beat() {
     one.round();
     let before = beat();
     sql(&url, "ALTER TABLE kew.transfer RENAME TO elsewhere");
-    assert!(one.runtime.block_on(one.shared.round(Some(0), &|| 0)).is_err());
+    assert!(one.runtime.block_on(one.shared.round(look(0), &|| 0)).is_err());
     assert_eq!(beat(), before);
     sql(&url, "ALTER TABLE kew.elsewhere RENAME TO transfer");
     one.round();
@@ -263,7 +269,7 @@ fn a_round_is_two_transactions() {
     let sessions = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kew/{}/round'", one.id());
     let Node { store: _store, mut shared, runtime } = one;
     for _ in 0..ROUNDS {
-        runtime.block_on(shared.round(Some(0), &|| 0)).unwrap();
+        runtime.block_on(shared.round(look(0), &|| 0)).unwrap();
     }
     // What a session has done is counted at its end.
     drop((shared, runtime));
@@ -279,7 +285,7 @@ fn a_round_is_two_transactions() {
 fn only_a_node_that_has_set_its_clock_tells_by_how_much_it_is_ahead() {
     let Some((_, [mut one, mut two, three])) = nodes() else { return };
     let ahead = |node: &mut Node, by: Option<i64>| -> Vec<(i64, Option<i64>)> {
-        let read = node.runtime.block_on(node.shared.round(by, &|| 0)).unwrap();
+        let read = node.runtime.block_on(node.shared.round(by.and_then(look), &|| 0)).unwrap();
         read.nodes.iter().map(|row| (row.id, row.ahead_us)).collect()
     };
     let (first, second, third) = (one.id(), two.id(), three.id());
@@ -293,6 +299,34 @@ fn only_a_node_that_has_set_its_clock_tells_by_how_much_it_is_ahead() {
     drop(three);
     let rows = ahead(&mut two, Some(-3_600_000_000));
     assert_eq!((told(&rows, second), told(&rows, third)), (Some(-3_600_000_000), None));
+}
+
+/// What was said of a clock that the database has not got any more is of no use to one that joins.
+#[test]
+fn by_how_much_a_node_is_ahead_holds_for_the_clock_of_which_it_was_said() {
+    let Some((url, [mut one, mut two])) = nodes() else { return };
+    let first = one.id();
+    let mut holds = |node: &mut Node, look: Option<ClockLook>| {
+        node.runtime.block_on(node.shared.round(look, &|| 0)).unwrap();
+        let read = two.runtime.block_on(two.shared.round(None, &|| 0)).unwrap();
+        read.nodes.iter().find(|row| row.id == first).unwrap().ahead_holds
+    };
+    assert!(!holds(&mut one, None), "it has not set it");
+    assert!(holds(&mut one, look(5)));
+    // It has not heard yet that the clock of the database jumped.
+    for by_us in [3_600_000_000, -3_600_000_000] {
+        let before = look(5).map(|look| ClockLook { database_us: look.database_us + by_us, ..look });
+        assert!(!holds(&mut one, before), "{by_us}");
+        assert!(holds(&mut one, look(5)));
+    }
+    // It has jumped since, or has not been heard of for a while.
+    for told in ["told + interval '1 hour'", "told - interval '1 hour'", "told - interval '2 seconds'"] {
+        one.runtime.block_on(one.shared.round(look(5), &|| 0)).unwrap();
+        sql(&url, &format!("UPDATE kew.beat SET told = {told}"));
+        let read = two.runtime.block_on(two.shared.round(None, &|| 0)).unwrap();
+        let row = read.nodes.iter().find(|row| row.id == first).unwrap();
+        assert_eq!((row.ahead_us, row.ahead_holds), (Some(5), false), "{told}");
+    }
 }
 
 #[test]

@@ -83,6 +83,26 @@ fn small_steps_after_a_jump_do_not_make_up_for_it() {
     assert_eq!(follower.now_us(2 * SECOND), AHEAD + 2 * SECOND + 500 + 300);
 }
 
+/// A slow round trip tells of a jump, and quicker ones how far it went: that is no time that has passed.
+#[test]
+fn how_far_a_jump_went_is_found_out_without_following_it() {
+    for by_us in [HOUR, -HOUR] {
+        let (mut slow, mut quick) = (at_the_start(), at_the_start());
+        for (second, took_us, ahead_us) in
+            [(1, 600_000, AHEAD + by_us), (2, 0, AHEAD + by_us), (4, 600_000, AHEAD), (5, 0, AHEAD)]
+        {
+            slow.observe(sample(second * SECOND, took_us, ahead_us));
+            quick.observe(sample(second * SECOND, 0, ahead_us));
+        }
+        let apart = slow.now_us(6 * SECOND) - quick.now_us(6 * SECOND);
+        assert!(apart.abs() <= 1_000, "{by_us}: {apart}");
+        // What comes after that is followed.
+        slow.observe(sample(7 * SECOND, 0, AHEAD + 5_000));
+        let shown = slow.now_us(7 * SECOND) - 7 * SECOND - AHEAD;
+        assert!((4_000..=6_000).contains(&shown), "{by_us}: {shown}");
+    }
+}
+
 #[test]
 fn a_node_that_joins_begins_where_the_others_are() {
     let mut old = at_the_start();

@@ -69,7 +69,7 @@ use write::Queues;
 
 pub use node::ClusterOptions;
 pub use promise::Promise;
-pub use shared::{Claimed, Directory, Give, Listed, NodeRow, NodeRowState, Orphan, RoundRead, Shared};
+pub use shared::{Claimed, ClockLook, Directory, Give, Listed, NodeRow, NodeRowState, Orphan, RoundRead, Shared};
 
 /// What is loaded waits in so many portions to be taken.
 const PORTIONS: usize = 8;

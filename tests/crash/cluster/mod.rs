@@ -50,7 +50,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// The second of two faults follows the first after this at most.
 const APART_MS: u64 = 1_500;
 /// Megabytes of the database's disk, where it gets full.
-const DISK: u32 = 600;
+const DISK: u32 = 1_500;
 
 /// What needs nothing but a PostgreSQL.
 const ORDINARY: [Kind; 11] = [

@@ -127,7 +127,7 @@ mod tests {
     fn questions_may_change_threads() {
         let connector = Connector::new("postgres://kew@localhost/kew", crate::clock::NetworkTime::manual()).unwrap();
         let mut shared = Shared::new(connector, 1, "one".into());
-        is_send(shared.round(Some(0), &|| 0));
+        is_send(shared.round(None, &|| 0));
         is_send(shared.directory(None));
         is_send(shared.fence(1, 1, &|_| Vec::new()));
         is_send(shared.assign(&[], &|_| Vec::new()));

@@ -25,5 +25,5 @@ mod transfers;
 pub use claims::Claimed;
 pub use control::Shared;
 pub use directory::{Directory, Listed};
-pub use round::{NodeRow, NodeRowState, Orphan, RoundRead};
+pub use round::{ClockLook, NodeRow, NodeRowState, Orphan, RoundRead};
 pub use takeover::Give;

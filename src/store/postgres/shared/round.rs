@@ -20,7 +20,8 @@ const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::i
 
 /// Those that live, those that have gone in the last minutes, and this one.
 const NODES: &str = "SELECT n.id, n.state, coalesce(b.beat, -1), n.name, n.peer_url, n.version, \
-    CASE WHEN n.state <> 'gone' THEN b.ahead_us END, (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database() \
+    CASE WHEN n.state <> 'gone' THEN b.ahead_us END, \
+    coalesce(b.told BETWEEN clock_timestamp() - interval '1500 ms' AND clock_timestamp() + interval '500 ms', false), (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database() \
     AND (a.application_name = 'kew/' || n.id OR a.application_name LIKE 'kew/' || n.id || '/%')) \
     FROM kew.node n LEFT JOIN kew.beat b ON b.node = n.id \
     WHERE n.state <> 'gone' OR n.id = $1 OR n.gone > now() - interval '5 minutes'";
@@ -40,6 +41,9 @@ const ORPHANS: &str = "WITH RECURSIVE o (owner) AS ( \
     dead AS MATERIALIZED (SELECT o.owner FROM o WHERE o.owner IS NOT NULL \
     AND NOT EXISTS (SELECT FROM kew.node n WHERE n.id = o.owner AND n.state <> 'gone')) \
     SELECT q.uid, q.owner FROM dead JOIN kew.queue q ON q.owner = dead.owner LIMIT $1";
+
+/// By so much the clock of the database differs from what a node knows of it only after a jump.
+const OFF_US_MAX: i64 = 1_000_000;
 
 const COUNTS: &str = "SELECT owner, count(*) FROM kew.queue GROUP BY owner";
 
@@ -73,8 +77,19 @@ pub struct NodeRow {
     pub version: String,
     /// By how much its clock is ahead of the one of the database; `None` if it has gone, or has not set its clock yet.
     pub ahead_us: Option<i64>,
+    /// Whether that was said within the last moments, of the clock that the database has now.
+    pub ahead_holds: bool,
     /// How many connections to the database it has.
     pub sessions: u64,
+}
+
+/// What a node knows of the clock of the database, both in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockLook {
+    /// By how much its own clock is ahead of it.
+    pub ahead_us: i64,
+    /// What it should show now, since the Unix epoch.
+    pub database_us: i64,
 }
 
 /// A queue whose owner has gone.
@@ -121,18 +136,18 @@ type Rows = Result<(Vec<Row>, i64), tokio_postgres::Error>;
 
 impl Shared {
     /// Raises the beat of this node, and looks at everything. That this node has gone is told by its row, which says
-    /// so or is not there. `ahead_us` is by how much its clock is ahead of the one of the database, if it has set it;
+    /// so or is not there. `look` is what it knows of the clock of the database, if it has set its own by that;
     /// `monotonic_us` is the clock for which the time of the database is asked.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn round(
         &mut self,
-        ahead_us: Option<i64>,
+        look: Option<ClockLook>,
         monotonic_us: &(dyn Fn() -> i64 + Sync),
     ) -> Result<RoundRead, StoreError> {
         let session = self.take().await?;
-        let answers = self.in_time(self.questions(&session, ahead_us, monotonic_us)).await?;
+        let answers = self.in_time(self.questions(&session, look, monotonic_us)).await?;
         let clock = answers.clock.first().ok_or_else(|| self.damaged("the table kew.meta is empty".into()))?;
         let (database_us, rev): (i64, i64) = (clock.get(0), clock.get(1));
         self.count(&session, rev).await?;
@@ -180,7 +195,7 @@ impl Shared {
     async fn questions(
         &self,
         session: &Session,
-        ahead_us: Option<i64>,
+        look: Option<ClockLook>,
         monotonic_us: &(dyn Fn() -> i64 + Sync),
     ) -> Result<Answers, tokio_postgres::Error> {
         let client = &session.client;
@@ -189,12 +204,19 @@ impl Shared {
         let nodes = session.prepared(NODES).await?;
         let transfers = session.prepared(TRANSFERS).await?;
         let orphans = session.prepared(ORPHANS).await?;
-        let ahead_us = ahead_us.map_or("NULL".to_owned(), |ahead_us| ahead_us.to_string());
+        let (ahead_us, told) = match look {
+            None => ("NULL".to_owned(), "'-infinity'".to_owned()),
+            Some(ClockLook { ahead_us, database_us }) => {
+                let off_us = format!("abs((extract(epoch FROM clock_timestamp()) * 1000000)::int8 - {database_us})");
+                let told = format!("CASE WHEN {off_us} < {OFF_US_MAX} THEN clock_timestamp() ELSE '-infinity' END");
+                (ahead_us.to_string(), told)
+            }
+        };
         let beat = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off; \
-             INSERT INTO kew.beat (node, beat, ahead_us) SELECT id, 0, {ahead_us}::int8 FROM kew.node \
-             WHERE id = {} AND state <> 'gone' \
-             ON CONFLICT (node) DO UPDATE SET beat = kew.beat.beat + 1, ahead_us = excluded.ahead_us",
+             INSERT INTO kew.beat (node, beat, ahead_us, told) SELECT id, 0, {ahead_us}::int8, {told} FROM kew.node \
+             WHERE id = {} AND state <> 'gone' ON CONFLICT (node) DO UPDATE \
+             SET beat = kew.beat.beat + 1, ahead_us = excluded.ahead_us, told = excluded.told",
             self.node
         );
         let ask = |statement: Statement, param: Option<i64>| -> Pin<Box<dyn Future<Output = Rows> + Send + '_>> {
@@ -242,7 +264,8 @@ impl Shared {
             peer_url: row.get(4),
             version: row.get(5),
             ahead_us: row.get(6),
-            sessions: row.get::<_, i64>(7).cast_unsigned(),
+            ahead_holds: row.get(7),
+            sessions: row.get::<_, i64>(8).cast_unsigned(),
         }
     }
 
