@@ -160,7 +160,7 @@
 //!
 //! | file | functions |
 //! | --- | --- |
-//! | `server/kept.rs` `store/sqlite/mod.rs` `store/sqlite/open.rs` | `with_store`, `open`: `lock` the directory, `look` at the log, open the `database`, migrate |
+//! | `server/kept.rs` `store/sqlite/mod.rs` `store/sqlite/lock.rs` `store/sqlite/open.rs` | `with_store`, `open`: `take` the lock of the directory, `look` at the log, open the `database`, migrate |
 //! | `store/sqlite/mod.rs` `store/sqlite/read.rs` | `load`, `run`: each row, with its checksum, is an item |
 //! | `broker/restore.rs` `broker/skew.rs` | `apply`: queues before their messages; moments later than now are mended |
 //! | `engine/replay.rs` | `replay` |
