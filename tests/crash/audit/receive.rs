@@ -7,6 +7,13 @@ use crate::content::{SOURCE, family, is_fifo};
 /// Receives that are remembered of a message; counts only grow, so the last ones say it all.
 const RECEIVES_KEPT: usize = 4;
 
+impl Receive {
+    /// Whether it came behind one that is told of only now.
+    fn is_later_than(&self, span: Span, delivery: &Delivery) -> bool {
+        self.answered_ms >= span.began_ms && self.count > delivery.count
+    }
+}
+
 impl Audit {
     /// A receive begins.
     pub fn receiving(&mut self, queue: &'static str) {
@@ -130,7 +137,13 @@ impl Audit {
         // One that hid nothing, or came before a change of visibility, may be told of late.
         let before = message.hold.as_ref().is_some_and(|hold| hold.answered_ms < span.began_ms);
         let clear = message.changed_ms < span.began_ms && (before || visibility_seconds > 0);
-        if clear && self.surely_hidden(key, holder, span.ended_ms) {
+        // Told of after a later one, it may have been over by then.
+        let later = message.receives.iter().find(|receive| receive.is_later_than(span, delivery));
+        let twice = match later {
+            Some(later) => later.answered_ms + self.margin_ms < span.began_ms + visibility_seconds * 1000,
+            None => self.surely_hidden(key, holder, span.ended_ms),
+        };
+        if clear && twice {
             flaws.push(format!("from {queue} at {}: handed out twice, was in flight in {holder}", span.ended_ms));
         }
         flaws.extend(self.count_flaw(key, queue, span, delivery));
@@ -222,8 +235,7 @@ impl Audit {
         let unclear = message.changes_open > 0 || message.changed_ms >= span.began_ms;
         let hidden_until_ms = (span.began_ms + visibility_seconds * 1000).saturating_sub(margin_ms);
         // Of two that were under way together the one that is answered later may have come first; then the other one holds.
-        let together = |receive: &Receive| receive.answered_ms >= span.began_ms && receive.count > delivery.count;
-        if !message.receives.iter().any(together) {
+        if !message.receives.iter().any(|receive| receive.is_later_than(span, delivery)) {
             message.hold = Some(Hold {
                 queue,
                 handle: delivery.handle.clone(),

@@ -169,6 +169,20 @@ fn a_message_handed_out_twice_is_noticed() {
     complaint(&audit, "handed out twice");
 }
 
+/// Its answer was on its way for longer than it had hidden the message.
+#[test]
+fn a_receive_may_be_told_of_when_another_has_come_behind_it() {
+    for (visibility_seconds, complaints) in [(2, 0), (30, 1)] {
+        let mut audit = Audit::default();
+        let key = send(&mut audit, ORDERED, 1, 1);
+        audit.received(ORDERED, Span { began_ms: 5_000, ended_ms: 5_100 }, 30, &[delivery(ORDERED, &key, 2)]);
+        let late = Span { began_ms: 100, ended_ms: 5_200 };
+        audit.received(ORDERED, late, visibility_seconds, &[delivery(ORDERED, &key, 1)]);
+        let twice = audit.violations.iter().filter(|violation| violation.contains("handed out twice")).count();
+        assert_eq!(twice, complaints, "{:?}", audit.violations);
+    }
+}
+
 #[test]
 fn a_standard_receive_may_be_forgotten_unless_something_later_is_not() {
     let mut audit = Audit::default();

@@ -226,10 +226,11 @@ impl Run {
         self.lock().life_ends(now_ms());
         self.measure(&faults, &owners);
         let unanswered = self.lock().unanswered - unanswered;
-        // As it is to: when the disk is full, and at a start without the database. It was started again.
+        // As it is to: when the disk is full, and at a start without the database or the session for it. It was started again.
         let fine = |end: &String| {
+            let stops_starts = |fault: &Fault| fault.is_of_database() || fault.kind == Kind::Sessions;
             faults.iter().any(|fault| fault.kind == Kind::Disk) && end.ends_with("status: 74")
-                || faults.iter().any(Fault::is_of_database) && end.ends_with("status: 1")
+                || faults.iter().any(stops_starts) && end.ends_with("status: 1")
         };
         self.world.nodes.iter_mut().for_each(|node| node.ends.retain(|end| !fine(end)));
         *self.counts.entry(faults.iter().map(|fault| fault.kind.name()).collect::<Vec<_>>().join("+")).or_default() +=
