@@ -54,7 +54,29 @@ export function $(selector) {
 
 /** Puts children in the place of all that an element had. @param {Element} node @param {...Child} children */
 export function fill(node, ...children) {
-  node.replaceChildren(...shown(children));
+  draw(node, () => node.replaceChildren(...shown(children)));
+}
+
+/** By what something is known again when it is drawn anew. @param {Element} node */
+const nameOf = (node) => [node.tagName, node.id, node.ariaLabel, node.textContent].join();
+
+/**
+ * Draws something anew. A focus in it stays on what has the same name, else in its row or the next, else on the page: the keyboard
+ * does not begin at the top again. @param {Element} place @param {() => void} act
+ */
+function draw(place, act) {
+  const was = document.activeElement;
+  const row = was?.closest("tr");
+  const rows = [row, row?.nextElementSibling, row?.previousElementSibling];
+  const inside = was !== place && place.contains(was);
+  act();
+  if (!was || !inside || document.activeElement !== document.body) return;
+  const all = [...place.querySelectorAll("a, button, input, select, textarea, summary")];
+  const same = all.find((node) => nameOf(node) === nameOf(was));
+  for (const node of [same, ...rows.map((one) => one?.querySelector("a")), $("#main")]) {
+    /** @type {HTMLElement | undefined} */ (node)?.focus();
+    if (document.activeElement === node) return;
+  }
 }
 
 /** Sets a text, if it is another one. @param {Element} node @param {string | number} text */
@@ -75,18 +97,20 @@ export function keyed(body, items, key, make) {
   /** @type {Map<string, { node: HTMLElement, update?: (item: T) => void }>} */
   const before = /** @type {any} */ (body)._rows ?? new Map();
   const after = new Map();
-  let place = body.firstElementChild;
-  for (const item of items) {
-    const name = key(item);
-    let row = before.get(name);
-    before.delete(name);
-    if (!row) row = make(item);
-    row.update?.(item);
-    after.set(name, row);
-    if (row.node === place) place = place.nextElementSibling;
-    else body.insertBefore(row.node, place);
-  }
-  for (const row of before.values()) row.node.remove();
+  draw(body, () => {
+    let place = body.firstElementChild;
+    for (const item of items) {
+      const name = key(item);
+      let row = before.get(name);
+      before.delete(name);
+      if (!row) row = make(item);
+      row.update?.(item);
+      after.set(name, row);
+      if (row.node === place) place = place.nextElementSibling;
+      else body.insertBefore(row.node, place);
+    }
+    for (const row of before.values()) row.node.remove();
+  });
   /** @type {any} */ (body)._rows = after;
 }
 

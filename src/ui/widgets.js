@@ -85,7 +85,7 @@ export function notice(text, { kind = "", hint = "", act, link } = {}) {
       (act || link) &&
         h("p", { class: "row" }, link && h("a", { href: link.href }, link.text), act && copiers(() => act)),
     ),
-    button("×", () => node.remove(), { class: "quiet close", "aria-label": "Dismiss" }),
+    button("×", () => (node.remove(), $("#main").focus()), { class: "quiet close", "aria-label": "Dismiss" }),
   );
   const place = $("#notices");
   place.append(node);
@@ -174,7 +174,8 @@ export function dialog({ title, content, submit, cancel = "Cancel", danger, wide
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
   box.append(form);
-  box.addEventListener("close", () => box.remove());
+  // What it was opened with may have gone meanwhile.
+  box.addEventListener("close", () => (box.remove(), document.activeElement === document.body && $("#main").focus()));
   document.body.append(box);
   box.showModal();
   return box;
