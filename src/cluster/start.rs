@@ -65,7 +65,8 @@ impl Cluster {
         let main = {
             let (cluster, arrivals) = (cluster.clone(), arrivals.clone());
             std::thread::Builder::new().name("cluster".to_owned()).spawn(move || {
-                let work = run(cluster, arrivals, (beats, statements), asked, begun);
+                // What a node does in its life is one large future; the stack is for the calls.
+                let work = Box::pin(run(cluster, arrivals, (beats, statements), asked, begun));
                 LocalSet::new().block_on(&runtime, async move {
                     tokio::select! {
                         () = work => {}
@@ -125,9 +126,9 @@ async fn run(
     }
     rounds.gives.set(false);
     tokio::join!(
-        rounds.run(beats),
-        at_desk.run(tasks),
-        dispatch(cluster.clone(), &arrivals, giving, desk, sooner, asked)
+        Box::pin(rounds.run(beats)),
+        Box::pin(at_desk.run(tasks)),
+        Box::pin(dispatch(cluster.clone(), &arrivals, giving, desk, sooner, asked))
     );
 }
 

@@ -94,25 +94,36 @@ impl Connector {
 
     /// The same, for a start that it fails.
     pub(super) async fn connect_at_start(&self, application_name: &str) -> Result<Session, StoreError> {
-        match self.within(PATIENCE, self.connect(application_name)).await {
-            Some(connected) => connected.map_err(|error| errors::at_start(self.place(), &error)),
-            None => Err(self.silent(PATIENCE)),
+        let connected = self.in_time(PATIENCE, self.connect(application_name)).await?;
+        connected.map_err(|error| errors::at_start(self.place(), &error))
+    }
+
+    /// What comes of it, if it comes in time. The work is boxed: each future around it would hold it twice, and the callers of
+    /// this are nested deeply enough to fill the stack of a thread in a debug build.
+    pub(super) fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+        let work = Box::pin(work);
+        async move {
+            tokio::select! {
+                biased;
+                done = work => Some(done),
+                () = self.time.pause(limit) => None,
+            }
         }
     }
 
-    /// What comes of it, if it comes in time.
-    pub(super) async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            done = work => Some(done),
-            () = self.time.pause(limit) => None,
+    /// The same, where a database that was not heard of in time is an error.
+    pub(super) fn in_time<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, StoreError>> {
+        let done = self.within(limit, work);
+        async move {
+            done.await.ok_or_else(|| {
+                let detail = format!("{} did not answer within {} seconds", self.place(), limit.as_secs());
+                StoreError::Unreachable { detail }
+            })
         }
-    }
-
-    /// The error of a database that was not heard of in time.
-    pub(super) fn silent(&self, limit: Duration) -> StoreError {
-        let detail = format!("{} did not answer within {} seconds", self.place(), limit.as_secs());
-        StoreError::Unreachable { detail }
     }
 }
 

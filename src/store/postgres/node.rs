@@ -139,8 +139,8 @@ impl Joining<'_> {
         known: &mut HashMap<i64, Suspicion>,
         told: &mut Option<i64>,
     ) -> Result<bool, StoreError> {
-        let others = self.connector.within(PATIENCE, others(client, self.id)).await;
-        let others = others.ok_or_else(|| self.connector.silent(PATIENCE))?.map_err(|error| self.error(&error))?;
+        let others = self.connector.in_time(PATIENCE, others(client, self.id)).await?;
+        let others = others.map_err(|error| self.error(&error))?;
         let now_ms = self.connector.time.now_ms();
         let is_stranger = self.is_stranger(client).await?;
         let (mut alive, mut dead) = (None, Vec::new());
@@ -162,8 +162,7 @@ impl Joining<'_> {
             }
             return Ok(false);
         }
-        let taken = self.connector.within(PATIENCE, self.take_over(client, &dead)).await;
-        match taken.ok_or_else(|| self.connector.silent(PATIENCE))? {
+        match self.connector.in_time(PATIENCE, self.take_over(client, &dead)).await? {
             Ok(joined) => Ok(joined),
             Err(error) => {
                 let _ = client.batch_execute("ROLLBACK").await;
@@ -201,9 +200,8 @@ impl Joining<'_> {
         let Some(secret) = self.digest() else { return Ok(false) };
         let sql = "SELECT EXISTS (SELECT FROM kew.node n WHERE n.state <> 'gone' AND to_json(n) ->> 'peer_url' IS NOT NULL) \
             AND to_json(m) ->> 'secret' IS DISTINCT FROM $1::bytea::text FROM kew.meta m";
-        let asked = self.connector.within(PATIENCE, client.query_one(sql, &[&secret])).await;
-        let row = asked.ok_or_else(|| self.connector.silent(PATIENCE))?.map_err(|error| self.error(&error))?;
-        Ok(row.get(0))
+        let asked = self.connector.in_time(PATIENCE, client.query_one(sql, &[&secret])).await?;
+        Ok(asked.map_err(|error| self.error(&error))?.get(0))
     }
 
     fn stranger(&self, other: &Other) -> StoreError {

@@ -136,7 +136,7 @@ impl Source<'_> {
 
     async fn in_time<T>(&self, asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
         let answer = match self.patience {
-            Some(limit) => self.connector.within(limit, asked).await.ok_or_else(|| self.connector.silent(limit))?,
+            Some(limit) => self.connector.in_time(limit, asked).await?,
             None => asked.await,
         };
         answer.map_err(|error| self.error(&error))

@@ -125,10 +125,7 @@ impl Settling<'_> {
         limit: Duration,
         question: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StoreError> {
-        match self.connector.within(limit, question).await {
-            Some(answer) => answer.map_err(|error| self.error(&error)),
-            None => Err(self.connector.silent(limit)),
-        }
+        self.connector.in_time(limit, question).await?.map_err(|error| self.error(&error))
     }
 
     fn error(&self, error: &tokio_postgres::Error) -> StoreError {

@@ -92,10 +92,7 @@ impl Shared {
         &self,
         question: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StoreError> {
-        match self.connector.within(PATIENCE, question).await {
-            Some(answer) => answer.map_err(|error| self.error(&error)),
-            None => Err(self.connector.silent(PATIENCE)),
-        }
+        self.connector.in_time(PATIENCE, question).await?.map_err(|error| self.error(&error))
     }
 
     pub(super) fn error(&self, error: &tokio_postgres::Error) -> StoreError {

@@ -61,8 +61,7 @@ impl Shared {
     pub async fn directory(&mut self, since: Option<u64>) -> Result<Directory, StoreError> {
         let session = self.take().await?;
         let since = since.filter(|_| self.directory_read_by == Some(self.connections));
-        let read = self.connector.within(PATIENCE, self.read_directory(&session.client, since)).await;
-        let directory = read.ok_or_else(|| self.connector.silent(PATIENCE))??;
+        let directory = self.connector.in_time(PATIENCE, self.read_directory(&session.client, since)).await??;
         self.directory_read_by = Some(self.connections);
         self.give_back(session);
         Ok(directory)

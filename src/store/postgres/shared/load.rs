@@ -66,8 +66,7 @@ impl Shared {
         self.in_time(session.client.batch_execute("COMMIT")).await?;
         if let Some(warning) = session.take_warning() {
             tracing::warn!("{}: {warning}; once more", connector.place());
-            let settled = connector.within(PATIENCE, settle_reading(connector, &session, self.node)).await;
-            settled.ok_or_else(|| connector.silent(PATIENCE))??;
+            connector.in_time(PATIENCE, settle_reading(connector, &session, self.node)).await??;
         }
         self.loading = Some(session);
         adopted.expiring = marks.into_pairs();

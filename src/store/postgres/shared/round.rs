@@ -18,7 +18,8 @@ const COUNT_MS: u64 = 10_000;
 /// The numbers of the nodes' commits to the directory, and the time of the database.
 const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, rev FROM kew.meta";
 
-/// Those that live, those that have gone in the last minutes, and this one.
+/// Those that live, those that have gone in the last minutes, and this one. A beat that is older than from one round to
+/// the next, by the clock of the database as it is now, says nothing of that clock.
 const NODES: &str = "SELECT n.id, n.state, coalesce(b.beat, -1), n.name, n.peer_url, n.version, \
     CASE WHEN n.state <> 'gone' THEN b.ahead_us END, \
     coalesce(b.told BETWEEN clock_timestamp() - interval '1500 ms' AND clock_timestamp() + interval '500 ms', false), (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = current_database() \
