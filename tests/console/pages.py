@@ -140,7 +140,7 @@ def settings(tab):
     page.get_by_role("button", name="Change…").click()
     page.get_by_label("Visibility timeout, seconds").fill("45")
     dialog_of(page).get_by_role("button", name="Copy as aws").click()
-    text = tab.clipboard()
+    text = tab.copied("aws")
     assert "aws sqs set-queue-attributes" in text and "VisibilityTimeout" in text and "DelaySeconds" not in text, text
     dialog_of(page).get_by_role("button", name="Change", exact=True).click()
     expect(page.get_by_text("45", exact=True)).to_be_visible()
@@ -202,13 +202,11 @@ def message(tab):
     expect(timeline).to_contain_text("127.0.0.1:")
     page.locator(".head summary").click()
     page.get_by_role("button", name="Copy as test fixture").click()
-    expect(page.get_by_text("Copied the fixture.")).to_be_visible()
-    assert json.loads(tab.clipboard())["MessageAttributes"]["n"] == {"DataType": "Number", "StringValue": "7"}
+    assert json.loads(tab.copied("the fixture"))["MessageAttributes"]["n"] == {"DataType": "Number", "StringValue": "7"}
     # The command does what it says.
     page.locator(".head summary").click()
     page.get_by_role("button", name="Copy sending it as curl").click()
-    expect(page.get_by_text("Copied curl.")).to_be_visible()
-    subprocess.run(["sh", "-c", tab.clipboard()], check=True, capture_output=True)
+    subprocess.run(["sh", "-c", tab.copied("curl")], check=True, capture_output=True)
     assert kew.counts("orders") == (1, 1, 0)
     page.get_by_role("button", name="Release now").click()
     expect(page.locator(".head .badge")).to_have_text("visible")
@@ -389,7 +387,7 @@ def namespaces(tab):
     page.get_by_label("Body", exact=True).fill("only here")
     dialog_of(page).get_by_role("button", name="Copy as aws").click()
     key = kew.control("GET", "/ns/test-1")["account"]
-    assert f"AWS_ACCESS_KEY_ID={key}" in tab.clipboard()
+    assert f"AWS_ACCESS_KEY_ID={key}" in tab.copied("aws")
     dialog_of(page).get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_role("row").filter(has_text="only here")).to_be_visible()
     assert kew.sqs("ReceiveMessage", key=key, QueueUrl="mine")["Messages"][0]["Body"] == "only here"

@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 
+from playwright.sync_api import expect
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KEW = os.environ.get("KEW_BIN") or str(ROOT / "target/release/kew")
@@ -119,12 +121,15 @@ class Tab:
         self.page.set_default_timeout(20_000)
 
     def open(self, path=""):
-        """A page of the console."""
+        """A page of the console, loaded anew: of an address that differs in its fragment alone the page before is still there for a while."""
+        self.page.goto("about:blank")
         self.page.goto(f"{self.kew.url}/_kew/ui/#/{path}")
         self.page.locator("main h1").first.wait_for()
         return self.page
 
-    def clipboard(self):
+    def copied(self, what):
+        """What is in the clipboard, once it is told that this was put there."""
+        expect(self.page.get_by_text(f"Copied {what}.").last).to_be_visible()
         return self.page.evaluate("navigator.clipboard.readText()")
 
     def close(self, expected=()):
