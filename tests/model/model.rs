@@ -40,6 +40,9 @@ pub struct Message {
 #[derive(Default)]
 struct Tenant {
     noisy: bool,
+    /// The same as a queue that is built again from its effects takes it: a silence shows there only in the times of the messages
+    /// around it, and one that came from another queue was sent before it came.
+    noisy_by_effects: bool,
     last_sent: u64,
 }
 
@@ -141,8 +144,9 @@ impl Model {
         });
         if let Some(group) = group.filter(|_| !self.fifo) {
             let tenant = self.tenants.entry(group).or_default();
-            if tenant.noisy && sent >= tenant.last_sent + FIVE_MINUTES {
+            if sent >= tenant.last_sent + FIVE_MINUTES {
                 tenant.noisy = false;
+                tenant.noisy_by_effects = false;
             }
             tenant.last_sent = tenant.last_sent.max(sent);
         }
@@ -199,6 +203,7 @@ impl Model {
             let tenant = self.tenants.get_mut(&group).expect("has a message");
             if own >= 30 && own * 10 > all && backlog && now < tenant.last_sent + FIVE_MINUTES {
                 tenant.noisy = true;
+                tenant.noisy_by_effects = true;
             }
         }
         self.forget_tenants();
@@ -261,7 +266,9 @@ impl Model {
         self.tenants.retain(|&group, tenant| {
             let mut own = messages.iter().filter(|m| m.group == Some(group)).peekable();
             let any = own.peek().is_some();
-            tenant.noisy &= own.any(|m| !m.is_in_flight());
+            let backlog = own.any(|m| !m.is_in_flight());
+            tenant.noisy &= backlog;
+            tenant.noisy_by_effects &= backlog;
             any
         });
     }
@@ -306,9 +313,10 @@ impl Model {
         self.attempts.push((attempt, at, handed_out));
     }
 
-    /// Who waited for answers is gone, so it is not known any more which receives were repeated.
+    /// Who waited for answers is gone, so it is not known any more which receives were repeated, nor who was silent when.
     pub fn restart(&mut self) {
         self.messages.iter_mut().for_each(|message| message.repeated = false);
+        self.tenants.values_mut().for_each(|tenant| tenant.noisy = tenant.noisy_by_effects);
     }
 
     pub fn give_back(&mut self, serial: u64, receive_count: u32) {
