@@ -2,7 +2,7 @@
 //! lost. Needs root, Linux, and `nft` of nftables.
 //!
 //! ```text
-//! this test, the database      10.213.N.1  bridge; N is by the process, for runs beside this one
+//! this test, the database      10.213.N.1  bridge; N is the first that no run beside this one has
 //!   node 0, in its namespace   10.213.N.10
 //!   node 1                     10.213.N.11
 //! ```
@@ -17,9 +17,7 @@ const FIRST: u8 = 10;
 
 /// See the module. The networks end with the value.
 pub struct Net {
-    /// What the names of this run begin with: names of interfaces have 15 characters at most.
-    prefix: String,
-    /// The third number of all addresses.
+    /// The third number of all addresses, and in all names.
     third: u8,
     nodes: usize,
 }
@@ -44,15 +42,28 @@ pub fn in_namespace(name: &str, command: &Command) -> Command {
     inside
 }
 
+fn bridge(third: u8) -> String {
+    format!("kew{third}b")
+}
+
+/// A number that no run beside this one has: who has made the bridge of that name has it.
+fn claimed() -> Result<u8, String> {
+    for third in 1..=u8::MAX {
+        match run(&format!("ip link add {} type bridge", bridge(third))) {
+            Ok(()) => return Ok(third),
+            Err(error) if error.contains("File exists") => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err("all networks are taken; what a run that was killed has left goes with `ip link del`".to_owned())
+}
+
 impl Net {
     /// # Errors
     /// It cannot be made here.
     pub fn new(nodes: usize) -> Result<Net, String> {
-        let id = std::process::id();
-        let third = u8::try_from(id % 254).unwrap_or_default() + 1;
-        let net = Net { prefix: format!("kew{}", id % 100_000), third, nodes };
-        let bridge = net.bridge();
-        run(&format!("ip link add {bridge} type bridge"))?;
+        let net = Net { third: claimed()?, nodes };
+        let bridge = bridge(net.third);
         run(&format!("ip addr add {}/24 dev {bridge}", net.host()))?;
         run(&format!("ip link set {bridge} up"))?;
         for number in 0..nodes {
@@ -69,17 +80,13 @@ impl Net {
         Ok(net)
     }
 
-    fn bridge(&self) -> String {
-        format!("{}b", self.prefix)
-    }
-
     fn outside(&self, number: usize) -> String {
-        format!("{}v{number}", self.prefix)
+        format!("kew{}v{number}", self.third)
     }
 
     /// The namespace of a node.
     pub fn name(&self, number: usize) -> String {
-        format!("{}n{number}", self.prefix)
+        format!("kew{}n{number}", self.third)
     }
 
     pub fn host(&self) -> IpAddr {
@@ -118,6 +125,6 @@ impl Drop for Net {
         for number in 0..self.nodes {
             let _ = run(&format!("ip netns del {}", self.name(number)));
         }
-        let _ = run(&format!("ip link del {}", self.bridge()));
+        let _ = run(&format!("ip link del {}", bridge(self.third)));
     }
 }
