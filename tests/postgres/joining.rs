@@ -11,8 +11,16 @@ use crate::server::{new_url, sql};
 use crate::support::*;
 use crate::varied::told;
 
-/// The tables as they were in the first version.
-const SCHEMA_1: &str = include_str!("../../src/store/postgres/schema.sql");
+/// The tables as they were in the first version, and what has come since, up to the last but one.
+const SCHEMAS: [&str; 3] = [
+    include_str!("../../src/store/postgres/schema.sql"),
+    include_str!("../../src/store/postgres/schema_2.sql"),
+    include_str!("../../src/store/postgres/schema_3.sql"),
+];
+
+/// Session of a node that has not joined yet, between two questions.
+const WAITING: &str =
+    "FROM pg_stat_activity WHERE application_name ~ '^kew/[0-9]+$' AND datname = current_database() AND state = 'idle'";
 
 fn alone(name: &str) -> Options {
     Options { name: Some(name.into()), ..Options::default() }
@@ -22,11 +30,10 @@ fn alone(name: &str) -> Options {
 fn waits(first: &Options, second: &Options) {
     let Some(url) = new_url() else { return };
     let first = PostgresStore::open(&url, first).unwrap();
-    let sessions = "SELECT count(DISTINCT application_name) FROM pg_stat_activity \
-        WHERE application_name ~ '^kew/[0-9]+$' AND datname = current_database() AND state = 'idle'";
+    let sessions = format!("SELECT count(DISTINCT application_name) {WAITING}");
     std::thread::scope(|threads| {
         let waiting = threads.spawn(|| PostgresStore::open(&url, second).unwrap());
-        while value(&url, sessions) == "0" {
+        while value(&url, &sessions) == "0" {
             std::thread::yield_now();
         }
         assert_eq!(value(&url, "SELECT count(*) FROM kew.node"), "1");
@@ -96,10 +103,17 @@ fn a_secret_may_be_changed_when_all_have_died() {
     drop(two);
 }
 
+/// The tables of a version.
+fn tables(url: &str, version: usize) {
+    sql(url, "CREATE SCHEMA kew");
+    for schema in &SCHEMAS[..version] {
+        sql(url, schema);
+    }
+}
+
 /// A database as the first version left it, with something of everything in it.
 fn schema_1(url: &str) {
-    sql(url, "CREATE SCHEMA kew");
-    sql(url, SCHEMA_1);
+    tables(url, 1);
     let record = r#"{"kind": "fifo", "deduplication_scope": "queue", "created_ms": 1, "modified_ms": 2, "purged_ms": 3,
         "attributes": {"VisibilityTimeout": "45"}, "tags": {"team": "a"}}"#;
     let at = NOW.0;
@@ -149,7 +163,7 @@ fn a_database_of_the_first_version_goes_on_with_everything_in_it() {
     let Some(url) = new_url() else { return };
     schema_1(&url);
     let mut store = PostgresStore::open(&url, &alone("alone")).unwrap();
-    assert_eq!(value(&url, "SELECT schema FROM kew.meta"), "3");
+    assert_eq!(value(&url, "SELECT schema FROM kew.meta"), "4");
     let items = told(&mut store).unwrap();
     check_items(&items);
     assert!(matches!(&items[6], StoredItem::DeletedName { name, .. } if name == "gone"));
@@ -172,10 +186,62 @@ fn a_database_of_the_first_version_goes_on_with_everything_in_it() {
 fn a_database_of_a_later_version_is_refused() {
     let Some(url) = new_url() else { return };
     drop(PostgresStore::open(&url, &alone("alone")).unwrap());
-    sql(&url, "UPDATE kew.meta SET schema = 4");
+    sql(&url, "UPDATE kew.meta SET schema = 5");
     for options in [alone("alone"), options("one")] {
         let error = PostgresStore::open(&url, &options).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error:?}");
+        assert!(matches!(error, StoreError::Newer { found: 5, known: 4, .. }), "{error:?}");
     }
     assert_eq!(value(&url, "SELECT count(*) FROM kew.node"), "1");
+}
+
+#[test]
+fn tables_are_made_newer_when_no_node_of_an_older_kew_serves_with_them() {
+    let Some(url) = new_url() else { return };
+    tables(&url, 3);
+    sql(
+        &url,
+        "INSERT INTO kew.meta (schema, namespace, made_by, secret) VALUES (3, 'merged', 'kew 0.1.0',
+           decode('a78c29c1e55b86d970ac75b3dbd2bfc57c148628cfc3cad548d4ee0be7204d4e', 'hex'));
+         INSERT INTO kew.node (id, state, name, version, peer_url) VALUES (3, 'serving', 'old', '0.1.0', 'http://old:9325');
+         INSERT INTO kew.beat (node, beat, ahead_us) VALUES (3, 1, 0)",
+    );
+    std::thread::scope(|threads| {
+        let joining = threads.spawn(|| PostgresStore::open(&url, &options("new")));
+        // Its second look, the old one being alive at the first.
+        let mut first = String::new();
+        loop {
+            sql(&url, "UPDATE kew.beat SET beat = beat + 1 WHERE node = 3");
+            assert!(!joining.is_finished(), "{:?}", joining.join().unwrap().err());
+            let looked =
+                value(&url, &format!("SELECT coalesce(max(query_start)::text, '') {WAITING} AND query ~ 'm[.]schema'"));
+            if first.is_empty() {
+                first = looked;
+            } else if value(&url, &format!("SELECT '{looked}' <> '' AND '{looked}' > '{first}'")) == "t" {
+                break;
+            }
+        }
+        assert_eq!(value(&url, "SELECT schema FROM kew.meta"), "3");
+        sql(&url, "UPDATE kew.node SET state = 'gone', settled = true, gone_by = 'itself', gone = now() WHERE id = 3");
+        let new = joining.join().unwrap().unwrap();
+        assert_eq!(value(&url, "SELECT schema FROM kew.meta"), "4");
+        assert_eq!(value(&url, "SELECT name FROM kew.node WHERE state = 'serving'"), "new");
+        drop(new);
+    });
+}
+
+#[test]
+fn who_waits_does_not_serve_with_tables_that_were_made_newer_meanwhile() {
+    let Some(url) = new_url() else { return };
+    let first = PostgresStore::open(&url, &alone("first")).unwrap();
+    std::thread::scope(|threads| {
+        let waiting = threads.spawn(|| PostgresStore::open(&url, &alone("second")));
+        while value(&url, &format!("SELECT count(*) {WAITING}")) == "0" {
+            std::thread::yield_now();
+        }
+        sql(&url, "UPDATE kew.meta SET schema = 5");
+        drop(first);
+        let error = waiting.join().unwrap().unwrap_err();
+        assert!(matches!(error, StoreError::Newer { found: 5, known: 4, .. }), "{error:?}");
+    });
+    assert_eq!(value(&url, "SELECT count(*) FROM kew.node WHERE state = 'serving'"), "0");
 }

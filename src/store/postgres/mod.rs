@@ -5,7 +5,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `schema.sql` `schema_2.sql` `schema_3.sql` `schema.rs` | the tables, the view for people, and what is looked at before a database is used |
+//! | `schema.sql` `schema_2.sql` `schema_3.sql` `schema_4.sql` `schema.rs` | the tables, the view for people, and what is looked at before a database is used |
 //! | `url.rs` `tls.rs` | the URL of a database; which certificates are taken |
 //! | `errors.rs` | errors of a database, in the words of the store |
 //! | `connect.rs` | a connection, its settings, its warnings |

@@ -24,7 +24,7 @@ use tokio_postgres::error::SqlState;
 use super::commit::application_name;
 use super::connect::{Connector, PATIENCE, Session, runtime};
 use super::errors;
-use super::schema::{ADVISORY_LOCK, VERSION, newer_than};
+use super::schema::{ADVISORY_LOCK, VERSION, newer, newer_than};
 use crate::store::{StoreError, Wake};
 
 /// How often a beat goes up, and how often a stand-by looks.
@@ -142,9 +142,14 @@ impl Joining<'_> {
         let others = self.connector.in_time(PATIENCE, others(client, self.id)).await?;
         let others = others.map_err(|error| self.error(&error))?;
         let now_ms = self.connector.time.now_ms();
-        let is_stranger = self.is_stranger(client).await?;
+        let (schema, is_stranger) = self.tables(client).await?;
+        if schema > VERSION {
+            // Made newer while this one waited.
+            return Err(newer(self.connector.place(), schema));
+        }
+        let is_older = schema < VERSION;
         let (mut alive, mut dead) = (None, Vec::new());
-        for other in others.iter().filter(|other| self.waits_for(other) || is_stranger) {
+        for other in others.iter().filter(|other| self.waits_for(other) || is_stranger || is_older) {
             let suspicion = known.entry(other.id).or_default();
             if is_stranger && suspicion.moved(other.beat) {
                 return Err(self.stranger(other));
@@ -158,7 +163,15 @@ impl Joining<'_> {
         if let Some(other) = alive {
             if *told != Some(other.id) {
                 *told = Some(other.id);
-                tracing::info!("{} is served by {}; waiting as its stand-by", self.connector.place(), other.name);
+                let (place, name) = (self.connector.place(), &other.name);
+                if is_older && !self.waits_for(other) {
+                    tracing::warn!(
+                        "the tables of {place} are of an older kew, and {name} serves with them: waiting until all that \
+                         do have been stopped"
+                    );
+                } else {
+                    tracing::info!("{place} is served by {name}; waiting as its stand-by");
+                }
             }
             return Ok(false);
         }
@@ -195,13 +208,14 @@ impl Joining<'_> {
         self.cluster.is_none() || other.is_alone
     }
 
-    /// Whether nodes that may live have another secret than this one.
-    async fn is_stranger(&self, client: &Client) -> Result<bool, StoreError> {
-        let Some(secret) = self.digest() else { return Ok(false) };
-        let sql = "SELECT EXISTS (SELECT FROM kew.node n WHERE n.state <> 'gone' AND to_json(n) ->> 'peer_url' IS NOT NULL) \
-            AND to_json(m) ->> 'secret' IS DISTINCT FROM $1::bytea::text FROM kew.meta m";
+    /// The version of the tables, and whether nodes that may live have another secret than this one.
+    async fn tables(&self, client: &Client) -> Result<(i32, bool), StoreError> {
+        let secret = self.digest();
+        let sql = "SELECT m.schema, EXISTS (SELECT FROM kew.node n WHERE n.state <> 'gone' \
+            AND to_json(n) ->> 'peer_url' IS NOT NULL) AND to_json(m) ->> 'secret' IS DISTINCT FROM $1::bytea::text FROM kew.meta m";
         let asked = self.connector.in_time(PATIENCE, client.query_one(sql, &[&secret])).await?;
-        Ok(asked.map_err(|error| self.error(&error))?.get(0))
+        let row = asked.map_err(|error| self.error(&error))?;
+        Ok((row.get(0), secret.is_some() && row.get(1)))
     }
 
     fn stranger(&self, other: &Other) -> StoreError {
@@ -257,10 +271,12 @@ impl Joining<'_> {
             WHERE n.state <> 'gone' AND n.id <> $1";
         let row = client.query_one(sql, &[&self.id]).await?;
         let (alone, all): (i64, i64) = (row.get(0), row.get(1));
-        if (if self.cluster.is_some() { alone } else { all }) > 0 {
+        let schema: i32 = client.query_one("SELECT schema FROM kew.meta", &[]).await?.get(0);
+        // Nodes of an older kew would not know what the tables have become under them.
+        let goes_with_others = self.cluster.is_some() && schema == VERSION;
+        if (if goes_with_others { alone } else { all }) > 0 || schema > VERSION {
             return Ok(false);
         }
-        let schema: i32 = client.query_one("SELECT schema FROM kew.meta", &[]).await?.get(0);
         if schema < VERSION {
             for sql in newer_than(schema) {
                 client.batch_execute(sql).await?;

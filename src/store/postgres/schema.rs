@@ -7,7 +7,7 @@ use super::promise::Promise;
 use crate::store::StoreError;
 
 /// The version this kew writes: `kew.meta.schema`.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
 
 /// The oldest server: `server_version_num`.
 const SERVER_MIN: i32 = 150_000;
@@ -19,11 +19,17 @@ pub(super) const ADVISORY_LOCK: i64 = 0x6b65_7771;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// What makes the next schema of each, from schema 1 on.
-const NEXT: [&str; VERSION as usize - 1] = [include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const NEXT: [&str; VERSION as usize - 1] =
+    [include_str!("schema_2.sql"), include_str!("schema_3.sql"), include_str!("schema_4.sql")];
 
 /// What makes the newest schema of this one.
 pub(super) fn newer_than(schema: i32) -> impl Iterator<Item = &'static str> {
     NEXT.into_iter().skip(usize::try_from(schema).unwrap_or(0).saturating_sub(1))
+}
+
+/// The refusal of tables that a later kew has made.
+pub(super) fn newer(place: &str, schema: i32) -> StoreError {
+    StoreError::Newer { path: place.into(), found: schema.into(), known: VERSION.into() }
 }
 
 /// How a database is looked at.
@@ -137,8 +143,7 @@ impl Looking<'_> {
         };
         let (schema, stored): (i32, String) = (row.get(0), row.get(1));
         if schema > VERSION {
-            let (found, known) = (schema.into(), VERSION.into());
-            return Err(StoreError::Newer { path: self.place.into(), found, known });
+            return Err(newer(self.place, schema));
         }
         if schema < 1 {
             let detail = format!("the schema version is {schema}");
@@ -152,5 +157,21 @@ impl Looking<'_> {
             return Err(self.unusable(format!("its queues were made with --namespace {stored}"), cure));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// A database says by a number what is in it. What a number stands for cannot change any more once there is such a database:
+    /// what has to be different goes into a further file.
+    #[test]
+    fn what_makes_a_schema_stays_as_it_is() {
+        let digests = [SCHEMA].into_iter().chain(NEXT).map(|sql| hex::encode(&Sha256::digest(sql)[..8]));
+        let known = ["298b817aac44a24c", "2bb74dbab46d86dc", "08fcf3688b44ccbd", "bf27b5a4ed1b1097"];
+        assert_eq!(digests.collect::<Vec<_>>(), known);
     }
 }

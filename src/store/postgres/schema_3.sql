@@ -19,11 +19,6 @@ ALTER TABLE kew.journal ALTER COLUMN payload SET STORAGE PLAIN;
 ALTER TABLE kew.node ADD settled bool NOT NULL DEFAULT false;
 UPDATE kew.node SET settled = true WHERE state = 'gone';
 
--- ahead_us: NULL if it has not set its clock yet. told: when that was said, if the clock of the database was then what
--- the node took it for; what is said with any other clock is of no use to nodes that join.
-ALTER TABLE kew.beat ALTER COLUMN ahead_us DROP NOT NULL, ALTER COLUMN ahead_us DROP DEFAULT,
-  ADD told timestamptz NOT NULL DEFAULT '-infinity';
-
 -- Commits a batch by a statement of its own: holds the row of the node as kew.hold does.
 CREATE FUNCTION kew.append(me int8, number int8, parts bytea[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
