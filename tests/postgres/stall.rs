@@ -7,7 +7,13 @@ use crate::server::Postgres;
 use kew::Server;
 use kew::internals::clock::NetworkTime;
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// When it is first asked whether another server has taken the place of one that does not answer.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// When an answer is not waited for any more.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 #[test]
 fn requests_are_refused_after_three_seconds_without_the_database() {
@@ -66,6 +72,50 @@ fn a_server_that_does_not_answer_hides_none_behind_it() {
     let kew = crate::kew::Kew::start(&["--data", &url, "--queue", "q"]);
     assert_eq!(kew.ask(send("m")).status, 200);
     kew.stop();
+}
+
+#[test]
+fn a_commit_does_not_wait_for_a_primary_whose_place_another_has_taken() {
+    let Some(primary) = Postgres::start() else { return };
+    if !primary.has("pg_basebackup") {
+        return;
+    }
+    let url = primary.new_url();
+    let standby = primary.standby();
+    let proxy = Proxy::to(primary.port());
+    let url = url.replace(&format!(":{}/", primary.port()), &format!(":{}/", proxy.port()));
+    let time = NetworkTime::manual();
+    let server = Server::builder().queue("q").database(format!("{url}?sslmode=disable").parse().unwrap());
+    let server = server.network_time(time.clone()).start().unwrap();
+    let ask = |request: Vec<u8>| Peer::of(&server).ask(request);
+    assert_eq!(ask(send("before")).status, 200);
+    // Its connections stand, and nobody ever says a word.
+    primary.signal_all("STOP");
+    let mut turned = Duration::ZERO;
+    std::thread::scope(|threads| {
+        let waiting = threads.spawn(|| ask(send("waiting")));
+        while server.service().broker().store().unwrap().pending_bytes() == 0 {
+            std::thread::yield_now();
+        }
+        standby.promote();
+        proxy.lead_to(standby.port());
+        let mut began = Instant::now();
+        while !waiting.is_finished() {
+            // From the first look on, a connection has ten times its time.
+            let by = if turned < LOOK_AFTER { Duration::from_millis(50) } else { began.elapsed() / 10 };
+            if by >= Duration::from_millis(1) {
+                time.advance(by);
+                turned += by;
+                began = Instant::now();
+            }
+            assert_eq!(ask(get("/_localstack/health")).status, 200);
+        }
+        assert_eq!(waiting.join().unwrap().status, 200);
+    });
+    assert!((LOOK_AFTER..PATIENCE).contains(&turned), "{turned:?}");
+    let mut bodies: Vec<String> = (0..2).flat_map(|_| received(&ask(receive(0)))).map(|(body, _)| body).collect();
+    bodies.sort();
+    assert_eq!(bodies, ["before", "waiting"]);
 }
 
 #[test]

@@ -49,8 +49,11 @@ const PAUSE_MIN: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The first attempt at a batch waits as long for its answer: no longer than clients do before they are told that the
-/// service is unavailable. A primary whose stand-by was promoted stands, and answers nobody.
+/// service is unavailable.
 const PATIENCE_MIN: Duration = Duration::from_secs(3);
+
+/// After so long without an answer it is looked for another server that has become the primary.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// A commit that was not heard of in time is given twice the time when it is attempted again, up to this.
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
@@ -266,13 +269,29 @@ impl Link {
         let mut all: Vec<Answer<'_>> = begin.map(simple).into_iter().collect();
         all.extend(calls.iter().map(|call| call.execute(client, statements, &held)));
         all.extend(begin.map(|_| simple("COMMIT")));
-        let answers = self.connector.within(patience, together(all)).await.ok_or(Trouble::Silence)?;
+        let answers = tokio::select! {
+            biased;
+            answers = together(all) => answers,
+            trouble = self.given_up(session, patience) => return Err(trouble),
+        };
         let place = self.connector.place();
         let touched = answers.into_iter().collect::<Result<Vec<u64>, _>>();
         let touched = touched.map_err(|error| errors::judge(place, &error))?;
         match session.take_warning() {
             Some(warning) => Err(Trouble::Unknown(warning)),
             None => Ok(touched),
+        }
+    }
+
+    /// Why an answer is not waited for any more: its time is over; or it would never come, as the primary stands still and its
+    /// stand-by was promoted.
+    async fn given_up(&self, session: &Session, patience: Duration) -> Trouble {
+        self.connector.time.pause(patience.min(LOOK_AFTER)).await;
+        let name = application_name(self.node);
+        let moved = self.connector.another_takes_writes(session, &name);
+        match self.connector.within(patience.saturating_sub(LOOK_AFTER), moved).await {
+            Some(()) => Trouble::Unknown("it does not answer, and another server has taken its place".into()),
+            None => Trouble::Silence,
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_postgres::error::Severity;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage, Statement};
 
 use super::errors;
 use super::tls;
@@ -23,18 +23,21 @@ use crate::store::StoreError;
 /// An answer that does not come within this time is not waited for any more.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The pause between two looks for another server that has become the primary, and how long one look takes at most.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// What a session of kew is set to.
 ///
 /// Every statement finds its rows by their keys; plans that read whole tables are kept from it, which look cheap as
 /// long as a table has never been analyzed. No commit may wait for less than the disk of the primary and of the
 /// synchronous stand-by, whatever is set for others. A transaction whose kew stands still in the middle of it ends
-/// before long, so that it holds up nobody who takes over.
+/// before long, so that it holds up nobody who takes over. The last answer tells the server.
 const SESSION: &str = "SET client_min_messages = warning; SET jit = off; SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_sort = off; \
     SET enable_bitmapscan = off; SET enable_material = off; SET enable_memoize = off; \
     SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = 0; \
     SELECT set_config('synchronous_commit', 'on', false) \
-    WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+    WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply'); SELECT pg_postmaster_start_time()";
 
 /// What makes connections.
 #[derive(Clone)]
@@ -47,6 +50,8 @@ pub(super) struct Connector {
 /// A connection.
 pub(super) struct Session {
     pub client: Client,
+    /// What tells its server from others: when it was started.
+    server: String,
     warnings: Arc<Warnings>,
     /// By their text.
     statements: Mutex<HashMap<&'static str, Statement>>,
@@ -89,6 +94,17 @@ impl Connector {
         match failed {
             Some(error) => Err(error),
             None => connecting(config).await,
+        }
+    }
+
+    /// Comes to an end when another server takes writes than that of this session.
+    pub(super) async fn another_takes_writes(&self, session: &Session, application_name: &str) {
+        loop {
+            match self.within(LOOK, self.connect(application_name)).await {
+                Some(Ok(found)) if found.server != session.server => return,
+                Some(_) => self.time.pause(LOOK).await,
+                None => {}
+            }
         }
     }
 
@@ -145,9 +161,13 @@ async fn connect(
             (client, drive(connection, Arc::clone(&warnings)))
         }
     };
-    let session = Session { client, warnings, statements: Mutex::default(), driver };
-    session.client.batch_execute(SESSION).await?;
-    Ok(session)
+    let told = client.simple_query(SESSION).await?;
+    let started = told.iter().rev().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    let server = started.unwrap_or_default().to_owned();
+    Ok(Session { client, server, warnings, statements: Mutex::default(), driver })
 }
 
 impl Session {
