@@ -68,6 +68,9 @@ impl Net {
         run(&format!("ip link set {bridge} up"))?;
         for number in 0..nodes {
             let (name, outside) = (net.name(number), net.outside(number));
+            // What a run that was killed has left.
+            let _ = run(&format!("ip netns del {name}"));
+            let _ = run(&format!("ip link del {outside}"));
             run(&format!("ip netns add {name}"))?;
             run(&format!("ip link add {outside} type veth peer name eth0 netns {name}"))?;
             run(&format!("ip link set {outside} master {bridge} up"))?;
