@@ -8,7 +8,7 @@ use super::roll::{Load, NodeId, Suspect};
 use super::shares::shares;
 use super::work::Name;
 use crate::store::StoreError;
-use crate::store::postgres::{Claimed, Orphan, Shared};
+use crate::store::postgres::{Claimed, Directory as Told, Orphan, Shared};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -115,7 +115,9 @@ impl Desk {
                 }
             }
         }
-        let read = self.refresh().await;
+        // Somebody is told by it that a queue is not there.
+        let since = self.directory.borrow().rev;
+        let read = self.shared.directory_for_certain(since).await.map(|told| self.learn(told));
         if read.is_ok() {
             // Those who are not told wait until their time is over.
             for told in waiting {
@@ -132,14 +134,18 @@ impl Desk {
     pub(super) async fn refresh(&mut self) -> Result<(), StoreError> {
         let since = self.directory.borrow().rev;
         let told = self.shared.directory(since).await?;
+        self.learn(told);
+        Ok(())
+    }
+
+    fn learn(&mut self, told: Told) {
         if !told.whole && told.queues.is_empty() && told.deleted.is_empty() && told.names.is_empty() {
             self.directory.borrow_mut().rev = Some(told.rev);
-            return Ok(());
+            return;
         }
         let arriving = self.directory.borrow_mut().take(&self.cluster, told);
         self.arrivals.add(arriving);
         self.cluster.learned();
-        Ok(())
     }
 
     /// Declares a node gone.

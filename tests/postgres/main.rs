@@ -31,6 +31,7 @@ mod place;
 #[allow(dead_code, reason = "the crash test uses the rest")]
 mod proxy;
 mod refusals;
+mod replicated;
 #[allow(dead_code, reason = "the crash test uses the rest")]
 mod server;
 mod stall;

@@ -6,6 +6,7 @@ use kew::internals::store::postgres::{
 };
 use kew::internals::store::{AdoptedQueue, Change, PostgresStore, Store, StoreError, StoredItem, TransferRecord};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::server::{new_url, sql};
 use crate::support::*;
@@ -72,11 +73,29 @@ impl Node {
     }
 
     pub fn round(&mut self) -> RoundRead {
-        self.runtime.block_on(self.shared.round(look(0), &|| 0)).unwrap()
+        self.try_round().unwrap()
+    }
+
+    pub fn try_round(&mut self) -> Result<RoundRead, StoreError> {
+        self.runtime.block_on(self.shared.round(look(0), &|| 0))
     }
 
     pub fn directory(&mut self, since: Option<u64>) -> Directory {
         self.runtime.block_on(self.shared.directory(since)).unwrap()
+    }
+
+    pub fn directory_for_certain(&mut self, since: Option<u64>) -> Directory {
+        self.runtime.block_on(self.shared.directory_for_certain(since)).unwrap()
+    }
+
+    /// The same; `None` if it is given up before.
+    pub fn directory_until(&mut self, given_up: oneshot::Receiver<()>) -> Option<Directory> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                read = self.shared.directory_for_certain(None) => Some(read.unwrap()),
+                _ = given_up => None,
+            }
+        })
     }
 
     /// Declares a node gone at this beat; all it had is this one's.

@@ -215,18 +215,24 @@ impl Postgres {
 
     /// A stand-by server of this one, which it waits for at each commit from now on.
     pub fn standby(&self) -> Postgres {
+        self.standby_through(self.port)
+    }
+
+    /// One that reaches this one at another port.
+    pub fn standby_through(&self, port: u16) -> Postgres {
         let mut standby = Postgres::at(self.programs.clone(), self.options.clone());
-        standby.follow(self);
+        standby.follow(self, port);
         standby
     }
 
-    /// Becomes a stand-by of another server, which waits for it at each commit from now on. What it had is gone.
-    pub fn follow(&mut self, primary: &Postgres) {
+    /// Becomes a stand-by of another server, which it reaches at this port, and which waits for it at each commit from now on.
+    /// What it had is gone.
+    pub fn follow(&mut self, primary: &Postgres, port: u16) {
         if self.server.is_some() {
             self.kill();
         }
         let _ = std::fs::remove_dir_all(self.data());
-        let source = format!("host=127.0.0.1 port={} user={ADMIN} application_name=standby", primary.port);
+        let source = format!("host=127.0.0.1 port={port} user={ADMIN} application_name=standby");
         let mut copy = self.command("pg_basebackup");
         copy.args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "-d", &source, "-D"]).arg(self.data());
         finished(&mut copy);

@@ -31,13 +31,13 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Every statement finds its rows by their keys; plans that read whole tables are kept from it, which look cheap as
 /// long as a table has never been analyzed. No commit may wait for less than the disk of the primary and of the
 /// synchronous stand-by, whatever is set for others. A transaction whose kew stands still in the middle of it ends
-/// before long, so that it holds up nobody who takes over. The last answer tells the server.
+/// before long, so that it holds up nobody who takes over. The last answer tells the server, and its process for the session.
 const SESSION: &str = "SET client_min_messages = warning; SET jit = off; SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_sort = off; \
     SET enable_bitmapscan = off; SET enable_material = off; SET enable_memoize = off; \
     SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = 0; \
     SELECT set_config('synchronous_commit', 'on', false) \
-    WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply'); SELECT pg_postmaster_start_time()";
+    WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply'); SELECT pg_postmaster_start_time(), pg_backend_pid()";
 
 /// What makes connections.
 #[derive(Clone)]
@@ -52,6 +52,8 @@ pub(super) struct Session {
     pub client: Client,
     /// What tells its server from others: when it was started.
     server: String,
+    /// The process of the server that serves it.
+    pub backend: String,
     warnings: Arc<Warnings>,
     /// By their text.
     statements: Mutex<HashMap<&'static str, Statement>>,
@@ -162,12 +164,13 @@ async fn connect(
         }
     };
     let told = client.simple_query(SESSION).await?;
-    let started = told.iter().rev().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
+    let last = told.iter().rev().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    let server = started.unwrap_or_default().to_owned();
-    Ok(Session { client, server, warnings, statements: Mutex::default(), driver })
+    let column = |at| last.and_then(|row| row.get(at)).unwrap_or_default().to_owned();
+    let (server, backend) = (column(0), column(1));
+    Ok(Session { client, server, backend, warnings, statements: Mutex::default(), driver })
 }
 
 impl Session {

@@ -25,6 +25,7 @@ impl Shared {
     /// When the database does not answer; nothing is claimed then, or will not be for long.
     pub async fn claim(&mut self, account: &str, region: &str, name: &str) -> Result<Claimed, StoreError> {
         let session = self.take().await?;
+        session.take_warning();
         // Until it is certain that it is not there without anybody knowing of it.
         self.unwanted_claims.push([account, region, name].map(str::to_owned));
         let claiming = async {
@@ -34,6 +35,7 @@ impl Shared {
             Ok(claimed)
         };
         let claimed = self.in_time(claiming).await?;
+        self.settle_commit(&session).await?;
         self.give_back(session);
         self.unwanted_claims.pop();
         Ok(if claimed == 1 { Claimed::Mine } else { Claimed::Busy })

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
-use super::super::commit::application_name;
+use super::super::commit::{application_name, settle_reading};
 use super::super::connect::{Connector, PATIENCE, Session};
 use super::super::errors::{self, Trouble};
 use crate::store::StoreError;
@@ -23,6 +23,9 @@ pub struct Shared {
     pub(super) name: String,
     control: Option<Session>,
     pub(super) loading: Option<Session>,
+    /// The processes of the server behind the last of each.
+    control_backend: Option<String>,
+    pub(super) loading_backend: Option<String>,
     /// How many connections for small questions there have been.
     pub(super) connections: u64,
     /// How many there had been when the directory was read, and at the last round.
@@ -51,6 +54,8 @@ impl Shared {
             name,
             control: None,
             loading: None,
+            control_backend: None,
+            loading_backend: None,
             connections: 0,
             directory_read_by: None,
             round_read_by: None,
@@ -70,8 +75,8 @@ impl Shared {
         let session = match self.control.take().filter(|session| !session.is_lost()) {
             Some(session) => session,
             None => {
-                let name = format!("{}/round", application_name(self.node));
-                let session = self.connector.connect_at_start(&name).await?;
+                let session = self.connect("round", self.control_backend.as_deref()).await?;
+                self.control_backend = Some(session.backend.clone());
                 self.connections += 1;
                 session
             }
@@ -79,6 +84,23 @@ impl Shared {
         while let Some([account, region, name]) = self.unwanted_claims.last() {
             self.in_time(session.client.execute(DISCLAIM, &[account, region, name, &self.node])).await?;
             self.unwanted_claims.pop();
+        }
+        Ok(session)
+    }
+
+    /// A new connection, in the place of one that was given up. That one may wait for the stand-by in a commit, where PostgreSQL does
+    /// not notice that nobody is there any more: it would keep its locks, and be one connection more at each attempt.
+    pub(super) async fn connect(&self, purpose: &str, given_up: Option<&str>) -> Result<Session, StoreError> {
+        let name = format!("{}/{purpose}", application_name(self.node));
+        let session = self.connector.connect_at_start(&name).await?;
+        if let Some(backend) = given_up {
+            let terminate = format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE pid = {backend} AND application_name = '{name}' AND datname = current_database()"
+            );
+            if let Err(error) = self.in_time(session.client.batch_execute(&terminate)).await {
+                tracing::debug!("the session before was not ended: {error}");
+            }
         }
         Ok(session)
     }
@@ -93,6 +115,22 @@ impl Shared {
         question: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StoreError> {
         self.connector.in_time(PATIENCE, question).await?.map_err(|error| self.error(&error))
+    }
+
+    /// Waits until what was read over a connection is as durable as the database promises, and so outlives its primary.
+    pub(super) async fn settle(&self, session: &Session) -> Result<(), StoreError> {
+        self.connector.in_time(PATIENCE, settle_reading(&self.connector, session, self.node)).await?
+    }
+
+    /// The same after a commit, which waits for that by itself unless its wait was cancelled.
+    pub(super) async fn settle_commit(&self, session: &Session) -> Result<(), StoreError> {
+        match session.take_warning() {
+            Some(warning) => {
+                tracing::warn!("{}: {warning}; once more", self.connector.place());
+                self.settle(session).await
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn error(&self, error: &tokio_postgres::Error) -> StoreError {

@@ -59,9 +59,25 @@ impl Shared {
     /// # Errors
     /// When the database does not answer, or does not hold what was written.
     pub async fn directory(&mut self, since: Option<u64>) -> Result<Directory, StoreError> {
+        self.read(since, false).await
+    }
+
+    /// The same with everything that any node has acknowledged by now, and nothing that may be lost with the primary. A server
+    /// does not answer this whose place another has taken without its knowledge.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn directory_for_certain(&mut self, since: Option<u64>) -> Result<Directory, StoreError> {
+        self.read(since, true).await
+    }
+
+    async fn read(&mut self, since: Option<u64>, for_certain: bool) -> Result<Directory, StoreError> {
         let session = self.take().await?;
         let since = since.filter(|_| self.directory_read_by == Some(self.connections));
         let directory = self.connector.in_time(PATIENCE, self.read_directory(&session.client, since)).await??;
+        if for_certain {
+            self.settle(&session).await?;
+        }
         self.directory_read_by = Some(self.connections);
         self.give_back(session);
         Ok(directory)

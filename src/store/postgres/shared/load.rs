@@ -1,6 +1,5 @@
 //! A queue is loaded by its owner, while other queues are served.
 
-use super::super::commit::{application_name, settle_reading};
 use super::super::connect::{PATIENCE, Session};
 use super::super::read::{Found, Loading, Sink, Source};
 use super::super::settling::Settling;
@@ -64,10 +63,7 @@ impl Shared {
         // The locks of the rows are written to the log: this waits for the stand-by to have them, and with them all
         // that was read.
         self.in_time(session.client.batch_execute("COMMIT")).await?;
-        if let Some(warning) = session.take_warning() {
-            tracing::warn!("{}: {warning}; once more", connector.place());
-            connector.in_time(PATIENCE, settle_reading(connector, &session, self.node)).await??;
-        }
+        self.settle_commit(&session).await?;
         self.loading = Some(session);
         adopted.expiring = marks.into_pairs();
         Ok((found == Found::All).then_some(adopted))
@@ -76,7 +72,11 @@ impl Shared {
     async fn take_for_loading(&mut self) -> Result<Session, StoreError> {
         match self.loading.take().filter(|session| !session.is_lost()) {
             Some(session) => Ok(session),
-            None => self.connector.connect_at_start(&format!("{}/queue", application_name(self.node))).await,
+            None => {
+                let session = self.connect("queue", self.loading_backend.as_deref()).await?;
+                self.loading_backend = Some(session.backend.clone());
+                Ok(session)
+            }
         }
     }
 }

@@ -148,7 +148,11 @@ impl Shared {
         monotonic_us: &(dyn Fn() -> i64 + Sync),
     ) -> Result<RoundRead, StoreError> {
         let session = self.take().await?;
+        session.take_warning();
         let answers = self.in_time(self.questions(&session, look, monotonic_us)).await?;
+        if let Some(warning) = session.take_warning() {
+            return Err(StoreError::Unreachable { detail: format!("{}: {warning}", self.connector.place()) });
+        }
         let clock = answers.clock.first().ok_or_else(|| self.damaged("the table kew.meta is empty".into()))?;
         let (database_us, rev): (i64, i64) = (clock.get(0), clock.get(1));
         self.count(&session, rev).await?;
@@ -193,6 +197,9 @@ impl Shared {
     /// by then is told so. The beat is the only row that is locked, and what follows it waits for no row: whoever
     /// declares this node gone waits for the COMMIT, and finds a beat that has gone on. None of it counts unless that
     /// COMMIT is acknowledged.
+    ///
+    /// It waits for the stand-by like any other: a node has a lease only from a primary whose place none has taken. Else it
+    /// would answer with what it knows while others, who know of the new one, declare it gone there.
     async fn questions(
         &self,
         session: &Session,
@@ -214,7 +221,7 @@ impl Shared {
             }
         };
         let beat = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; \
              INSERT INTO kew.beat (node, beat, ahead_us, told) SELECT id, 0, {ahead_us}::int8, {told} FROM kew.node \
              WHERE id = {} AND state <> 'gone' ON CONFLICT (node) DO UPDATE \
              SET beat = kew.beat.beat + 1, ahead_us = excluded.ahead_us, told = excluded.told",

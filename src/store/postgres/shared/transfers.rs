@@ -11,8 +11,9 @@ const TRANSFERS: &str = "SELECT source, number, source_arn, cause, task, receive
     WHERE target = $1 ORDER BY source, number LIMIT $2";
 
 impl Shared {
-    /// What is on its way to a queue: by source, and by number there. To be read again when what was read before has
-    /// been taken for certain.
+    /// What is on its way to a queue: by source, and by number there. It is as durable as the database promises: a server
+    /// that takes the place of the one that was asked has it too. To be read again when what was read before has been taken
+    /// for certain.
     ///
     /// # Errors
     /// When the database does not answer, or does not hold what was written.
@@ -20,6 +21,9 @@ impl Shared {
         let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
         let session = self.take().await?;
         let rows = self.in_time(session.client.query(TRANSFERS, &[&target.cast_signed(), &at_most])).await?;
+        if !rows.is_empty() {
+            self.settle(&session).await?;
+        }
         self.give_back(session);
         let mut reader = MessageReader::default();
         let mut transfers = Vec::with_capacity(rows.len());
