@@ -2,6 +2,7 @@
 
 use super::nodes::{clock_of, set_clock};
 use crate::postgres::{Options, Postgres, sql_within};
+use crate::proxy::Proxy;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ pub struct Database {
     pub primary: Postgres,
     /// What becomes of the old primary, too. `None` where programs for that are missing.
     pub standby: Option<Postgres>,
+    /// The way from the stand-by to the primary.
+    pub replication: Proxy,
     pub name: String,
     /// The file that says by how much the clocks of both are wrong, where that can be done.
     clock: Option<PathBuf>,
@@ -53,13 +56,19 @@ impl Database {
         let env = clock.iter().inspect(|file| set_clock(file, 0)).flat_map(|file| clock_of(file)).collect();
         let primary = Postgres::start_with(Options { settings, disk, env, ..Options::default() })?;
         let name = primary.database();
-        let standby = primary.has("pg_basebackup").then(|| primary.standby());
-        Some(Database { primary, standby, name, clock })
+        let replication = Proxy::to(primary.port());
+        let standby = primary.has("pg_basebackup").then(|| primary.standby_through(replication.port()));
+        Some(Database { primary, standby, replication, name, clock })
     }
 
     /// Asks the primary, which may be anything but well.
     pub fn ask(&self, sql: &str) -> Result<Vec<String>, String> {
         sql_within(&self.primary.url(&self.name), sql, QUESTION)
+    }
+
+    /// Asks what was the primary, and lives.
+    pub fn ask_old_primary(&self, sql: &str) -> Result<Vec<String>, String> {
+        sql_within(&self.standby.as_ref().expect("there is a stand-by").url(&self.name), sql, QUESTION)
     }
 
     /// Its clock is wrong by so many seconds from now on.
@@ -94,11 +103,18 @@ impl Database {
         rows.unwrap_or_default().iter().filter_map(pair).collect()
     }
 
-    /// The stand-by becomes the primary. What was the primary has ended, and is the stand-by that does not run.
+    /// The stand-by becomes the primary. What was the primary is in its place, whether it runs or not.
     pub fn fail_over(&mut self) {
         let standby = self.standby.as_mut().expect("there is a stand-by");
         standby.promote();
         std::mem::swap(&mut self.primary, standby);
+    }
+
+    /// What was the primary becomes a stand-by.
+    pub fn rebuild_standby(&mut self) {
+        self.replication.lead_to(self.primary.port());
+        self.replication.go_on();
+        self.standby.as_mut().expect("there is a stand-by").follow(&self.primary, self.replication.port());
     }
 
     /// Both run, and commits wait for the stand-by.

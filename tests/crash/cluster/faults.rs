@@ -51,8 +51,12 @@ pub enum Kind {
     DbFreeze,
     /// The stand-by stops.
     Standby,
+    /// Between the primary and its stand-by nothing passes, one way or both.
+    StandbyCut,
     /// The primary is gone, the stand-by takes its place.
     Promote,
+    /// The primary is cut off from its stand-by, which takes its place; both live, and some nodes go on with the old one.
+    Split,
     /// The disk of the database is full.
     Disk,
     /// The clock of the database is set.
@@ -60,7 +64,7 @@ pub enum Kind {
 }
 
 /// All of them, as `FAULTS` names them.
-pub const KINDS: [(Kind, &str); 18] = [
+pub const KINDS: [(Kind, &str); 20] = [
     (Kind::Kill, "kill"),
     (Kind::Freeze, "freeze"),
     (Kind::Drain, "drain"),
@@ -76,7 +80,9 @@ pub const KINDS: [(Kind, &str); 18] = [
     (Kind::DbStop, "db-stop"),
     (Kind::DbFreeze, "db-freeze"),
     (Kind::Standby, "standby"),
+    (Kind::StandbyCut, "standby-cut"),
     (Kind::Promote, "promote"),
+    (Kind::Split, "split"),
     (Kind::Disk, "disk"),
     (Kind::DbClock, "db-clock"),
 ];
@@ -88,8 +94,8 @@ impl Kind {
 
     /// Whether it happens to the database.
     fn is_of_database(self) -> bool {
-        use Kind::{DbClock, DbFreeze, DbKill, DbStop, Disk, Promote, Standby};
-        matches!(self, DbKill | DbStop | DbFreeze | Standby | Promote | Disk | DbClock)
+        use Kind::{DbClock, DbFreeze, DbKill, DbStop, Disk, Promote, Split, Standby, StandbyCut};
+        matches!(self, DbKill | DbStop | DbFreeze | Standby | StandbyCut | Promote | Split | Disk | DbClock)
     }
 
     /// Whether it happens to one node only.
@@ -130,7 +136,9 @@ impl Fault {
         };
         let lasts = match kind {
             Kind::Freeze if long && rng.u32(0..4) == 0 => rng.u64(LONG_MS.start..FROZEN_MS),
-            Kind::Kill | Kind::Freeze | Kind::Cut | Kind::Part | Kind::Loss if rng.bool() => rng.u64(LONG_MS),
+            Kind::Kill | Kind::Freeze | Kind::Cut | Kind::Part | Kind::Loss | Kind::Split if rng.bool() => {
+                rng.u64(LONG_MS)
+            }
             Kind::Kill => rng.u64(0..SHORT_MS.end),
             _ => rng.u64(SHORT_MS),
         };
@@ -185,7 +193,8 @@ impl Fault {
     /// For the log.
     pub fn describe(&self) -> String {
         let of = if self.kind.is_of_node() { format!(" of node {}", self.node) } else { String::new() };
-        let ways = if self.kind == Kind::Cut { format!(" {:?}", self.ways) } else { String::new() };
+        let has_ways = matches!(self.kind, Kind::Cut | Kind::StandbyCut);
+        let ways = if has_ways { format!(" {:?}", self.ways) } else { String::new() };
         format!("{}{of}{ways} for {} ms", self.kind.name(), self.lasts.as_millis())
     }
 
@@ -229,6 +238,12 @@ impl Fault {
                 world.fail_over();
                 self.needed_ms = now_ms() - self.began_ms;
             }
+            Kind::StandbyCut => self.ways.iter().for_each(|way| world.database.replication.block(*way)),
+            Kind::Split => {
+                if world.split() {
+                    self.needed_ms = now_ms() - self.began_ms;
+                }
+            }
             Kind::Disk => world.fill_disk(),
             Kind::Roll | Kind::Move | Kind::Sessions => {}
         }
@@ -241,6 +256,7 @@ impl Fault {
             Kind::Roll => world.restart_next(),
             Kind::Move => world.move_a_queue(),
             Kind::Sessions => world.end_sessions(),
+            Kind::Split => world.end_sessions_of_old_primary(),
             _ => {}
         }
     }
@@ -269,7 +285,15 @@ impl Fault {
                 }
                 self.needed_ms = now_ms() - self.began_ms;
             }
-            Kind::Promote => world.rebuild_standby(),
+            Kind::StandbyCut => {
+                world.database.replication.go_on();
+                self.needed_ms = now_ms() - self.began_ms;
+            }
+            Kind::Promote => world.database.rebuild_standby(),
+            Kind::Split => {
+                world.lead_all();
+                world.database.rebuild_standby();
+            }
             Kind::Disk => world.database.primary.empty_disk(),
             Kind::DbClock => world.database.set_clock(0),
             Kind::Drain | Kind::Roll | Kind::Move | Kind::Sessions => {}

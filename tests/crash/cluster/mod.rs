@@ -119,7 +119,7 @@ impl Run {
         let clock = kinds.contains(&Kind::DbClock).then(|| directory.join("database.clock"));
         let database = Database::start(kinds.contains(&Kind::Disk).then_some(DISK), clock)?;
         if named.is_none() && long && database.standby.is_some() {
-            kinds.extend([Kind::Standby, Kind::Promote]);
+            kinds.extend([Kind::Standby, Kind::StandbyCut, Kind::Promote, Kind::Split]);
         }
         let count = number("NODES").unwrap_or(NODES) as usize;
         let needs_networks = kinds.iter().any(|kind| kind.is_of_networks());

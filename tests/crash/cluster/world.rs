@@ -79,18 +79,29 @@ impl World {
         }
     }
 
-    /// The stand-by takes the place of a primary that has ended.
+    /// The stand-by takes the place of a primary that has ended, or is believed to have.
     pub fn fail_over(&mut self) {
         self.database.fail_over();
+        self.lead_all();
+    }
+
+    /// New connections of all nodes lead to the primary.
+    pub fn lead_all(&self) {
         for node in &self.nodes {
             node.proxy.lead_to(self.database.primary.port());
         }
     }
 
-    /// What was the primary becomes a stand-by.
-    pub fn rebuild_standby(&mut self) {
-        let Database { primary, standby, .. } = &mut self.database;
-        standby.as_mut().expect("there is a stand-by").follow(primary);
+    /// The stand-by takes the place of a primary that lives, but is cut off from it. Connections stand, and new ones of some
+    /// nodes lead to the old one still. Returns whether none do.
+    pub fn split(&mut self) -> bool {
+        self.database.replication.stall();
+        self.database.fail_over();
+        let late: Vec<bool> = self.nodes.iter().map(|_| self.rng.u32(0..3) == 0).collect();
+        for (node, _) in self.nodes.iter().zip(&late).filter(|(_, late)| !**late) {
+            node.proxy.lead_to(self.database.primary.port());
+        }
+        !late.contains(&true)
     }
 
     /// A node that was told to end has, and starts again.
@@ -139,14 +150,26 @@ impl World {
 
     /// Now and then ends a session of kew, or cancels what it does.
     pub fn end_sessions(&mut self) {
+        if let Some(sql) = self.end_of_a_session() {
+            let _ = self.database.ask(&sql);
+        }
+    }
+
+    /// The same on what was the primary: a commit that waits for a stand-by which is none any more takes place there.
+    pub fn end_sessions_of_old_primary(&mut self) {
+        if let Some(sql) = self.end_of_a_session() {
+            let _ = self.database.ask_old_primary(&sql);
+        }
+    }
+
+    fn end_of_a_session(&mut self) -> Option<String> {
         if self.rng.u32(0..5) > 0 {
-            return;
+            return None;
         }
         let function = if self.rng.bool() { "pg_terminate_backend" } else { "pg_cancel_backend" };
-        let sql = format!(
+        Some(format!(
             "SELECT {function}(pid) FROM pg_stat_activity WHERE application_name LIKE 'kew/%' ORDER BY random() LIMIT 1"
-        );
-        let _ = self.database.ask(&sql);
+        ))
     }
 
     /// Nothing more can be written by the database.
