@@ -150,6 +150,8 @@ postgres: $(VENV)/postgres-17 $(VENV)/postgres-18 ## the PostgreSQL that its tes
 
 # With half the stack that a thread has: a debug build, whose futures lie on it in several copies, is not to come near its end.
 postgres-test: ## the store on PostgreSQL, against each version that is there: make postgres-test VERSIONS=15
+	@# First, for the compiler needs more of a stack than the tests are given.
+	@$(CARGO) test --all-features --test postgres --no-run
 	@for programs in $(foreach version,$(VERSIONS),$(call postgres_programs,$(version))); do \
 		echo "=== $$programs"; \
 		RUST_MIN_STACK=1048576 KEW_POSTGRES=$$(realpath $$programs) $(CARGO) test --all-features --test postgres || exit 1; \
