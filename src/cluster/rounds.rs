@@ -92,6 +92,7 @@ impl Rounds {
     /// Goes on for good.
     pub(super) async fn run(&self, mut shared: Shared) {
         let mut pause_ms = ROUND_MS;
+        let mut complained = false;
         loop {
             tokio::select! {
                 () = self.cluster.time.pause(Duration::from_millis(pause_ms)) => {}
@@ -112,6 +113,10 @@ impl Rounds {
                 Ok(read) => {
                     clock.follow(sample(&read), 0);
                     self.take(&read, began_ms);
+                    if complained && self.cluster.has_lease() {
+                        complained = false;
+                        tracing::warn!("beats of this node are acknowledged again; requests are taken again");
+                    }
                     // One that came sooner does not count, and must not put off the next one that does.
                     pause_ms = self.roll.borrow().due_ms().saturating_sub(self.cluster.time.now_ms());
                 }
@@ -119,6 +124,10 @@ impl Rounds {
                     pause_ms = FAILED_PAUSE_MS;
                     self.roll.borrow_mut().round_failed();
                     tracing::debug!("a round failed: {error}");
+                    if !complained && !self.cluster.has_lease() {
+                        complained = true;
+                        complain(error);
+                    }
                 }
             }
         }
@@ -227,6 +236,19 @@ impl Rounds {
             gives.set(false);
         });
     }
+}
+
+/// Says that this node has no lease.
+fn complain(error: StoreError) {
+    let why = match error {
+        StoreError::Unreachable { detail } => detail,
+        error => error.to_string(),
+    };
+    tracing::warn!(
+        "no beat of this node has been acknowledged for {} s by the database, and by the stand-by that its commits wait for; \
+         requests get ServiceUnavailable until one is: {why}",
+        LEASE_MS / 1000
+    );
 }
 
 /// Has a node declared gone, and its queues given to the others.

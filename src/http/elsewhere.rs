@@ -60,6 +60,10 @@ pub(super) enum Carried {
     NotForMe(Answer),
 }
 
+fn without_lease() -> Error {
+    Error::unavailable("the database has acknowledged no beat of this node for a while")
+}
+
 /// Carries a request out, wherever that is.
 pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) -> Carried {
     let Work { context, caller, time, .. } = work;
@@ -70,7 +74,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
     let mut request = Some(request);
     loop {
         if !node.has_lease() {
-            return Carried::Here(Err(Error::unavailable("this node has not reached the database for a while")));
+            return Carried::Here(Err(without_lease()));
         }
         let Some(decoded) = request.take().or_else(|| again(work)) else {
             return Carried::Here(Err(Error::unavailable("the request could not be read again")));
@@ -97,7 +101,7 @@ pub(super) async fn carry_out(node: &Cluster, work: Work<'_>, request: Request) 
                     drop(held);
                     return Carried::Here(match node.has_lease() {
                         true => outcome,
-                        false => Err(Error::unavailable("this node has not reached the database for a while")),
+                        false => Err(without_lease()),
                     });
                 }
                 if sent_here {

@@ -24,7 +24,7 @@ pub(super) fn health<'a>(service: &'a Service, _: &'a RequestContext<'a>, _: Byt
     let why = match service.node() {
         _ if !service.broker().is_well() => "the store does not answer\n",
         #[cfg(feature = "postgres")]
-        Some(node) if !node.has_lease() => "this node has not reached the database for a while\n",
+        Some(node) if !node.has_lease() => "the database has acknowledged no beat of this node for a while\n",
         #[cfg(feature = "postgres")]
         Some(node) if node.is_draining() => "this node is about to stop\n",
         _ => return Box::pin(ready(fixed("text/plain", "ok\n"))),

@@ -292,7 +292,7 @@ pub(super) const OWN: &[Family] = &[
     node!(gauge "kew_cluster_nodes", "Nodes by state, serving or draining; told by one of several nodes, as all of these.",
         |cluster, samples| cluster.nodes.iter().for_each(|(state, count)| samples.number(&[("state", state)], *count))),
     node!(gauge "kew_cluster_queues", "Queues that this node has.", queues),
-    node!(gauge "kew_cluster_lease", "1 if this node may answer, 0 if it has not reached the database for too long.", lease),
+    node!(gauge "kew_cluster_lease", "1 if this node may answer, 0 if the database has acknowledged no beat of it for too long.", lease),
     node!(gauge "kew_cluster_clock_ahead_seconds", "By how much the clock of this node is ahead of the database's.",
         |cluster, samples| samples.fraction(&[], cluster.clock_ahead())),
     node!(gauge "kew_cluster_waiting", "Requests that wait for a queue that is on its way to this node.", waiting),

@@ -3,16 +3,22 @@
 //! A commit that waits for the stand-by can be seen by nobody. When its wait is cancelled, or the primary was restarted meanwhile, it
 //! can, and is in the primary only.
 
+use crate::http::{Peer, get, json};
 use crate::nodes::{Node, value};
 use crate::proxy::Proxy;
-use crate::server::Postgres;
+use crate::server::{Postgres, free_port};
 use crate::support::*;
+use kew::Server;
+use kew::internals::clock::NetworkTime;
 use kew::internals::store::postgres::Claimed;
 use kew::internals::store::{Change, StoreError, TransferRecord, TransferRecordCause};
 use std::time::{Duration, Instant};
 
 /// After this a test fails. No test waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For so long a node answers after its last beat.
+const LEASE: Duration = Duration::from_secs(4);
+const STEP: Duration = Duration::from_millis(50);
 
 /// A primary with two nodes, a stand-by that each commit waits for, and the way from the stand-by to it.
 struct Database {
@@ -29,6 +35,14 @@ fn asking(node: &Node) -> String {
 
 impl Database {
     fn start() -> Option<(Database, [Node; 2])> {
+        let database = Database::alone()?;
+        let mut nodes = ["one", "two"].map(|node| Node::join(&database.primary.url(&database.name), node));
+        nodes.iter_mut().for_each(|node| drop(node.round()));
+        Some((database, nodes))
+    }
+
+    /// Without nodes.
+    fn alone() -> Option<Database> {
         let primary = Postgres::start()?;
         if !primary.has("pg_basebackup") {
             return None;
@@ -36,9 +50,7 @@ impl Database {
         let name = primary.database();
         let way = Proxy::to(primary.port());
         let standby = primary.standby_through(way.port());
-        let mut nodes = ["one", "two"].map(|node| Node::join(&primary.url(&name), node));
-        nodes.iter_mut().for_each(|node| drop(node.round()));
-        Some((Database { primary, name, way, _standby: standby }, nodes))
+        Some(Database { primary, name, way, _standby: standby })
     }
 
     fn count(&self, sessions: &str) -> String {
@@ -136,6 +148,38 @@ fn a_beat_counts_when_the_stand_by_has_it() {
     });
     assert!(one.round().reconnected);
     drop(two);
+}
+
+#[test]
+fn without_the_stand_by_nothing_is_answered_from_memory() {
+    let Some(database) = Database::alone() else { return };
+    let time = NetworkTime::manual();
+    let url = format!("{}?sslmode=disable", database.primary.url(&database.name));
+    let server = Server::builder().queue("q").database(url.parse().unwrap()).network_time(time.clone());
+    let server =
+        server.peer(format!("http://127.0.0.1:{}", free_port())).cluster_secret("0123456789abcdef").start().unwrap();
+    let ask = |request: Vec<u8>| Peer::of(&server).ask(request);
+    let whereabouts = || json("GetQueueUrl", r#"{"QueueName":"q"}"#);
+    let turn = || {
+        time.advance(STEP);
+        ask(get("/health")).status
+    };
+    let turn_by = |duration: Duration| {
+        for _ in 0..duration.as_millis() / STEP.as_millis() {
+            turn();
+        }
+    };
+    // Rounds go on, and their beats count.
+    turn_by(3 * LEASE);
+    while turn() != 200 {}
+    assert_eq!(ask(whereabouts()).status, 200);
+    database.way.stall();
+    turn_by(LEASE);
+    assert_eq!(ask(get("/health")).status, 503);
+    ask(whereabouts()).json_error(503, "ServiceUnavailable", "ServiceUnavailable");
+    database.way.go_on();
+    while turn() != 200 {}
+    assert_eq!(ask(whereabouts()).status, 200);
 }
 
 /// Nor is one told that a queue is not there by a primary that may not know of it any more.
