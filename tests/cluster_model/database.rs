@@ -2,7 +2,8 @@
 //!
 //! A transaction that was committed waits in the log until the standby has it. Until then it holds its row locks and nobody sees it;
 //! then it is visible and its session is told. If the wait is cancelled, or the primary crashes and comes back, it is visible
-//! without being replicated. A failover goes on with what the standby has.
+//! without being replicated. A failover goes on with what the standby has; the old primary may live, and then nothing is replicated
+//! there any more.
 
 use crate::rows::{Change, Id, Node, NodeRow, Row, State, Transfer, Txn, Uid};
 use crate::rules::Rules;
@@ -136,7 +137,12 @@ impl Database {
                 alone && *by == node
             }
             Txn::Join(by) => *by == node,
+            Txn::Beat(_) => false,
         })
+    }
+
+    fn beat_is_held(&self, node: Node) -> bool {
+        self.locked().any(|txn| matches!(txn, Txn::Beat(by) if *by == node))
     }
 
     /// Whether a transaction holds a queue's row as strongly as this.
@@ -154,7 +160,7 @@ impl Database {
             Txn::Fence { to, .. } => to.iter().any(|(queue, _)| *queue == uid).then_some(Hold::Changes),
             Txn::Claim { uid: claimed, .. } => (*claimed == uid).then_some(Hold::Changes),
             Txn::Load { uid: loaded, .. } => (*loaded == uid).then_some(Hold::Keeps),
-            Txn::Join(_) => None,
+            Txn::Join(_) | Txn::Beat(_) => None,
         };
         self.locked().filter_map(held).any(|found| found >= hold)
     }
@@ -187,11 +193,15 @@ impl Database {
                 Outcome::Answered(Answer::Transfers { uid: *uid, found })
             }
             Request::Beat if rules.fence_holds_beat && self.node_is_held(node, false) => Outcome::Blocked,
+            Request::Beat if self.beat_is_held(node) => Outcome::Blocked,
+            Request::Beat if rules.beat_waits => {
+                // What it reads is of the moment at which it begins to wait.
+                let mut seen = self.state.clone();
+                seen.beat(node);
+                self.log(session, Txn::Beat(node), Answer::Beats(seen.nodes))
+            }
             Request::Beat => {
-                // Not waited for by anybody: a failover may take it back.
-                if let Some(row) = self.state.nodes.iter_mut().find(|row| row.id == node) {
-                    row.beat += 1;
-                }
+                self.state.beat(node);
                 Outcome::Answered(Answer::Beats(self.state.nodes.clone()))
             }
         }
@@ -270,7 +280,7 @@ impl Database {
         if rules.gone_before_takeover && rules.fence_in_commit && self.node_is_held(dead, true) {
             return Outcome::Blocked;
         }
-        if to.iter().any(|(uid, _)| self.queue_is_held(*uid, Hold::Keeps)) {
+        if to.iter().any(|(uid, _)| self.queue_is_held(*uid, Hold::Keeps)) || self.beat_is_held(dead) {
             return Outcome::Blocked;
         }
         let Some(row) = self.state.nodes.iter().find(|row| row.id == dead) else {
@@ -348,9 +358,9 @@ impl Database {
         }
     }
 
-    /// The standby takes over: what it has not got has never been.
-    pub fn fail_over(&mut self) {
-        self.log.clear();
-        self.state = self.standby.clone();
+    /// The standby takes over: what it has not got has never been. Returns the old primary.
+    pub fn fail_over(&mut self) -> Database {
+        let standby = self.standby.clone();
+        std::mem::replace(self, Database { state: standby.clone(), standby, ..Database::default() })
     }
 }

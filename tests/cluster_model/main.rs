@@ -2,7 +2,7 @@
 //!
 //! Toy nodes and a toy database, as small as they can be, keep to the rules by which kew's nodes share queues, while messages between
 //! them are late, lost or doubled, sessions are cut in the middle of a commit, nodes stop, die and are declared gone by mistake,
-//! queues are handed on, and the database crashes and fails over. After each step it is checked that no acknowledged message is lost,
+//! queues are handed on, and the database crashes and fails over, or goes on as two. After each step it is checked that no acknowledged message is lost,
 //! no deleted one is back, none is there twice, that FIFO order holds, and that a queue has one owner. Each rule is also switched
 //! off, to see that the check finds it.
 //!
@@ -27,10 +27,11 @@ const SCHEDULES: u64 = 20_000;
 const SHOWN_MAX: usize = 20;
 
 /// A rule that is switched off is missed within so many schedules.
-const UNTIL_MISSED: u64 = 100_000;
+const UNTIL_MISSED: u64 = 1_000_000;
 
 /// What is seldom missed, and about where.
-const SELDOM: [(&str, u64); 3] = [("later_commit", 67_000), ("taken_is_checked", 27_000), ("fence_holds_beat", 15_000)];
+const SELDOM: [(&str, u64); 3] =
+    [("later_commit", 763_000), ("taken_is_checked", 45_000), ("fence_holds_beat", 77_000)];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
@@ -55,11 +56,11 @@ macro_rules! rules {
 
 #[test]
 fn every_rule_is_needed() {
-    let rules: [Rule; 21] = rules![
+    let rules: [Rule; 22] = rules![
         fence_in_commit gone_before_takeover barrier_after_unknown same_number_again batch_again marks_kept
         barrier_after_load load_is_one_transaction load_checks_owner moving_takes_nothing later_commit
         fifo_waits_for_commit shown_when_stored numbers_reserved sent_holds_target delete_turns_back taken_is_checked
-        taken_is_settled_before_reading direct_after_sent fence_holds_beat lease
+        taken_is_settled_before_reading direct_after_sent fence_holds_beat beat_waits lease
     ];
     let mut not_missed = Vec::new();
     for (name, rule) in rules {

@@ -72,6 +72,8 @@ pub struct UnderWay {
 pub struct Process {
     pub id: Node,
     pub joined: bool,
+    /// Its connections lead to the primary of before.
+    pub at_old_primary: bool,
     pub up: bool,
     /// Stopped, until it is continued.
     pub paused: bool,

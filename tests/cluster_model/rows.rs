@@ -127,6 +127,7 @@ pub enum Txn {
         node: Node,
         uid: Uid,
     },
+    Beat(Node),
 }
 
 impl State {
@@ -178,6 +179,13 @@ impl State {
                 to.iter().for_each(|(uid, to)| self.set_owner(*uid, Some(*dead), *to));
             }
             Txn::Claim { node, uid } => self.set_owner(*uid, None, *node),
+            Txn::Beat(node) => self.beat(*node),
+        }
+    }
+
+    pub fn beat(&mut self, node: Node) {
+        if let Some(row) = self.nodes.iter_mut().find(|row| row.id == node) {
+            row.beat += 1;
         }
     }
 

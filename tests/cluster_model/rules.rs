@@ -48,6 +48,8 @@ pub struct Rules {
     pub direct_after_sent: bool,
     /// Whoever declares a node gone holds its beat too, so that it has no new lease while that waits for the standby.
     pub fence_holds_beat: bool,
+    /// A beat counts when the standby has it: a primary whose place the standby has taken, and that lives, gives no lease.
+    pub beat_waits: bool,
     /// A node answers from memory within its lease only.
     pub lease: bool,
 }
@@ -75,5 +77,6 @@ pub const ALL: Rules = Rules {
     taken_is_settled_before_reading: true,
     direct_after_sent: true,
     fence_holds_beat: true,
+    beat_waits: true,
     lease: true,
 };

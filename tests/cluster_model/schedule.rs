@@ -39,8 +39,9 @@ impl World {
             self.deliver_any();
         }
         match self.random.u32(0..1_000) {
-            0..350 if !self.net.is_empty() => self.deliver_any(),
-            0..500 => self.client(),
+            0 => self.split_or_unite(),
+            1..350 if !self.net.is_empty() => self.deliver_any(),
+            1..500 => self.client(),
             500..700 if !self.chance(self.standby) => {}
             500..700 => {
                 if let Some((session, answer)) = self.database.replicate(&self.rules) {
@@ -65,20 +66,32 @@ impl World {
             986..990 => {
                 // The wait for the standby is cancelled; the node takes the warning for an unknown outcome.
                 let (node, commits) = (self.random.usize(0..self.nodes.len()), self.random.bool());
-                let session = self.nodes[node].session(commits);
-                self.database.end_sessions(|other| other == session, &self.rules);
+                let (session, rules) = (self.nodes[node].session(commits), self.rules);
+                self.database_of(session.node).end_sessions(|other| other == session, &rules);
                 self.cut(node, commits, false);
             }
             990..995 => {
                 self.note(|| "the database crashes".to_owned());
+                self.unite();
                 self.database.end_sessions(|_| true, &self.rules);
                 self.cut_all();
             }
             _ => {
                 self.note(|| "the database fails over".to_owned());
+                self.unite();
                 self.database.fail_over();
                 self.cut_all();
             }
+        }
+    }
+
+    fn split_or_unite(&mut self) {
+        if self.old_primary.is_some() {
+            self.note(|| "the old primary is gone".to_owned());
+            self.unite();
+        } else {
+            self.note(|| "the database fails over, and the old primary lives".to_owned());
+            self.split();
         }
     }
 
@@ -172,6 +185,7 @@ impl World {
 
     /// Everything that was stopped goes on, and nothing fails any more.
     fn come_to_rest(&mut self) -> Result<(), String> {
+        self.unite();
         for node in 0..self.nodes.len() {
             self.nodes[node].paused = false;
             if !self.nodes[node].up {

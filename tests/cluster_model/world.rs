@@ -52,6 +52,8 @@ pub struct World {
     pub now: u64,
     pub step: u32,
     pub database: Database,
+    /// The primary of before, which lives.
+    pub old_primary: Option<Database>,
     pub net: Vec<Envelope>,
     pub nodes: Vec<Process>,
     pub lives: u8,
@@ -72,6 +74,7 @@ impl World {
             now: 0,
             step: 0,
             database: Database::default(),
+            old_primary: None,
             net: Vec::with_capacity(32),
             nodes: Vec::new(),
             lives: 0,
@@ -107,6 +110,7 @@ impl World {
         Process {
             id,
             joined: false,
+            at_old_primary: false,
             up: true,
             paused: false,
             queues: Vec::new(),
@@ -174,13 +178,43 @@ impl World {
         }
     }
 
+    /// Where a node's connections lead.
+    pub fn database_of(&mut self, node: Node) -> &mut Database {
+        let at_old = self.nodes.iter().any(|process| process.id == node && process.at_old_primary);
+        self.old_primary.as_mut().filter(|_| at_old).unwrap_or(&mut self.database)
+    }
+
+    /// The standby takes the place of a primary that lives, and with which some nodes go on.
+    pub fn split(&mut self) {
+        self.old_primary = Some(self.database.fail_over());
+        for node in 0..self.nodes.len() {
+            self.nodes[node].at_old_primary = self.random.bool();
+            if !self.nodes[node].at_old_primary {
+                self.cut(node, true, false);
+                self.cut(node, false, false);
+            }
+        }
+    }
+
+    /// The old primary is gone.
+    pub fn unite(&mut self) {
+        self.old_primary = None;
+        for node in 0..self.nodes.len() {
+            if std::mem::take(&mut self.nodes[node].at_old_primary) {
+                self.cut(node, true, false);
+                self.cut(node, false, false);
+            }
+        }
+    }
+
     fn at_database(&mut self, session: Session, request: Request) {
+        let rules = self.rules;
         if session.commits && self.rules.old_sessions_ended {
             let older = |s: Session| s.commits && s.node == session.node && s.number < session.number;
             self.net.retain(|envelope| !matches!(envelope, Envelope::ToDatabase(s, _) if older(*s)));
-            self.database.end_sessions(older, &self.rules);
+            self.database_of(session.node).end_sessions(older, &rules);
         }
-        match self.database.execute(session, &request, &self.rules) {
+        match self.database_of(session.node).execute(session, &request, &rules) {
             Outcome::Blocked => self.net.push(Envelope::ToDatabase(session, request)),
             Outcome::Answered(answer) => {
                 self.note(|| format!("{session:?} asked {request:?}: {answer:?}"));
