@@ -136,9 +136,8 @@ impl Fault {
         };
         let lasts = match kind {
             Kind::Freeze if long && rng.u32(0..4) == 0 => rng.u64(LONG_MS.start..FROZEN_MS),
-            Kind::Kill | Kind::Freeze | Kind::Cut | Kind::Part | Kind::Loss | Kind::Split if rng.bool() => {
-                rng.u64(LONG_MS)
-            }
+            Kind::Kill | Kind::Freeze | Kind::Cut | Kind::Part | Kind::Loss if rng.bool() => rng.u64(LONG_MS),
+            Kind::StandbyCut | Kind::Split if rng.bool() => rng.u64(LONG_MS),
             Kind::Kill => rng.u64(0..SHORT_MS.end),
             _ => rng.u64(SHORT_MS),
         };
