@@ -14,6 +14,11 @@ use crate::server::{new_url, sql};
 use crate::support::*;
 use crate::varied;
 
+/// Sessions of a database that sleep. Other tests have theirs on the same server.
+const ASLEEP: &str = "FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+/// Those that wait for the lock of a trigger.
+const BLOCKED: &str = "FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()";
+
 /// Rows of messages, and batches in the journal.
 const COUNTS: &str = "SELECT (SELECT count(*) FROM kew.message), (SELECT count(DISTINCT seq) FROM kew.journal)";
 
@@ -257,8 +262,8 @@ fn one_that_dies_while_it_settles_has_settled_nothing() {
         );
         crate::server::sql_at(&held, &settle)
     });
-    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-    while value(&url, asleep) == "0" {
+    let asleep = format!("SELECT count(*) {ASLEEP}");
+    while value(&url, &asleep) == "0" {
         std::thread::yield_now();
     }
     two.die();
@@ -289,17 +294,16 @@ fn a_long_journal_may_take_longer_to_become_rows() {
                 std::thread::yield_now();
             }
         };
-        let asleep = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
         let loaded = std::thread::scope(|threads| {
             let lock = "SELECT pg_advisory_lock(1); SELECT pg_sleep(600)";
             threads.spawn(|| crate::server::sql_at(&url, lock));
-            until(&format!("SELECT count(*) {asleep}"));
+            until(&format!("SELECT count(*) {ASLEEP}"));
             let time = NetworkTime::manual();
             let mut heir = PostgresStore::open(&url, &Options { time: time.clone(), ..Options::default() }).unwrap();
             let loading = threads.spawn(move || varied::told(&mut heir));
-            until("SELECT count(*) FROM pg_locks WHERE NOT granted");
+            until(&format!("SELECT count(*) {BLOCKED}"));
             (0..seconds).for_each(|_| assert!(time.advance(Duration::from_secs(1))));
-            let free = || sql(&url, &format!("SELECT pg_terminate_backend(pid) {asleep}"));
+            let free = || sql(&url, &format!("SELECT pg_terminate_backend(pid) {ASLEEP}"));
             if is_waited_for {
                 free();
                 return loading.join().unwrap();
